@@ -1,0 +1,10 @@
+"""Density estimation for tables with masked autoencoders, in scikit-learn's interface."""
+
+from importlib.metadata import version
+
+from . import datasets, metrics
+from ._density import MADEDensity
+
+__version__ = version("skmade")
+
+__all__ = ["MADEDensity", "datasets", "metrics"]

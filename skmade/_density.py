@@ -1,0 +1,353 @@
+"""`MADEDensity`: the scikit-learn contract around the members of an ensemble."""
+
+from numbers import Integral, Real
+from typing import ClassVar
+
+import numpy as np
+from sklearn import get_config
+from sklearn.base import BaseEstimator, DensityMixin, _fit_context
+from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_scalar
+from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+
+from ._ensemble import Ensemble
+from ._fitting import check_scored, fit_estimator, private_random_state
+
+
+class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
+    """Density estimation with masked autoencoders (MADE).
+
+    The joint density of the columns is a product of conditionals, one for each column
+    given those before it in an ordering. One network computes all of them: its weights
+    are masked so that no output depends on its own column or a later one. Binary columns
+    get Bernoulli conditionals, continuous ones mixtures of Gaussians. Several such
+    networks, the members, are trained and their densities averaged.
+
+    Parameters
+    ----------
+    hidden_layer_sizes : tuple of int, default=(128, 128)
+        Units in each hidden layer.
+    activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
+        Activation of the hidden units.
+    n_components : int, default=10
+        Gaussians in the mixture that is the conditional of a continuous column; 1 gives
+        Gaussian conditionals.
+    feature_types : str, list of str or dict, default='auto'
+        Kind of the columns, 'continuous', 'binary' or 'auto': one word for all, a list,
+        or a dict from column name (or position) to word. 'auto' calls a column binary
+        if it holds only 0 and 1 in fit, and continuous otherwise.
+    ordering : {'natural', 'random'} or array-like of int, default='random'
+        Ordering of the columns: as in the table, drawn for each member and mask, or the
+        column positions in the order to use, the same for all members.
+    order_agnostic : bool, default=False
+        Train for many orderings at once: each mini-batch uses the next of `n_masks`
+        random orderings, and prediction averages them [1]_.
+    connectivity_agnostic : bool, default=False
+        Train for many connectivities: each mini-batch uses the next of `n_masks` draws
+        of the hidden units' degrees, and prediction averages them [1]_.
+    n_masks : int, default=8
+        Length of the fixed list of masks of order- or connectivity-agnostic training;
+        not used otherwise.
+    conditioning_weights : bool, default=None
+        Add weights from a constant 1 through the masks of the inputs, which tell a unit
+        which columns it was shown [1]_. None: if `order_agnostic`.
+    direct_connections : bool, default=True
+        Add linear connections from the inputs to the outputs. Training then starts from
+        linear regression on the columns before, a full-covariance Gaussian.
+    residual : bool, default=True
+        Let a hidden layer as wide as the one before add its input to its output.
+    n_estimators : int, default=8
+        Number of members, each with its own ordering and its own held-out fold.
+    dropout : float, default=0.2
+        Share of hidden units switched off at random in training, in [0, 1).
+    alpha : float, default=0.01
+        Strength of the weight decay (decoupled from the gradient, as in AdamW).
+    batch_size : int, default='auto'
+        Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
+    learning_rate_init : float, default=0.002
+        Step size of the optimiser.
+    max_iter : int, default=500
+        Largest number of epochs.
+    early_stopping : bool, default=True
+        Hold out rows, keep the weights of the epoch that scores best on them, and stop
+        when that no longer improves. If False, train `max_iter` epochs on all rows.
+    validation_fraction : float, default=0.1
+        Share of the rows that each member holds out.
+    n_iter_no_change : int, default=20
+        Epochs without a gain of `tol` after which a member stops.
+    tol : float, default=1e-4
+        Gain in held-out log-likelihood, in nats per row, that counts.
+    warm_start : bool, default=False
+        Let `fit` go on from the weights and the standardisation of the last fit.
+    n_jobs : int, default=None
+        Number of joblib jobs; members are trained four together in each.
+    device : str, default='cpu'
+        The torch device to train on. Scoring and sampling are on the CPU.
+    random_state : int, RandomState instance or None, default=None
+        Draws orderings, weights, folds and mini-batches. None draws fresh entropy and
+        leaves NumPy's global generator alone.
+    verbose : bool, default=False
+        Print a line for each epoch.
+
+    Attributes
+    ----------
+    n_features_in_ : int
+        Number of columns seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the columns, if they are all strings.
+    feature_types_ : ndarray of shape (n_features_in_,)
+        Kind of each column, 'continuous' or 'binary'.
+    ordering_ : ndarray of shape (n_estimators, n_masks, n_features_in_)
+        Column positions in the order in which each member and mask models them.
+    n_iter_ : int
+        Epochs of the member that trained longest.
+    history_ : dict of list of float
+        Mean log-likelihood of the rows per epoch, averaged over members, in nats:
+        'train' (while weights change, with dropout) and 'validation' (averaged weights).
+    best_validation_score_ : float or None
+        Mean held-out log-likelihood of the weights that were kept, averaged over members,
+        in nats per row; None without early stopping.
+
+    See Also
+    --------
+    sklearn.neighbors.KernelDensity : Density estimation from stored rows.
+    sklearn.mixture.GaussianMixture : Density estimation by a mixture of Gaussians.
+
+    References
+    ----------
+    .. [1] Germain, Gregor, Murray and Larochelle (2015). MADE: Masked Autoencoder for
+       Distribution Estimation. ICML. https://arxiv.org/abs/1502.03509
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_iris
+    >>> from skmade import MADEDensity
+    >>> X = load_iris().data
+    >>> density = MADEDensity(n_estimators=2, max_iter=20, random_state=0).fit(X)
+    >>> density.score_samples(X[:3]).shape
+    (3,)
+    >>> density.sample(2, random_state=0).shape
+    (2, 4)
+    """
+
+    _parameter_constraints: ClassVar[dict] = {
+        "hidden_layer_sizes": ["array-like"],
+        "activation": [StrOptions({"relu", "tanh", "logistic", "softplus", "identity"})],
+        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "feature_types": [StrOptions({"auto", "continuous", "binary"}), "array-like", dict],
+        "ordering": [StrOptions({"natural", "random"}), "array-like"],
+        "order_agnostic": ["boolean"],
+        "connectivity_agnostic": ["boolean"],
+        "n_masks": [Interval(Integral, 1, None, closed="left")],
+        "conditioning_weights": ["boolean", None],
+        "direct_connections": ["boolean"],
+        "residual": ["boolean"],
+        "n_estimators": [Interval(Integral, 1, None, closed="left")],
+        "dropout": [Interval(Real, 0, 1, closed="left")],
+        "alpha": [Interval(Real, 0, None, closed="left")],
+        "batch_size": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
+        "learning_rate_init": [Interval(Real, 0, None, closed="neither")],
+        "max_iter": [Interval(Integral, 1, None, closed="left")],
+        "early_stopping": ["boolean"],
+        "validation_fraction": [Interval(Real, 0, 1, closed="neither")],
+        "n_iter_no_change": [Interval(Integral, 1, None, closed="left")],
+        "tol": [Interval(Real, 0, None, closed="left")],
+        "warm_start": ["boolean"],
+        "n_jobs": [Integral, None],
+        "device": [str],
+        "random_state": ["random_state"],
+        "verbose": ["verbose"],
+    }
+
+    _doc_link_module = "skmade"
+    _doc_link_template = (
+        "https://skmade.readthedocs.io/en/stable/api/{estimator_module}.{estimator_name}.html"
+    )
+
+    def __init__(
+        self,
+        hidden_layer_sizes=(128, 128),
+        *,
+        activation="relu",
+        n_components=10,
+        feature_types="auto",
+        ordering="random",
+        order_agnostic=False,
+        connectivity_agnostic=False,
+        n_masks=8,
+        conditioning_weights=None,
+        direct_connections=True,
+        residual=True,
+        n_estimators=8,
+        dropout=0.2,
+        alpha=0.01,
+        batch_size="auto",
+        learning_rate_init=0.002,
+        max_iter=500,
+        early_stopping=True,
+        validation_fraction=0.1,
+        n_iter_no_change=20,
+        tol=1e-4,
+        warm_start=False,
+        n_jobs=None,
+        device="cpu",
+        random_state=None,
+        verbose=False,
+    ):
+        self.hidden_layer_sizes = hidden_layer_sizes
+        self.activation = activation
+        self.n_components = n_components
+        self.feature_types = feature_types
+        self.ordering = ordering
+        self.order_agnostic = order_agnostic
+        self.connectivity_agnostic = connectivity_agnostic
+        self.n_masks = n_masks
+        self.conditioning_weights = conditioning_weights
+        self.direct_connections = direct_connections
+        self.residual = residual
+        self.n_estimators = n_estimators
+        self.dropout = dropout
+        self.alpha = alpha
+        self.batch_size = batch_size
+        self.learning_rate_init = learning_rate_init
+        self.max_iter = max_iter
+        self.early_stopping = early_stopping
+        self.validation_fraction = validation_fraction
+        self.n_iter_no_change = n_iter_no_change
+        self.tol = tol
+        self.warm_start = warm_start
+        self.n_jobs = n_jobs
+        self.device = device
+        self.random_state = random_state
+        self.verbose = verbose
+
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def fit(self, X, y=None, sample_weight=None, X_val=None):
+        """Learn the joint density of the rows of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Training rows.
+        y : None
+            Ignored; here for the API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row: two counts it twice, zero leaves it out.
+        X_val : array-like of shape (n_val_samples, n_features), default=None
+            Rows for early stopping, in place of held-out rows of X.
+
+        Returns
+        -------
+        self : MADEDensity
+            The fitted estimator. After an error it is as it was before.
+        """
+        return fit_estimator(
+            self,
+            X,
+            sample_weight,
+            X_val,
+            resume=self.warm_start and self.__sklearn_is_fitted__(),
+            early_stopping=self.early_stopping,
+            max_iter=self.max_iter,
+        )
+
+    @with_callbacks
+    @_fit_context(prefer_skip_nested_validation=True)
+    def partial_fit(self, X, y=None, sample_weight=None):
+        """Train one epoch on a chunk of rows, without held-out rows.
+
+        The first call learns kinds and standardisation from its chunk; later calls go on
+        from there, the optimiser's state included.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            A chunk of rows.
+        y : None
+            Ignored; here for the API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        self : MADEDensity
+            The estimator after one more epoch. After an error it is as it was before.
+        """
+        return fit_estimator(
+            self,
+            X,
+            sample_weight,
+            X_val=None,
+            resume=self.__sklearn_is_fitted__(),
+            early_stopping=False,
+            max_iter=1,
+            keep_optimizer=True,
+        )
+
+    def score_samples(self, X):
+        """Log-density of each row, in nats.
+
+        A density may exceed one, so its logarithm may be positive. Binary columns
+        contribute probabilities, continuous ones densities in the units of X.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithm of the density, finite for every finite row.
+        """
+        check_is_fitted(self)
+        ensemble = Ensemble.from_state(self._state)
+        X = check_scored(self, X, ensemble.table)
+        return ensemble.log_density(X, max_bytes=get_config()["working_memory"] * 2**20)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+        y : None
+            Ignored; here for the API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        log_likelihood : float
+            Sum of `score_samples`; `skmade.metrics.mean_log_likelihood` is the mean.
+        """
+        scores = self.score_samples(X)
+        if sample_weight is not None:
+            scores = scores * _check_sample_weight(sample_weight, scores, dtype=np.float64)
+        return float(scores.sum())
+
+    def sample(self, n_samples=1, random_state=None):
+        """Draw rows from the density, column by column in the order of the members.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None gives different rows at each call.
+
+        Returns
+        -------
+        X : ndarray of shape (n_samples, n_features)
+            Drawn rows.
+        """
+        check_is_fitted(self)
+        n_samples = check_scalar(n_samples, "n_samples", Integral, min_val=1)
+        rng = private_random_state(random_state)
+        return Ensemble.from_state(self._state).draw(n_samples, rng)

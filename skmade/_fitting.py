@@ -1,0 +1,259 @@
+"""How `MADEDensity` is fitted: validate, draw members, train them, take over the result.
+
+The estimator's class holds the public contract; this is what its `fit` and `partial_fit`
+do. The one place that touches scikit-learn's callbacks.
+"""
+
+import copy
+import warnings
+from importlib.metadata import version
+
+import numpy as np
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.utils import check_random_state
+from sklearn.utils.parallel import Parallel, delayed
+from sklearn.utils.validation import _check_sample_weight, validate_data
+
+from ._ensemble import Architecture, Ensemble, draw_ensemble, merge_histories, split_rows
+from ._features import (
+    check_binary,
+    check_cells,
+    encode,
+    find_text_column,
+    resolve_kinds,
+    warn_constant,
+)
+from ._masks import ranks_to_ordering, warn_if_narrow
+from ._training import Schedule, check_device, fit_network
+
+# numpy.random.RandomState draws seeds below this.
+MAX_SEED = np.iinfo(np.int32).max
+
+
+def fit_estimator(
+    estimator,
+    X,
+    sample_weight,
+    X_val,
+    *,
+    resume,
+    early_stopping,
+    max_iter,
+    keep_optimizer=False,
+):
+    """Train on a stand-in, so that the estimator changes only when all went well."""
+    check_device(estimator.device)
+    fitted = copy.copy(estimator)
+    X, weight = _check_rows(fitted, X, sample_weight, reset=not resume)
+    rng = private_random_state(estimator.random_state)
+    ensemble = _resumed(fitted, X) if resume else _drawn(fitted, X, weight, rng)
+    units_val = None
+    if early_stopping and X_val is not None:
+        units_val = encode(ensemble.table, check_scored(fitted, X_val, ensemble.table))
+    elif early_stopping and len(X) == 1:
+        # One row can't be both learned from and held out: keep the classical start.
+        early_stopping, max_iter = False, 0
+    rows = split_rows(
+        encode(ensemble.table, X),
+        weight,
+        units_val,
+        n_members=len(ensemble.weights),
+        fraction=estimator.validation_fraction if early_stopping else None,
+        rng=rng,
+    )
+    schedule = _schedule(estimator, len(X), max_iter)
+    trained = _train(estimator, ensemble, rows, schedule, rng)
+    fitted._state = ensemble.with_trained(trained, keep_optimizer).to_state()
+    fitted._state["skmade_version"] = version("skmade")
+    fitted.feature_types_ = ensemble.table.kinds
+    fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
+    _report(fitted, trained, ensemble.table.log_jacobian, resume, early_stopping)
+    return _take_over(estimator, fitted)
+
+
+def _architecture(estimator):
+    """Collect and check the hyperparameters of the network."""
+    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes))
+    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or len(sizes) == 0 or min(sizes) < 1:
+        raise ValueError(
+            "hidden_layer_sizes must hold one positive integer for each hidden layer, "
+            f"got {estimator.hidden_layer_sizes!r}."
+        )
+    conditioning = estimator.conditioning_weights
+    return Architecture(
+        hidden_layer_sizes=tuple(int(size) for size in sizes),
+        activation=estimator.activation,
+        n_components=int(estimator.n_components),
+        residual=bool(estimator.residual),
+        direct_connections=bool(estimator.direct_connections),
+        conditioning_weights=bool(
+            estimator.order_agnostic if conditioning is None else conditioning
+        ),
+    )
+
+
+def _drawn(estimator, X, weight, rng):
+    """Learn the table, and draw members that hold the classical solution."""
+    architecture, names = _architecture(estimator), _names(estimator)
+    kinds = resolve_kinds(estimator.feature_types, X, names)
+    check_binary(kinds, X, names)
+    warn_if_narrow(architecture.hidden_layer_sizes, X.shape[1])
+    ensemble = draw_ensemble(
+        X,
+        weight,
+        kinds,
+        architecture,
+        seeds=rng.randint(MAX_SEED, size=estimator.n_estimators),
+        n_masks=estimator.n_masks,
+        ordering=estimator.ordering,
+        order_agnostic=estimator.order_agnostic,
+        connectivity_agnostic=estimator.connectivity_agnostic,
+    )
+    warn_constant(ensemble.table, names)
+    return ensemble
+
+
+def _resumed(estimator, X):
+    """Return the fitted ensemble to train on, if it is still the one asked for."""
+    ensemble = Ensemble.from_state(estimator._state)
+    asked = (_architecture(estimator), estimator.n_estimators)
+    if (ensemble.architecture, len(ensemble.weights)) != asked:
+        raise ValueError(
+            "warm_start and partial_fit go on with the fitted network, but its shape or "
+            "n_estimators has been changed. Fit a clone, or set warm_start=False."
+        )
+    check_binary(ensemble.table.kinds, X, _names(estimator))
+    return ensemble
+
+
+def _schedule(estimator, n_samples, max_iter):
+    batch_size = estimator.batch_size
+    if batch_size == "auto":
+        batch_size = int(np.clip(n_samples // 20, 64, 256))
+    return Schedule(
+        max_iter=max_iter,
+        batch_size=batch_size,
+        learning_rate_init=estimator.learning_rate_init,
+        dropout=estimator.dropout,
+        alpha=estimator.alpha,
+        n_iter_no_change=estimator.n_iter_no_change,
+        tol=estimator.tol,
+    )
+
+
+def _train(estimator, ensemble, rows, schedule, rng):
+    """Train the stacks of members, in parallel if `n_jobs` says so."""
+    stacks = list(ensemble.stacks())
+    seeds = rng.randint(MAX_SEED, size=len(stacks))
+    made = ensemble.architecture.build(ensemble.table, single=True)
+    context = estimator._init_callback_context(max_subtasks=len(stacks))
+    context.call_on_fit_task_begin(estimator=estimator)
+    trained = Parallel(n_jobs=estimator.n_jobs)(
+        delayed(_train_stack)(
+            estimator,
+            context.subcontext("members", max_subtasks=schedule.max_iter),
+            made=made,
+            start=start,
+            masks=masks,
+            rows=rows.of_members(part),
+            schedule=schedule,
+            seed=int(seed),
+            device=estimator.device,
+        )
+        for (part, start, masks), seed in zip(stacks, seeds, strict=True)
+    )
+    context.call_on_fit_task_end(estimator=estimator)
+    return trained
+
+
+def _train_stack(estimator, context, **task):
+    """Train one stack of members, telling callbacks and the console of each epoch."""
+    context.call_on_fit_task_begin(estimator=estimator)
+
+    def on_epoch(epoch, train, validation):
+        leaf = context.subcontext("epoch").call_on_fit_task_begin(estimator=estimator)
+        if estimator.verbose:
+            held_out = "" if validation is None else f", held out {validation:.4f}"
+            print(
+                f"[MADEDensity] members {context.task_id}, epoch {epoch}: "
+                f"log-likelihood {train:.4f}{held_out}"
+            )
+        return leaf.call_on_fit_task_end(estimator=estimator)
+
+    trained = fit_network(on_epoch=on_epoch, **task)
+    context.call_on_fit_task_end(estimator=estimator)
+    return trained
+
+
+def _report(fitted, trained, log_jacobian, resume, early_stopping):
+    """Set the fitted attributes that tell how training went."""
+    history = merge_histories(trained, log_jacobian)
+    before = fitted.history_ if resume else {"train": [], "validation": []}
+    fitted.history_ = {key: before[key] + history[key] for key in history}
+    fitted.n_iter_ = len(fitted.history_["train"])
+    fitted.best_validation_score_ = None
+    if not early_stopping:
+        return
+    best = np.concatenate([stack.best_score for stack in trained])
+    fitted.best_validation_score_ = float(best.mean()) + log_jacobian
+    if not all(stack.converged for stack in trained):
+        warnings.warn(
+            f"Training reached max_iter={fitted.max_iter} epochs while the held-out "
+            "log-likelihood was still improving: raise max_iter.",
+            ConvergenceWarning,
+            stacklevel=5,
+        )
+
+
+def _take_over(estimator, fitted):
+    """Give the estimator the state of its stand-in."""
+    if not hasattr(fitted, "feature_names_in_"):
+        vars(estimator).pop("feature_names_in_", None)
+    vars(estimator).update(vars(fitted))
+    return estimator
+
+
+def _names(estimator):
+    return getattr(estimator, "feature_names_in_", None)
+
+
+def private_random_state(random_state):
+    """Return a RandomState; None means fresh entropy, not NumPy's global generator."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def check_scored(estimator, X, table):
+    """Validate rows of a table that was learned before."""
+    X = _check_table(estimator, X, reset=False)
+    check_binary(table.kinds, X, _names(estimator))
+    return X
+
+
+def _check_table(estimator, X, reset):
+    """Validate a table: float64, right columns, finite; errors name the column."""
+    if np.ma.is_masked(X):
+        raise ValueError("Input X is a masked array with masked cells: fill or drop them.")
+    try:
+        valid = validate_data(
+            estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset
+        )
+    except (TypeError, ValueError) as error:
+        label = find_text_column(X)
+        if label is None:
+            raise
+        raise type(error)(f"{label} of X is not numeric: {error}") from error
+    check_cells(valid, _names(estimator))
+    return valid
+
+
+def _check_rows(estimator, X, sample_weight, reset):
+    """Validate training rows and their weights; rows of weight zero are left out."""
+    X = _check_table(estimator, X, reset)
+    if sample_weight is None:
+        return X, np.ones(len(X))
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not weight.any():
+        raise ValueError("sample_weight is zero for every row: nothing to fit.")
+    return X[weight > 0], weight[weight > 0]

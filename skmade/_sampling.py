@@ -1,0 +1,112 @@
+"""Ancestral sampling in the cost of about one pass.
+
+Drawing feature by feature needs the parameters of one feature at a time, and those depend
+only on hidden units whose degree is lower than its rank. With the units of every layer
+sorted by degree, the units to compute next are a block and what they see is a prefix, so
+that each hidden unit is computed once, as soon as the features it may see are drawn.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ._masks import Integers
+from ._network import ACTIVATIONS, INPUT_BOUND, MADE, Layers
+
+# Rows drawn together: their hidden units stay in the processor's cache.
+CHUNK_ROWS = 1024
+
+
+@dataclass(frozen=True)
+class _Plan:
+    """One member's masked weights with every layer sorted by degree, inputs by rank."""
+
+    weights: list[Tensor]  # (n_in, n_out), hidden layers
+    biases: list[Tensor]
+    ends: list[NDArray[np.int64]]  # ends[l][r]: units of layer l with degree <= r
+    output: Tensor  # (n_last, n_outputs)
+    direct: Tensor | None  # (D, n_outputs)
+    output_bias: Tensor
+
+
+def sample_units(
+    made: MADE, layers: Layers, ranks: Integers, degrees: list[Integers], uniforms: Tensor
+) -> Tensor:
+    """Draw rows of units feature by feature, each hidden unit computed once.
+
+    Parameters
+    ----------
+    made : the network's shape
+    layers : masked weights of one member
+    ranks : (n_features,)
+    degrees : (n_units,) for each hidden layer
+    uniforms : (n_rows, n_features), one number in (0, 1) for each cell
+
+    Returns
+    -------
+    units : (n_rows, n_features)
+    """
+    plan = _plan(layers, ranks, degrees)
+    order = np.argsort(ranks)
+    chunks = [_sample_chunk(made, plan, order, part) for part in uniforms.split(CHUNK_ROWS)]
+    return torch.cat(chunks)
+
+
+def _plan(layers: Layers, ranks: Integers, degrees: list[Integers]) -> _Plan:
+    sides = [np.argsort(ranks), *(np.argsort(layer, kind="stable") for layer in degrees)]
+    orders = [torch.from_numpy(side) for side in sides]
+    n_ranks = len(ranks)
+    hidden = range(len(degrees))
+    return _Plan(
+        weights=[layers.weights[h][orders[h + 1]][:, orders[h]].T.contiguous() for h in hidden],
+        biases=[layers.biases[h][orders[h + 1]] for h in hidden],
+        ends=[
+            np.searchsorted(np.sort(layer), np.arange(n_ranks + 1), side="right")
+            for layer in degrees
+        ],
+        output=layers.weights[-1][:, orders[-1]].T.contiguous(),
+        direct=None if layers.direct is None else layers.direct[:, orders[0]].T.contiguous(),
+        output_bias=layers.biases[-1],
+    )
+
+
+def _sample_chunk(made: MADE, plan: _Plan, order: Integers, uniforms: Tensor) -> Tensor:
+    """Walk the features in their ordering for one chunk of rows."""
+    units = torch.empty_like(uniforms)
+    inputs = torch.empty_like(uniforms)  # bounded units, in the order of the ranks
+    hidden = [uniforms.new_empty(len(uniforms), len(bias)) for bias in plan.biases]
+    outputs_of = made.outputs_by_feature()
+    for rank, column in enumerate(order, start=1):
+        law, outputs = outputs_of[column]
+        seen = plan.ends[-1][rank - 1]
+        params = torch.addmm(
+            plan.output_bias[outputs], hidden[-1][:, :seen], plan.output[:seen, outputs]
+        )
+        if plan.direct is not None:
+            params = params.addmm(inputs[:, : rank - 1], plan.direct[: rank - 1, outputs])
+        drawn = law.sample(params.unsqueeze(1), uniforms[:, column : column + 1])
+        units[:, column] = drawn[:, 0]
+        inputs[:, rank - 1] = drawn[:, 0].clamp(-INPUT_BOUND, INPUT_BOUND)
+        _compute_degree(made, plan, rank, inputs, hidden)
+    return units
+
+
+def _compute_degree(
+    made: MADE, plan: _Plan, degree: int, inputs: Tensor, hidden: list[Tensor]
+) -> None:
+    """Fill in the hidden units of one degree, layer by layer."""
+    activate = ACTIVATIONS[made.activation]
+    below, n_below = inputs, degree
+    for level, (weight, bias, ends) in enumerate(
+        zip(plan.weights, plan.biases, plan.ends, strict=True)
+    ):
+        block = slice(ends[degree - 1], ends[degree])
+        if block.start < block.stop:
+            update = activate(
+                torch.addmm(bias[block], below[:, :n_below], weight[:n_below, block])
+            )
+            hidden[level][:, block] = below[:, block] + update if made.skips(level) else update
+        below, n_below = hidden[level], int(ends[degree])

@@ -1,0 +1,117 @@
+"""The classical solution in closed form, from which training starts.
+
+A linear-Gaussian autoregression on the preceding features is a full-covariance Gaussian;
+its residuals, described by a mixture, make it a little more. A network whose direct
+connections and output biases hold this solution starts where classical statistics ends.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Residuals are described from at most this many masks: more change nothing visible.
+MAX_RESIDUAL_MASKS = 8
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """Linear regression of each target on the features before it, and its residuals.
+
+    The residual mixture has equally weighted components of one scale.
+    """
+
+    coefficients: Floats  # (n_targets, n_features), zero where no mask shows a feature
+    intercept: Floats  # (n_targets,)
+    offsets: Floats  # (n_targets, n_components), centres of the residual mixture
+    scale: Floats  # (n_targets,)
+
+
+def fit_linear_start(
+    units: Floats, weight: Floats, ranks: Integers, targets: Integers, n_components: int
+) -> LinearStart:
+    """Regress each target on the features of lower rank, in expectation over the masks.
+
+    Parameters
+    ----------
+    units : (n_samples, n_features), standardised
+    weight : (n_samples,), non-negative
+    ranks : (n_masks, n_features)
+    targets : (n_targets,), positions of the continuous features
+    n_components : components of the residual mixture
+    """
+    share = weight / weight.sum()
+    center = share @ units
+    covariance = shrunk_covariance(units - center, share)
+    coefficients = np.zeros((len(targets), len(center)))
+    for row, target in enumerate(targets):
+        allowed = ranks < ranks[:, target : target + 1]
+        coefficients[row] = _masked_regression(covariance, allowed, target)
+    intercept = center[targets] - coefficients @ center
+
+    # A mask may hide what another shows: residuals are pooled over (some of) the masks.
+    masked = [
+        coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
+    ]
+    residuals = np.concatenate(
+        [(units - center)[:, targets] - (units - center) @ m.T for m in masked]
+    )
+    pooled = np.tile(share, len(masked)) / len(masked)
+    expected = np.mean([_residual_variance(covariance, m, targets) for m in masked], axis=0)
+    variance = np.maximum(pooled @ residuals**2, expected)
+    offsets = _quantile_centres(residuals, pooled, n_components)
+    scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
+    return LinearStart(coefficients, intercept, offsets, scale)
+
+
+def shrunk_covariance(centred: Floats, share: Floats) -> Floats:
+    """Oracle approximating shrinkage toward a sphere (Chen, Wiesel, Eldar, Hero 2010).
+
+    With many rows it is the sample covariance, with few it stays invertible.
+    """
+    sample = (centred * share[:, None]).T @ centred
+    n_effective = 1.0 / np.square(share).sum()
+    p = len(sample)
+    mean_variance = np.trace(sample) / p
+    mean_square = np.square(sample).mean()
+    denominator = (n_effective + 1) * (mean_square - mean_variance**2 / p)
+    excess = mean_square + mean_variance**2
+    shrinkage = 1.0 if denominator <= 0 else min(excess / denominator, 1.0)
+    ridge = shrinkage * mean_variance + 1e-9
+    return (1 - shrinkage) * sample + ridge * np.eye(p)
+
+
+def _masked_regression(covariance: Floats, allowed: NDArray[np.bool_], target: int) -> Floats:
+    """Least squares of one feature on those shown to it, in expectation over the masks."""
+    seen = np.flatnonzero(allowed.any(axis=0))
+    shown = allowed[:, seen].astype(np.float64)
+    together = shown.T @ shown / len(shown)  # how often two features are shown together
+    coefficients = np.zeros(len(covariance))
+    coefficients[seen] = np.linalg.solve(
+        together * covariance[np.ix_(seen, seen)],
+        shown.mean(axis=0) * covariance[seen, target],
+    )
+    return coefficients
+
+
+def _residual_variance(covariance: Floats, coefficients: Floats, targets: Integers) -> Floats:
+    """Variance of target minus prediction under a covariance."""
+    left = -coefficients
+    left[np.arange(len(targets)), targets] = 1.0
+    return np.einsum("ij,ij->i", left @ covariance, left)
+
+
+def _quantile_centres(values: Floats, share: Floats, n_components: int) -> Floats:
+    """Weighted quantiles at the middle of `n_components` equal shares, by column."""
+    if n_components == 1:
+        return np.zeros((values.shape[1], 1))
+    levels = (np.arange(n_components) + 0.5) / n_components
+    centres = np.empty((values.shape[1], n_components))
+    for row, column in enumerate(values.T):
+        order = np.argsort(column)
+        middle = np.cumsum(share[order]) - 0.5 * share[order]
+        centres[row] = np.interp(levels, middle, column[order])
+    return centres

@@ -1,0 +1,287 @@
+"""Training: one function from rows and masks to weights and a history."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from functools import lru_cache
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ._masks import Booleans
+from ._network import MADE, Layers
+
+Floats = NDArray[np.float64]
+
+# Epochs are compared by a mean over at most this many masks of the list.
+MAX_VALIDATION_MASKS = 8
+
+MAX_CACHED_MASKS = 32
+
+# The running average of the weights looks back over about this many epochs.
+AVERAGED_EPOCHS = 3
+
+
+@dataclass(frozen=True)
+class Schedule:
+    """How long and how fast to train; the names are those of `MADEDensity`."""
+
+    max_iter: int
+    batch_size: int
+    learning_rate_init: float
+    dropout: float
+    alpha: float
+    n_iter_no_change: int
+    tol: float
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Units of all rows, and which of them each member trains on and holds out."""
+
+    units: NDArray[np.float32]  # (n, D)
+    weight: NDArray[np.float32]  # (n,), mean one
+    train: NDArray[np.int64]  # (M, n_train)
+    held_out: NDArray[np.int64] | None  # (M, n_held_out)
+
+    def of_members(self, part: slice) -> "Rows":
+        """Return the rows of some of the members."""
+        held_out = None if self.held_out is None else self.held_out[part]
+        return Rows(self.units, self.weight, self.train[part], held_out)
+
+
+@dataclass(frozen=True)
+class Trained:
+    """Where the training of a stack of M members stands, as numpy arrays."""
+
+    average: NDArray[np.float32]  # (M, n_weights): what prediction uses
+    current: NDArray[np.float32]  # (M, n_weights): where the optimiser stands
+    moments: tuple[NDArray[np.float32], ...] = ()  # the optimiser's two, if any
+    n_steps: int = 0
+    best_score: Floats | None = None  # (M,) best held-out mean log-likelihood
+    converged: bool = True  # whether every member stopped before `max_iter`
+    history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
+
+
+def fit_network(
+    made: MADE,
+    start: Trained,
+    masks: Sequence[Sequence[Booleans]],
+    rows: Rows,
+    schedule: Schedule,
+    seed: int,
+    device: str = "cpu",
+    on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
+) -> Trained:
+    """Train a stack of members and return the averaged weights of their best epochs.
+
+    Each step takes a mini-batch of its own rows for every member and the next mask of the
+    list, and follows the gradient of the weighted mean log-likelihood (AdamW: Loshchilov
+    and Hutter 2019). Prediction uses a running average of the weights (Polyak and
+    Juditsky 1992). With held-out rows the average is scored on them after every epoch; a
+    member keeps its best epoch, the start included, and is done after `n_iter_no_change`
+    epochs without a gain of `tol`.
+
+    Parameters
+    ----------
+    made : the network's shape
+    start : weights to start from
+    masks : layer masks, each with a leading axis of length M, for each mask of the list
+    rows : units, weights and which rows are trained on or held out
+    schedule : length and speed
+    seed : of the private generator of batches and dropout
+    device : where the arithmetic runs
+    on_epoch : called with the epoch's number (from 1) and its mean training and held-out
+        log-likelihood; a true answer stops training
+    """
+    with torch.enable_grad():  # also where the caller has switched gradients off
+        stack = _Stack(made, start, masks, rows, schedule, seed, device)
+        keeper = None if rows.held_out is None else _BestEpoch(stack)
+        history: dict[str, list[Floats]] = {"train": [], "validation": []}
+        for epoch in range(1, schedule.max_iter + 1):
+            history["train"].append(stack.run_epoch())
+            validation = None
+            if keeper is not None:
+                history["validation"].append(keeper.end_epoch(stack))
+                validation = float(history["validation"][-1].mean())
+            stop = on_epoch(epoch, float(history["train"][-1].mean()), validation)
+            if stop or (keeper is not None and keeper.done()):
+                break
+    average = stack.average if keeper is None else keeper.average
+    return Trained(
+        average=_flat(average),
+        current=_flat(stack.parameters),
+        moments=stack.moments(),
+        n_steps=stack.n_steps,
+        best_score=None if keeper is None else keeper.score,
+        converged=keeper is None or keeper.done(),
+        history=history,
+    )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch can't compute on, saying which to use instead."""
+    try:
+        torch.empty(1, device=device).add_(1)
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} can't be used on this machine ({reason}). "
+            "Use device='cpu', or a device for which torch was built."
+        ) from error
+
+
+class _Stack:
+    """The moving parts of training: current and averaged weights, optimiser, batches."""
+
+    def __init__(
+        self,
+        made: MADE,
+        start: Trained,
+        masks: Sequence[Sequence[Booleans]],
+        rows: Rows,
+        schedule: Schedule,
+        seed: int,
+        device: str,
+    ) -> None:
+        self.made, self.masks, self.schedule = made, masks, schedule
+        self.units = torch.from_numpy(rows.units).to(device)
+        self.weight = torch.from_numpy(rows.weight).to(device)
+        self.train = rows.train
+        self.held_out = None if rows.held_out is None else torch.from_numpy(rows.held_out)
+        self.n_batches = math.ceil(rows.train.shape[1] / schedule.batch_size)
+        self.rng = np.random.default_rng([seed, start.n_steps])
+        self.n_steps = start.n_steps
+        # Few masks are turned into gates once, many at each use: memory stays bounded.
+        self._gates = lru_cache(MAX_CACHED_MASKS)(
+            lambda k: made.gates(masks[k], like=self.average[0])
+        )
+        # Two parts each, since weight decay is for matrices and not for biases.
+        self.average = self._parts(start.average, device)
+        self.parameters = [part.requires_grad_() for part in self._parts(start.current, device)]
+        decays = (schedule.alpha, 0.0)
+        self.optimizer = torch.optim.AdamW(
+            [
+                {"params": [parameter], "weight_decay": decay}
+                for parameter, decay in zip(self.parameters, decays, strict=True)
+            ],
+            lr=schedule.learning_rate_init,
+            fused=True,
+        )
+        self._set_moments(start)
+
+    def run_epoch(self) -> Floats:
+        """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
+        total = torch.zeros(len(self.train), dtype=torch.float64)
+        for batch in self._batches():
+            log_prob = self.made.log_prob(self._layers(), self.units[batch], self._drop)
+            weighted = log_prob * self.weight[batch]
+            self.optimizer.zero_grad()
+            (-weighted.mean(dim=1).sum()).backward()
+            self.optimizer.step()
+            self.n_steps += 1
+            self._update_average()
+            total += weighted.detach().sum(dim=1).double().cpu()
+        return np.asarray(
+            total / self.weight.cpu().double()[torch.from_numpy(self.train)].sum(dim=1)
+        )
+
+    def score_held_out(self) -> Floats:
+        """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
+        assert self.held_out is not None
+        n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
+        with torch.no_grad():
+            weights = self.made.unflatten(*self.average)
+            units, weight = self.units[self.held_out], self.weight[self.held_out].double()
+            logs = torch.stack(
+                [
+                    self.made.log_prob(self.made.masked(weights, self._gates(k)), units)
+                    for k in range(n_masks)
+                ]
+            )
+            scores = torch.logsumexp(logs.double(), dim=0) - math.log(n_masks)
+            return np.asarray(((scores * weight).sum(dim=1) / weight.sum(dim=1)).cpu())
+
+    def moments(self) -> tuple[NDArray[np.float32], ...]:
+        """Return the optimiser's running first and second moments, flat."""
+        states = [self.optimizer.state[parameter] for parameter in self.parameters]
+        if not states[0]:
+            return ()
+        names = ("exp_avg", "exp_avg_sq")
+        return tuple(_flat([state[name] for state in states]) for name in names)
+
+    def _set_moments(self, start: Trained) -> None:
+        if not start.moments:
+            return
+        device = str(self.average[0].device)
+        first, second = (self._parts(moment, device) for moment in start.moments)
+        for parameter, mean, square in zip(self.parameters, first, second, strict=True):
+            self.optimizer.state[parameter] = {
+                "step": torch.tensor(float(start.n_steps), device=device),
+                "exp_avg": mean,
+                "exp_avg_sq": square,
+            }
+
+    def _parts(self, flat: NDArray[np.float32], device: str) -> list[Tensor]:
+        """Copy flat weights into matrices and biases."""
+        return [part.clone().to(device) for part in self.made.split(torch.from_numpy(flat))]
+
+    def _batches(self) -> Iterator[Tensor]:
+        """Yield row positions (M, n_batch): a fresh permutation for each member."""
+        shuffled = torch.from_numpy(self.rng.permuted(self.train, axis=1))
+        # Sections of nearly equal size: no last batch of a few noisy rows.
+        yield from shuffled.tensor_split(self.n_batches, dim=1)
+
+    def _layers(self) -> Layers:
+        weights = self.made.unflatten(*self.parameters)
+        return self.made.masked(weights, self._gates(self.n_steps % len(self.masks)))
+
+    def _drop(self, hidden: Tensor) -> Tensor:
+        if self.schedule.dropout == 0:
+            return hidden
+        # One random byte a unit: ten times faster than torch's own Bernoulli draws.
+        dropped = round(256 * self.schedule.dropout)
+        noise = self.rng.integers(0, 256, hidden.shape, dtype=np.uint8)
+        kept = torch.from_numpy(noise >= dropped).to(hidden)
+        return hidden * kept.mul_(256 / (256 - dropped))
+
+    def _update_average(self) -> None:
+        """Move the average toward the current weights; early steps move it further."""
+        share = max(1 / (AVERAGED_EPOCHS * self.n_batches), 1 / (self.n_steps + 1))
+        with torch.no_grad():
+            for average, current in zip(self.average, self.parameters, strict=True):
+                average.lerp_(current, min(share, 0.1))
+
+
+def _flat(parts: Sequence[Tensor]) -> NDArray[np.float32]:
+    return np.asarray(torch.cat(list(parts), dim=1).detach().cpu())
+
+
+class _BestEpoch:
+    """Keeps each member's best averaged weights, and tells when all have stopped."""
+
+    def __init__(self, stack: _Stack) -> None:
+        self.patience, self.tol = stack.schedule.n_iter_no_change, stack.schedule.tol
+        self.score = stack.score_held_out()  # the start is an epoch too
+        self.average = [part.clone() for part in stack.average]
+        self.reference = self.score.copy()  # the score that the next gain is counted from
+        self.waited = np.zeros(len(self.score), dtype=np.int64)
+
+    def end_epoch(self, stack: _Stack) -> Floats:
+        """Score the epoch, (M,), and keep the weights of the members that gained."""
+        score = stack.score_held_out()
+        running = self.waited < self.patience  # a member that is done stays as it is
+        better = running & (score > self.score)
+        for best, current in zip(self.average, stack.average, strict=True):
+            best[better] = current[better]
+        self.score = np.where(better, score, self.score)
+        gained = running & (score > self.reference + self.tol)
+        self.reference = np.where(gained, score, self.reference)
+        self.waited = np.where(gained, 0, self.waited + running)
+        return score
+
+    def done(self) -> bool:
+        """Whether no member is still gaining."""
+        return bool((self.waited >= self.patience).all())
