@@ -107,7 +107,7 @@ class Ensemble:
         )
         scores = mixture_log_prob(
             made,
-            torch.from_numpy(self.weights).double(),
+            torch.tensor(self.weights, dtype=torch.float64),
             stacked_masks(made, self.ranks, self.degrees),
             torch.from_numpy(encode(self.table, X)),
             chunk_size,
@@ -126,7 +126,7 @@ class Ensemble:
                 m, k = divmod(int(chosen), n_masks)
                 rows = torch.from_numpy(np.flatnonzero(choice == chosen))
                 ranks, degrees = self.ranks[m, k], [layer[m, k] for layer in self.degrees]
-                flat = torch.from_numpy(self.weights[m : m + 1]).double()
+                flat = torch.tensor(self.weights[m : m + 1], dtype=torch.float64)
                 gates = made.gates(made.masks(ranks, degrees), like=flat)
                 layers = made.masked(made.unflatten(*made.split(flat)), gates).member(0)
                 units[rows] = sample_units(made, layers, ranks, degrees, uniforms[rows])

@@ -163,10 +163,12 @@ def warn_constant(table: Table, names: Sequence[str] | None = None) -> None:
 def find_text_column(X: Any) -> str | None:
     """Return the label of the first column that does not convert to numbers, if any."""
     named = hasattr(X, "columns")
-    columns = [X[name] for name in X.columns] if named else np.atleast_2d(np.asarray(X)).T
-    for position, column in enumerate(columns):
+    cells = np.asarray(X)
+    if cells.ndim != 2 or cells.dtype.kind not in "OUS":
+        return None
+    for position in range(cells.shape[1]):
         try:
-            np.asarray(column, dtype=np.float64)
+            cells[:, position].astype(np.float64)
         except (TypeError, ValueError):
             return column_label(position, list(X.columns) if named else None)
     return None
@@ -202,6 +204,6 @@ def check_binary(
     row, position = map(int, np.argwhere(bad)[0])
     raise ValueError(
         f"{column_label(position, names)} is binary, as it held only 0 and 1 in fit or "
-        f"was declared so, but row {row} holds {X[row, position]!r}. Fit again with "
+        f"was declared so, but row {row} holds {X[row, position]:g}. Fit again with "
         "feature_types='continuous' for this column if it can take other values."
     )

@@ -217,7 +217,7 @@ class MADE:
             [params.ravel(), logits]
         )
         if self.direct_connections:
-            weights["direct"][: params.size] = direct.reshape(params.size, -1)
+            weights["direct"][: params.size] = direct.reshape(params.size, self.n_features)
         return np.concatenate([value.ravel() for value in weights.values()])
 
     def _start_outputs(

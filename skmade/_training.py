@@ -226,7 +226,7 @@ class _Stack:
 
     def _parts(self, flat: NDArray[np.float32], device: str) -> list[Tensor]:
         """Copy flat weights into matrices and biases."""
-        return [part.clone().to(device) for part in self.made.split(torch.from_numpy(flat))]
+        return [part.clone() for part in self.made.split(torch.tensor(flat, device=device))]
 
     def _batches(self) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""

@@ -1,0 +1,73 @@
+"""Configuration of the documentation; it builds without a network."""
+
+from importlib.metadata import version as installed_version
+
+from docutils import nodes
+
+project = "skmade"
+author = "The skmade developers"
+copyright = author
+release = version = installed_version("skmade")
+
+extensions = [
+    "sphinx.ext.autodoc",
+    "sphinx.ext.autosummary",
+    "sphinx.ext.mathjax",
+    "numpydoc",
+    "sphinx_gallery.gen_gallery",
+]
+templates_path = ["_templates"]
+exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.zip"]
+default_role = "literal"
+
+autosummary_generate = True
+autosummary_generate_overwrite = True
+autodoc_typehints = "none"  # the docstrings name the types
+numpydoc_show_class_members = False  # the autosummary template lists them
+numpydoc_class_members_toctree = False
+
+sphinx_gallery_conf = {
+    "examples_dirs": "examples",
+    "gallery_dirs": "auto_examples",
+    "filename_pattern": r"plot_",
+    "doc_module": ("skmade",),
+    "reference_url": {"skmade": None},
+    "backreferences_dir": "api/examples",
+    "capture_repr": (),
+    "download_all_examples": False,
+    "remove_config_comments": True,
+    "show_memory": False,
+    "show_signature": False,
+}
+
+html_theme = "pydata_sphinx_theme"
+html_title = "skmade"
+html_static_path = ["_static"]
+html_css_files = ["skmade.css"]
+html_copy_source = False
+html_show_sourcelink = False
+html_sidebars = {"index": [], "quickstart": [], "changelog": [], "contributing": []}
+html_theme_options = {
+    "logo": {"text": "skmade"},
+    "header_links_before_dropdown": 6,
+    "navbar_persistent": ["search-button"],
+    "show_nav_level": 2,
+    "show_prev_next": True,
+    "use_edit_page_button": False,
+    "footer_start": ["copyright"],
+    "footer_end": [],
+}
+
+SCIKIT_LEARN = "https://scikit-learn.org/stable/modules/generated"
+
+
+def link_scikit_learn(app, env, node, contnode):
+    """Link what the docs call `sklearn.<...>` to scikit-learn's pages, without fetching."""
+    target = node.get("reftarget", "")
+    if node.get("refdomain") != "py" or not target.startswith("sklearn."):
+        return None
+    return nodes.reference("", "", contnode, refuri=f"{SCIKIT_LEARN}/{target}.html")
+
+
+def setup(app):
+    app.connect("missing-reference", link_scikit_learn)

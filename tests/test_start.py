@@ -1,0 +1,95 @@
+import numpy as np
+import torch
+from conftest import make_ensemble
+from numpy.testing import assert_allclose
+from scipy import stats
+
+from skmade import MADEDensity
+from skmade._masks import ordering_to_ranks
+from skmade._start import fit_linear_start, shrunk_covariance
+from skmade.datasets import CorrelatedGaussian
+
+
+def start_of(units, ordering, weight=None, n_components=1):
+    weight = np.ones(len(units)) if weight is None else weight
+    ranks = np.stack([ordering_to_ranks(np.array(o)) for o in ordering])
+    return fit_linear_start(units, weight, ranks, np.arange(units.shape[1]), n_components)
+
+
+def test_one_ordering_gives_least_squares_on_the_features_before():
+    X = CorrelatedGaussian(4, 0.7).sample(5000, random_state=0)
+    X -= X.mean(axis=0)
+    start = start_of(X, [[2, 0, 3, 1]])
+    expected = np.zeros((4, 4))
+    for d, before in [(0, [2]), (3, [2, 0]), (1, [2, 0, 3])]:
+        expected[d, before] = np.linalg.lstsq(X[:, before], X[:, d], rcond=None)[0]
+    assert_allclose(start.coefficients, expected, atol=0.005)
+    residual = X - X @ expected.T
+    assert_allclose(start.scale, residual.std(axis=0), rtol=0.01)
+
+
+def test_an_untrained_member_is_the_gaussian_of_the_covariance():
+    gaussian = CorrelatedGaussian(5)
+    X, test = gaussian.sample(3000, random_state=0), gaussian.sample(2000, random_state=1)
+    density = MADEDensity(n_components=1, n_estimators=1, max_iter=1, learning_rate_init=1e-12)
+    density.set_params(random_state=0, early_stopping=False).fit(X)
+    fitted = stats.multivariate_normal(X.mean(axis=0), np.cov(X.T)).logpdf(test)
+    assert abs(np.mean(fitted - density.score_samples(test))) < 0.01
+
+
+def test_many_orderings_give_the_best_compromise():
+    rng = np.random.RandomState(0)
+    X = CorrelatedGaussian(4, 0.7).sample(2000, random_state=0)
+    X -= X.mean(axis=0)
+    orderings = [rng.permutation(4) for _ in range(5)]
+    start = start_of(X, orderings)
+
+    def loss(coefficients):
+        total = 0
+        for ordering in orderings:
+            ranks = ordering_to_ranks(ordering)
+            seen = ranks[None, :] < ranks[:, None]
+            total += np.square(X - X @ (coefficients * seen).T).mean()
+        return total
+
+    base = loss(start.coefficients)
+    for _ in range(20):
+        assert loss(start.coefficients + rng.normal(scale=0.05, size=(4, 4))) > base
+
+
+def test_weights_count_rows():
+    X = np.random.RandomState(0).normal(size=(60, 3))
+    weight = np.random.RandomState(1).randint(1, 4, size=60)
+    weighted = start_of(X, [[0, 1, 2]], weight.astype(float), n_components=4)
+    repeated = start_of(np.repeat(X, weight, axis=0), [[0, 1, 2]], n_components=4)
+    assert_allclose(weighted.coefficients, repeated.coefficients, atol=0.02)
+    assert_allclose(weighted.offsets, repeated.offsets, atol=0.1)
+    assert_allclose(weighted.scale, repeated.scale, rtol=0.1)
+
+
+def test_shrinkage_keeps_few_rows_invertible_and_many_unchanged():
+    rng = np.random.RandomState(0)
+    few, many = rng.normal(size=(5, 20)), rng.normal(size=(20_000, 3)) @ rng.normal(size=(3, 3))
+    assert np.linalg.cond(shrunk_covariance(few, np.full(5, 0.2))) < 1e3
+    exact = many.T @ many / len(many)
+    assert_allclose(shrunk_covariance(many, np.full(20_000, 1 / 20_000)), exact, atol=0.01)
+
+
+def test_residual_mixture_has_the_residuals_moments():
+    skewed = np.random.RandomState(0).exponential(size=(4000, 1)) - 1
+    start = start_of(skewed, [[0]], n_components=10)
+    assert_allclose(start.offsets.mean(), 0, atol=0.05)
+    variance = start.offsets.var() + start.scale[0] ** 2
+    assert_allclose(variance, skewed.var(), rtol=0.1)
+    assert stats.skew(start.offsets[0]) > 1
+
+
+def test_binary_outputs_start_at_smoothed_rates():
+    ensemble = make_ensemble(
+        3, 3, n_members=1, n_masks=1, scale=0.0, conditioning_weights=False
+    )
+    made = ensemble.architecture.build(ensemble.table)
+    weights = made.unflatten(*made.split(torch.from_numpy(ensemble.weights)))
+    rates = torch.sigmoid(weights["bias2"][0]).numpy()
+    assert ((rates > 0) & (rates < 1)).all()
+    assert (weights["weight2"] == 0).all()

@@ -1,0 +1,166 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from conftest import make_ensemble
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmade._ensemble import split_rows, stacked_masks
+from skmade._training import Schedule, Trained, check_device, fit_network
+from skmade.datasets import CorrelatedGaussian
+
+SCHEDULE = Schedule(
+    max_iter=5,
+    batch_size=50,
+    learning_rate_init=0.01,
+    dropout=0.2,
+    alpha=0.01,
+    n_iter_no_change=2,
+    tol=1e-4,
+)
+
+
+def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
+    """Return the arguments of `fit_network` for a small Gaussian table."""
+    ensemble = make_ensemble(3, n_members=n_members, n_masks=n_masks, scale=0.1, **options)
+    units = CorrelatedGaussian(3).sample(200, random_state=seed)
+    rng = np.random.RandomState(0)
+    rows = split_rows(units, np.ones(200), None, n_members, fraction, rng)
+    made = ensemble.architecture.build(ensemble.table, single=True)
+    masks = stacked_masks(made, ensemble.ranks, ensemble.degrees)
+    return made, Trained(ensemble.weights, ensemble.weights), masks, rows
+
+
+def test_training_raises_the_log_likelihood(configuration):
+    made, start, masks, rows = prepare(**configuration)
+    trained = fit_network(made, start, masks, rows, SCHEDULE, seed=0)
+    history = np.array(trained.history["train"])
+    assert history.shape[1] == 2
+    assert (history[-1] > history[0]).all()
+
+
+def test_same_seed_same_weights_and_another_seed_others():
+    first, again, other = (
+        fit_network(*prepare(), SCHEDULE, seed=seed).average for seed in (1, 1, 2)
+    )
+    assert_array_equal(first, again)
+    assert (first != other).any()
+
+
+def test_every_mask_of_the_list_is_trained():
+    # Weights that only one mask lets through move only if that mask is used.
+    made, start, masks, rows = prepare(n_members=1, n_masks=4, fraction=None)
+    used = []
+
+    class Recording(list):
+        def __getitem__(self, k):
+            used.append(k)
+            return super().__getitem__(k)
+
+    fit_network(made, start, Recording(masks), rows, replace(SCHEDULE, max_iter=1), seed=0)
+    assert set(used) == {0, 1, 2, 3}
+
+
+def test_masked_weights_never_move_and_are_never_zeroed():
+    # Without weight decay a masked weight has no reason to change at all.
+    made, start, masks, rows = prepare(n_members=1, n_masks=1)
+    trained = fit_network(made, start, masks, rows, replace(SCHEDULE, alpha=0.0), seed=0)
+    before, after = (
+        made.unflatten(*made.split(torch.from_numpy(w)))
+        for w in (start.average, trained.current)
+    )
+    for name, mask in zip(["weight0", "weight1", "weight2", "direct"], masks[0], strict=True):
+        assert_array_equal(before[name][~mask], after[name][~mask])
+        assert (before[name][mask] != after[name][mask]).float().mean() > 0.9
+
+
+def test_members_of_a_stack_do_not_touch_each_other():
+    made, start, masks, rows = prepare(n_members=2)
+    together = fit_network(made, start, masks, rows, SCHEDULE, seed=0)
+    poisoned = rows.train.copy()
+    poisoned[1] = rows.held_out[1].repeat(5)[: poisoned.shape[1]]
+    changed = fit_network(made, start, masks, replace(rows, train=poisoned), SCHEDULE, seed=0)
+    assert_allclose(changed.average[0], together.average[0], rtol=1e-4, atol=1e-6)
+    assert (changed.average[1] != together.average[1]).any()
+
+
+def test_held_out_rows_never_reach_the_weights():
+    made, start, masks, rows = prepare(n_members=1)
+    patient = replace(SCHEDULE, n_iter_no_change=100)
+    clean = fit_network(made, start, masks, rows, patient, seed=0)
+    units = rows.units.copy()
+    units[rows.held_out[0]] += 100
+    moved = fit_network(made, start, masks, replace(rows, units=units), patient, seed=0)
+    assert_array_equal(clean.current, moved.current)
+    assert (clean.best_score != moved.best_score).all()
+
+
+def test_best_epoch_is_kept():
+    made, start, masks, rows = prepare(n_members=1)
+    wild = replace(SCHEDULE, learning_rate_init=3.0, max_iter=10)
+    trained = fit_network(made, start, masks, rows, wild, seed=0)
+    still = fit_network(made, start, masks, rows, replace(wild, max_iter=0), seed=0)
+    # Training this fast only destroys: the start was best, and it is what comes back.
+    assert max(trained.history["validation"]) < still.best_score
+    assert_array_equal(trained.average, start.average)
+    assert trained.best_score == still.best_score
+
+
+def test_patience_ends_training():
+    made, start, masks, rows = prepare(n_members=1)
+    patient = replace(SCHEDULE, max_iter=50, tol=1e6, n_iter_no_change=3)
+    trained = fit_network(made, start, masks, rows, patient, seed=0)
+    assert len(trained.history["validation"]) == 3
+    assert trained.converged
+    assert not fit_network(made, start, masks, rows, SCHEDULE, seed=0).converged
+
+
+def test_a_callback_ends_training():
+    seen = []
+
+    def stop_at_two(epoch, train, validation):
+        seen.append((epoch, train, validation))
+        return epoch == 2
+
+    trained = fit_network(*prepare(), SCHEDULE, seed=0, on_epoch=stop_at_two)
+    assert [epoch for epoch, _, _ in seen] == [1, 2]
+    assert_allclose(seen[-1][2], trained.history["validation"][-1].mean())
+
+
+def test_training_goes_on_from_the_optimizers_state():
+    made, start, masks, rows = prepare(fraction=None)
+    one = replace(SCHEDULE, max_iter=1, dropout=0.0, batch_size=1000)
+    two = fit_network(made, start, masks[:1], rows, replace(one, max_iter=2), seed=0)
+    half = fit_network(made, start, masks[:1], rows, one, seed=0)
+    again = fit_network(made, half, masks[:1], rows, one, seed=0)
+    assert again.n_steps == two.n_steps == 2
+    assert_allclose(again.current, two.current, rtol=1e-4, atol=1e-6)
+    assert_allclose(again.average, two.average, rtol=1e-4, atol=1e-6)
+    forgetful = fit_network(
+        made, replace(half, moments=(), n_steps=0), masks[:1], rows, one, seed=0
+    )
+    assert np.abs(forgetful.current - two.current).max() > 1e-4
+
+
+def test_weight_zero_rows_and_weights_of_two():
+    made, start, masks, rows = prepare(fraction=None, n_members=1, n_masks=1)
+    one = replace(SCHEDULE, max_iter=3, dropout=0.0, batch_size=10_000)
+    weight = np.r_[np.full(100, 2.0), np.zeros(100)].astype(np.float32)
+    weighted = fit_network(made, start, masks, replace(rows, weight=weight), one, seed=0)
+    half = replace(rows, train=rows.train[:, :100])
+    left_out = fit_network(made, start, masks, half, one, seed=0)
+    assert_allclose(weighted.current, left_out.current, rtol=1e-3, atol=1e-5)
+
+
+def test_gradients_are_on_even_where_the_caller_has_them_off():
+    with torch.no_grad():
+        trained = fit_network(*prepare(), SCHEDULE, seed=0)
+        assert not torch.is_grad_enabled()
+    assert trained.n_steps > 0
+
+
+def test_a_device_that_is_not_there_is_refused():
+    check_device("cpu")
+    with pytest.raises(ValueError, match="device='nonsense' can't be used on this machine"):
+        check_device("nonsense")
