@@ -99,8 +99,8 @@ def default_densities(seed: int) -> dict[str, Any]:
         GaussianMixture(max_iter=500, random_state=seed),
         {
             "n_components": [1, 2, 3, 4],
-            "covariance_type": ["full", "tied", "diag"],
-            "reg_covar": [1e-6, 1e-3, 1e-2],
+            "covariance_type": ["full", "diag"],
+            "reg_covar": [1e-3, 1e-2, 1e-1],
         },
         scoring=mean_log_likelihood,
     )

@@ -121,8 +121,11 @@ class GaussianMixture:
         gaussian = pick(means) + pick(scales) * torch.special.ndtri(
             _open_unit((uniform - lower) / pick(weights))
         )
+        in_tail = chosen == self.n_components
+        if not in_tail.any():
+            return gaussian
         tail = student_quantile(_open_unit((uniform - upper[..., -1]) / TAIL_WEIGHT))
-        return torch.where(chosen == self.n_components, tail, gaussian)
+        return torch.where(in_tail, tail, gaussian)
 
     def mean(self, params: Tensor) -> Tensor:
         """Weighted mean of the components; the tail is centred at zero."""

@@ -24,12 +24,12 @@ CHUNK_ROWS = 1024
 class _Plan:
     """One member's masked weights with every layer sorted by degree, inputs by rank."""
 
-    weights: list[Tensor]  # (n_in, n_out), hidden layers
-    biases: list[Tensor]
+    weights: list[Tensor]  # (n_out, n_in), hidden layers
+    biases: list[Tensor]  # (n_out, 1)
     ends: list[NDArray[np.int64]]  # ends[l][r]: units of layer l with degree <= r
-    output: Tensor  # (n_last, n_outputs)
-    direct: Tensor | None  # (D, n_outputs)
-    output_bias: Tensor
+    output: Tensor  # (n_outputs, n_last)
+    output_bias: Tensor  # (n_outputs, 1)
+    direct: Tensor | None  # (n_outputs, D)
 
 
 def sample_units(
@@ -58,38 +58,39 @@ def sample_units(
 def _plan(layers: Layers, ranks: Integers, degrees: list[Integers]) -> _Plan:
     sides = [np.argsort(ranks), *(np.argsort(layer, kind="stable") for layer in degrees)]
     orders = [torch.from_numpy(side) for side in sides]
-    n_ranks = len(ranks)
     hidden = range(len(degrees))
     return _Plan(
-        weights=[layers.weights[h][orders[h + 1]][:, orders[h]].T.contiguous() for h in hidden],
-        biases=[layers.biases[h][orders[h + 1]] for h in hidden],
+        weights=[layers.weights[h][orders[h + 1]][:, orders[h]] for h in hidden],
+        biases=[layers.biases[h][orders[h + 1], None] for h in hidden],
         ends=[
-            np.searchsorted(np.sort(layer), np.arange(n_ranks + 1), side="right")
+            np.searchsorted(np.sort(layer), np.arange(len(ranks) + 1), side="right")
             for layer in degrees
         ],
-        output=layers.weights[-1][:, orders[-1]].T.contiguous(),
-        direct=None if layers.direct is None else layers.direct[:, orders[0]].T.contiguous(),
-        output_bias=layers.biases[-1],
+        output=layers.weights[-1][:, orders[-1]],
+        output_bias=layers.biases[-1][:, None],
+        direct=None if layers.direct is None else layers.direct[:, orders[0]],
     )
 
 
 def _sample_chunk(made: MADE, plan: _Plan, order: Integers, uniforms: Tensor) -> Tensor:
     """Walk the features in their ordering for one chunk of rows."""
+    # Rows run along the last axis: products of a few units with many rows are then fast.
+    n_rows = len(uniforms)
     units = torch.empty_like(uniforms)
-    inputs = torch.empty_like(uniforms)  # bounded units, in the order of the ranks
-    hidden = [uniforms.new_empty(len(uniforms), len(bias)) for bias in plan.biases]
+    inputs = uniforms.new_empty(len(order), n_rows)  # bounded units, by rank
+    hidden = [uniforms.new_empty(len(bias), n_rows) for bias in plan.biases]
     outputs_of = made.outputs_by_feature()
     for rank, column in enumerate(order, start=1):
         law, outputs = outputs_of[column]
         seen = plan.ends[-1][rank - 1]
         params = torch.addmm(
-            plan.output_bias[outputs], hidden[-1][:, :seen], plan.output[:seen, outputs]
+            plan.output_bias[outputs], plan.output[outputs, :seen], hidden[-1][:seen]
         )
         if plan.direct is not None:
-            params = params.addmm(inputs[:, : rank - 1], plan.direct[: rank - 1, outputs])
-        drawn = law.sample(params.unsqueeze(1), uniforms[:, column : column + 1])
-        units[:, column] = drawn[:, 0]
-        inputs[:, rank - 1] = drawn[:, 0].clamp(-INPUT_BOUND, INPUT_BOUND)
+            params.addmm_(plan.direct[outputs, : rank - 1], inputs[: rank - 1])
+        drawn = law.sample(params.T.contiguous().unsqueeze(1), uniforms[:, column : column + 1])[:, 0]
+        units[:, column] = drawn
+        torch.clamp(drawn, -INPUT_BOUND, INPUT_BOUND, out=inputs[rank - 1])
         _compute_degree(made, plan, rank, inputs, hidden)
     return units
 
@@ -106,7 +107,7 @@ def _compute_degree(
         block = slice(ends[degree - 1], ends[degree])
         if block.start < block.stop:
             update = activate(
-                torch.addmm(bias[block], below[:, :n_below], weight[:n_below, block])
+                torch.addmm(bias[block], weight[block, :n_below], below[:n_below])
             )
-            hidden[level][:, block] = below[:, block] + update if made.skips(level) else update
+            hidden[level][block] = below[block] + update if made.skips(level) else update
         below, n_below = hidden[level], int(ends[degree])

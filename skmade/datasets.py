@@ -140,7 +140,7 @@ class TwoMoons:
         log_density : ndarray of shape (n_samples,)
             Natural logarithm of the density.
         """
-        nodes, weights = np.polynomial.legendre.leggauss(256)
+        nodes, weights = np.polynomial.legendre.leggauss(128)
         centres = self._moons(0.5 * np.pi * (nodes + 1)).reshape(-1, 2)
         shares = np.tile(0.25 * weights, 2)  # both moons, and weights that sum to two
         squares = np.square(np.asarray(X)[:, None] - centres).sum(axis=-1)

@@ -30,7 +30,7 @@ def test_fast_sampler_equals_the_naive_one(n_features, n_binary, configuration):
         layers = made.masked(made.unflatten(*made.split(flat)), made.gates(stacked, flat))
         naive = sample_naively(made, layers, ranks, uniforms)
         fast = sample_units(made, layers.member(0), ranks, degrees, uniforms)
-        assert_allclose(fast.numpy(), naive.numpy(), rtol=1e-9, atol=1e-9)
+        assert_allclose(fast.numpy(), naive.numpy(), rtol=1e-6, atol=1e-7)
 
 
 def test_rows_beyond_one_chunk_are_drawn_alike():
