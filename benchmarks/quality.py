@@ -6,8 +6,8 @@
 Generators of `skmade.datasets` need no data. Binary tables are read from the folder in the
 environment variable SKMADE_BENCHMARK_DATA (default: benchmarks/data) as
 `binary/<name>.npz` with the arrays train, valid and test. Mushrooms and DNA come from the
-MADE authors' data sets (github.com/mgermain/MADE), adult and connect4 from LIBSVM, the others from DEBD
-(github.com/arranger1044/DEBD). Log-likelihoods are mean nats per test row.
+data sets of github.com/mgermain/MADE, adult and connect4 from LIBSVM, the others from
+github.com/arranger1044/DEBD. Log-likelihoods are mean nats per test row.
 """
 
 import argparse
@@ -82,7 +82,10 @@ def main():
     for name in chosen:
         run = run_generator if name in GENERATORS else run_binary
         name, mean, error, reference, seconds = run(name)
-        print(f"| {name} | {mean:.3f} | {error:.3f} | {reference:.3f} | {seconds:.0f} |", flush=True)
+        print(
+            f"| {name} | {mean:.3f} | {error:.3f} | {reference:.3f} | {seconds:.0f} |",
+            flush=True,
+        )
 
 
 if __name__ == "__main__":

@@ -1,5 +1,6 @@
 """Configuration of the documentation; it builds without a network."""
 
+import re
 from importlib.metadata import version as installed_version
 
 from docutils import nodes
@@ -17,9 +18,10 @@ extensions = [
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
-exclude_patterns = ["_build", "auto_examples/**.ipynb", "auto_examples/**.zip"]
+exclude_patterns = ["_build", "examples"]
 default_role = "literal"
 
+toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings name the types
@@ -69,5 +71,11 @@ def link_scikit_learn(app, env, node, contnode):
     return nodes.reference("", "", contnode, refuri=f"{SCIKIT_LEARN}/{target}.html")
 
 
+def quote_shapes(app, what, name, obj, options, lines):
+    """Set shapes as code: reStructuredText takes the end of `n_features_in_` for a link."""
+    lines[:] = [re.sub(r"of shape (\(.*?\))", r"of shape ``\1``", line) for line in lines]
+
+
 def setup(app):
+    app.connect("autodoc-process-docstring", quote_shapes, priority=400)  # before numpydoc
     app.connect("missing-reference", link_scikit_learn)

@@ -270,12 +270,12 @@ def show_progress(density: Any) -> None:
 def run_demo(densities: Mapping[str, Any], output: Path, seed: int) -> None:
     """Compare the densities, then look at what the last one has learned."""
     table = load_table(seed)
-    print(describe_split(table), end="\n\n", flush=True)
+    print(describe_split(table), flush=True)
     results = [evaluate(name, density, table) for name, density in densities.items()]
     made = results[-1]
     n_drawn = int(table.benign.sum())
     drawn = table.scaler.inverse_transform(made.density.sample(n_drawn, random_state=seed))
-    print(format_results(results), end="\n\n")
+    print(f"\n{format_results(results)}", end="\n\n")
     print(format_anomalies(made, table), end="\n\n")
     print(format_drawn(drawn, table), end="\n\n")
     print(save_picture(made, drawn, table, output))

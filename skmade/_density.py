@@ -38,8 +38,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         or a dict from column name (or position) to word. 'auto' calls a column binary
         if it holds only 0 and 1 in fit, and continuous otherwise.
     ordering : {'natural', 'random'} or array-like of int, default='random'
-        Ordering of the columns: as in the table, drawn for each member and mask, or the
-        column positions in the order to use, the same for all members.
+        Ordering of the columns: as in the table, drawn for each member, or the column
+        positions in the order to use, the same for all members. With `order_agnostic`
+        it is the first of each member's orderings; the others are drawn.
     order_agnostic : bool, default=False
         Train for many orderings at once: each mini-batch uses the next of `n_masks`
         random orderings, and prediction averages them [1]_.
@@ -49,9 +50,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     n_masks : int, default=8
         Length of the fixed list of masks of order- or connectivity-agnostic training;
         not used otherwise.
-    conditioning_weights : bool, default=None
+    conditioning_weights : bool or None, default=None
         Add weights from a constant 1 through the masks of the inputs, which tell a unit
-        which columns it was shown [1]_. None: if `order_agnostic`.
+        which columns it was shown [1]_. None adds them if `order_agnostic`.
     direct_connections : bool, default=True
         Add linear connections from the inputs to the outputs. Training then starts from
         linear regression on the columns before, a full-covariance Gaussian.
@@ -63,7 +64,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Share of hidden units switched off at random in training, in [0, 1).
     alpha : float, default=0.01
         Strength of the weight decay (decoupled from the gradient, as in AdamW).
-    batch_size : int, default='auto'
+    batch_size : int or 'auto', default='auto'
         Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
     learning_rate_init : float, default=0.002
         Step size of the optimiser.
@@ -80,7 +81,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Gain in held-out log-likelihood, in nats per row, that counts.
     warm_start : bool, default=False
         Let `fit` go on from the weights and the standardisation of the last fit.
-    n_jobs : int, default=None
+    n_jobs : int or None, default=None
         Number of joblib jobs; members are trained four together in each.
     device : str, default='cpu'
         The torch device to train on. Scoring and sampling are on the CPU.
@@ -94,12 +95,13 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     ----------
     n_features_in_ : int
         Number of columns seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
-    feature_types_ : ndarray of shape (n_features_in_,)
+    feature_types_ : ndarray of shape (n_features,)
         Kind of each column, 'continuous' or 'binary'.
-    ordering_ : ndarray of shape (n_estimators, n_masks, n_features_in_)
-        Column positions in the order in which each member and mask models them.
+    ordering_ : ndarray of shape (n_estimators, n_masks, n_features)
+        Column positions in the order in which each member and mask models them; one mask
+        unless training is order- or connectivity-agnostic.
     n_iter_ : int
         Epochs of the member that trained longest.
     history_ : dict of list of float
@@ -124,7 +126,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     >>> from sklearn.datasets import load_iris
     >>> from skmade import MADEDensity
     >>> X = load_iris().data
-    >>> density = MADEDensity(n_estimators=2, max_iter=20, random_state=0).fit(X)
+    >>> density = MADEDensity(n_estimators=2, random_state=0).fit(X)
     >>> density.score_samples(X[:3]).shape
     (3,)
     >>> density.sample(2, random_state=0).shape

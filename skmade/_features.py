@@ -147,7 +147,9 @@ def decode(table: Table, units: Floats) -> Floats:
     return np.clip(X, -largest, largest)
 
 
-def warn_constant(table: Table, names: Sequence[str] | None = None) -> None:
+def warn_constant(
+    table: Table, names: Sequence[str] | None = None, stacklevel: int = 2
+) -> None:
     """Warn of constant columns, naming them."""
     if not table.constant.any():
         return
@@ -156,7 +158,7 @@ def warn_constant(table: Table, names: Sequence[str] | None = None) -> None:
         f"Constant in fit: {labels}. Their conditionals get the value's own magnitude as "
         "smallest scale, so they say nothing about rows with the same value.",
         UserWarning,
-        stacklevel=2,
+        stacklevel=stacklevel,
     )
 
 
@@ -164,7 +166,7 @@ def find_text_column(X: Any) -> str | None:
     """Return the label of the first column that does not convert to numbers, if any."""
     named = hasattr(X, "columns")
     cells = np.asarray(X)
-    if cells.ndim != 2 or cells.dtype.kind not in "OUS":
+    if cells.ndim != 2 or cells.dtype.kind not in "OUSMm":
         return None
     for position in range(cells.shape[1]):
         try:

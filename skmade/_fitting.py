@@ -26,6 +26,10 @@ from ._features import (
 from ._masks import ranks_to_ordering, warn_if_narrow
 from ._training import Schedule, check_device, fit_network
 
+# Frames between a warning raised two calls below `fit_estimator` and the user's line:
+# `fit` and scikit-learn's two decorators lie between.
+USER_LEVEL = 7
+
 # numpy.random.RandomState draws seeds below this.
 MAX_SEED = np.iinfo(np.int32).max
 
@@ -97,7 +101,7 @@ def _drawn(estimator, X, weight, rng):
     architecture, names = _architecture(estimator), _names(estimator)
     kinds = resolve_kinds(estimator.feature_types, X, names)
     check_binary(kinds, X, names)
-    warn_if_narrow(architecture.hidden_layer_sizes, X.shape[1])
+    warn_if_narrow(architecture.hidden_layer_sizes, X.shape[1], stacklevel=USER_LEVEL)
     ensemble = draw_ensemble(
         X,
         weight,
@@ -109,7 +113,7 @@ def _drawn(estimator, X, weight, rng):
         order_agnostic=estimator.order_agnostic,
         connectivity_agnostic=estimator.connectivity_agnostic,
     )
-    warn_constant(ensemble.table, names)
+    warn_constant(ensemble.table, names, stacklevel=USER_LEVEL)
     return ensemble
 
 
@@ -201,7 +205,7 @@ def _report(fitted, trained, log_jacobian, resume, early_stopping):
             f"Training reached max_iter={fitted.max_iter} epochs while the held-out "
             "log-likelihood was still improving: raise max_iter.",
             ConvergenceWarning,
-            stacklevel=5,
+            stacklevel=USER_LEVEL - 1,
         )
 
 

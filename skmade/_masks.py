@@ -51,7 +51,7 @@ def spread_degrees(n_units: int, n_features: int) -> Integers:
     return 1 + (np.arange(n_units) * n_degrees) // n_units
 
 
-def warn_if_narrow(layer_sizes: Sequence[int], n_features: int) -> None:
+def warn_if_narrow(layer_sizes: Sequence[int], n_features: int, stacklevel: int = 2) -> None:
     """Warn when a hidden layer has fewer units than there are degrees."""
     if min(layer_sizes) < n_features - 1:
         warnings.warn(
@@ -59,7 +59,7 @@ def warn_if_narrow(layer_sizes: Sequence[int], n_features: int) -> None:
             f"1..{n_features - 1} of {n_features} features: some conditionals share their "
             f"hidden units. Set hidden_layer_sizes to at least {n_features - 1} units.",
             UserWarning,
-            stacklevel=2,
+            stacklevel=stacklevel,
         )
 
 

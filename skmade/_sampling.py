@@ -88,7 +88,9 @@ def _sample_chunk(made: MADE, plan: _Plan, order: Integers, uniforms: Tensor) ->
         )
         if plan.direct is not None:
             params.addmm_(plan.direct[outputs, : rank - 1], inputs[: rank - 1])
-        drawn = law.sample(params.T.contiguous().unsqueeze(1), uniforms[:, column : column + 1])[:, 0]
+        drawn = law.sample(
+            params.T.contiguous().unsqueeze(1), uniforms[:, column : column + 1]
+        )[:, 0]
         units[:, column] = drawn
         torch.clamp(drawn, -INPUT_BOUND, INPUT_BOUND, out=inputs[rank - 1])
         _compute_degree(made, plan, rank, inputs, hidden)

@@ -172,8 +172,9 @@ def test_without_early_stopping_all_epochs_are_trained():
 
 
 def test_stopping_at_max_iter_warns():
-    with pytest.warns(ConvergenceWarning, match="max_iter=2 epochs"):
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 epochs") as caught:
         quick(max_iter=2).fit(X)
+    assert caught[0].filename == __file__
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         quick(max_iter=2, early_stopping=False).fit(X)
@@ -234,10 +235,11 @@ def test_a_column_without_ones_is_not_impossible():
 
 def test_constant_columns_are_named():
     table = np.column_stack([X, np.full(300, 7.0)])
-    with pytest.warns(UserWarning, match="Constant in fit: column 3"):
+    with pytest.warns(UserWarning, match="Constant in fit: column 3") as caught:
         density = quick().fit(table)
+    assert caught[0].filename == __file__
     assert np.isfinite(density.score_samples(table)).all()
-    assert density.score_samples(table + [0, 0, 0, 50])[0] < density.score_samples(table)[0] - 3
+    assert density.score_samples([*table, 0, 0, 0, 50])[0] < density.score_samples(table)[0] - 3
 
 
 TABLES = {
@@ -275,8 +277,9 @@ def test_few_rows(shape):
 
 
 def test_a_narrow_layer_warns():
-    with pytest.warns(UserWarning, match="hidden layer of 1 units"):
+    with pytest.warns(UserWarning, match="hidden layer of 1 units") as caught:
         quick(hidden_layer_sizes=(1,)).fit(X)
+    assert caught[0].filename == __file__
 
 
 def test_more_epochs_do_not_run_away():

@@ -91,6 +91,10 @@ def test_importance_weights_average_to_one():
     assert error < 0.02
 
 
+def jacobian_of(made, layers, units):
+    return torch.autograd.functional.jacobian(lambda u: made.outputs(layers, u)[0, 0], units)
+
+
 @pytest.mark.parametrize(("n_features", "n_binary"), [(1, 0), (2, 1), (5, 2), (32, 10)])
 def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
     n_features, n_binary, configuration
@@ -102,9 +106,7 @@ def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
         1, 1, n_features, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
     )
     for made, layers, ranks in members_and_masks(ensemble):
-        jacobian = torch.autograd.functional.jacobian(
-            lambda u: made.outputs(layers, u)[0, 0], units
-        )
+        jacobian = jacobian_of(made, layers, units)
         moved = np.zeros((n_features, n_features), dtype=bool)
         for feature, row in zip(made.output_features, jacobian[:, 0, 0], strict=True):
             moved[feature] |= (row != 0).numpy()

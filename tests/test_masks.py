@@ -63,7 +63,7 @@ def test_degrees_are_spread_evenly(n_features, n_units):
 
 def test_a_narrow_layer_warns():
     with pytest.warns(
-        UserWarning, match="layer of 3 units cannot hold each of the degrees 1..4"
+        UserWarning, match=r"layer of 3 units cannot hold each of the degrees 1\.\.4"
     ):
         warn_if_narrow([8, 3], 5)
     warn_if_narrow([4], 5)
@@ -83,7 +83,7 @@ def test_orderings():
 
 @pytest.mark.parametrize("ordering", [[0, 1], [0, 0, 1], [1, 2, 3], [[0, 1, 2]]])
 def test_an_ordering_that_is_no_permutation_is_refused(ordering):
-    with pytest.raises(ValueError, match="each column position 0..2 once"):
+    with pytest.raises(ValueError, match=r"each column position 0\.\.2 once"):
         draw_ordering(ordering, 3, np.random.RandomState(0))
 
 

@@ -3,8 +3,8 @@ Find malignant tumours without having seen one
 ==============================================
 
 A density learned from ordinary rows gives a low score to rows that are not ordinary. Here the
-ordinary rows are benign tumours, described by 30 measurements each. No malignant row and no
-label takes part in training.
+ordinary rows are benign tumours, described by 30 measurements each. The labels choose
+the training rows, and take no other part in training.
 """
 
 # %%
@@ -27,7 +27,7 @@ malignant = table.data[table.target == 0]
 train, benign_test = train_test_split(benign, test_size=100, random_state=0)
 
 made = MADEDensity(n_estimators=4, random_state=0).fit(train)
-print(f"{len(train)} training rows, {made.n_features_in_} columns, {made.n_iter_} epochs")
+print(f"{train.shape[0]} rows, {train.shape[1]} columns, {made.n_iter_} epochs")
 
 # %%
 # Score the rest
@@ -51,11 +51,10 @@ print(f"ROC AUC: {auc:.3f}")
 # The histogram shows both classes, each as shares of its own rows.
 
 figure, ax = plt.subplots(figsize=(7, 3.6), layout="constrained")
-bins = np.linspace(min(map(np.min, scores.values())), max(map(np.max, scores.values())), 45)
+bins = np.histogram_bin_edges(np.concatenate(list(scores.values())), bins=45)
 for name, score in scores.items():
-    ax.hist(
-        score, bins=bins, weights=np.full(len(score), 1 / len(score)), alpha=0.6, label=name
-    )
+    shares = np.full(len(score), 1 / len(score))
+    ax.hist(score, bins=bins, weights=shares, alpha=0.6, label=name)
 ax.set(
     xlabel="log-density [nats]",
     ylabel="share of the class",
@@ -71,8 +70,7 @@ plt.show()
 # The lowest scores of the test rows, with the class that the estimator never saw.
 
 test_rows = np.concatenate([benign_test.index, malignant.index])
-order = np.argsort(np.concatenate(list(scores.values())))[:5]
-for position in order:
-    score = np.concatenate(list(scores.values()))[position]
+all_scores = np.concatenate(list(scores.values()))
+for position in np.argsort(all_scores)[:5]:
     name = "malignant" if is_malignant[position] else "benign"
-    print(f"row {test_rows[position]}: {score:.1f} nats, {name}")
+    print(f"row {test_rows[position]}: {all_scores[position]:.1f} nats, {name}")

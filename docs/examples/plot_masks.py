@@ -66,32 +66,31 @@ labels = {
     "direct": (feature_labels, feature_labels),
 }
 
-figure, axes = plt.subplots(1, 5, figsize=(13, 3.4), layout="constrained")
-for ax, (name, mask) in zip(axes, masks.items(), strict=False):
-    ax.pcolormesh(mask, cmap="Blues", vmin=0, vmax=1.4, edgecolors="white", linewidth=1.5)
+figure, axes = plt.subplot_mosaic(
+    [["hidden layer 1", "hidden layer 2", "output"], ["direct", "paths", "."]],
+    figsize=(9, 6.4),
+    layout="constrained",
+)
+style = {"cmap": "Blues", "vmin": 0, "edgecolors": "white", "linewidth": 1.5}
+for name, mask in masks.items():
+    ax = axes[name]
+    ax.pcolormesh(mask, vmax=1.4, **style)
     rows, columns = labels[name]
-    ax.set_title(name)
     ax.set_yticks(np.arange(len(rows)) + 0.5, rows)
     ax.set_xticks(np.arange(len(columns)) + 0.5, columns, rotation=90)
 
 by_rank = paths[np.ix_(ordering, ordering)]
-axes[4].pcolormesh(by_rank, cmap="Blues", vmin=0, edgecolors="white", linewidth=1.5)
-axes[4].set_title("paths, sorted by rank")
-sorted_labels = [feature_labels[j] for j in ordering]
-axes[4].set_yticks(np.arange(4) + 0.5, sorted_labels)
-axes[4].set_xticks(np.arange(4) + 0.5, sorted_labels, rotation=90)
-for row in range(4):
-    for column in range(4):
-        count = by_rank[row, column]
-        axes[4].text(
-            column + 0.5,
-            row + 0.5,
-            str(count),
-            ha="center",
-            va="center",
-            color="white" if count > by_rank.max() / 2 else "black",
-        )
-for ax in axes:
+by_rank_labels = [feature_labels[j] for j in ordering]
+ax = axes["paths"]
+ax.pcolormesh(by_rank, **style)
+ax.set_yticks(np.arange(4) + 0.5, by_rank_labels)
+ax.set_xticks(np.arange(4) + 0.5, by_rank_labels, rotation=90)
+for (row, column), count in np.ndenumerate(by_rank):
+    color = "white" if count > by_rank.max() / 2 else "black"
+    ax.text(column + 0.5, row + 0.5, count, ha="center", va="center", color=color)
+
+for name, ax in axes.items():
+    ax.set_title("paths, sorted by rank" if name == "paths" else name)
     ax.set_aspect("equal")
     ax.invert_yaxis()
     ax.tick_params(length=0)

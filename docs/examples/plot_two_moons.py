@@ -27,7 +27,8 @@ truth = TwoMoons(noise=0.1)
 train = truth.sample(2000, random_state=0)
 test = truth.sample(2000, random_state=1)
 
-search = GridSearchCV(KernelDensity(), {"bandwidth": np.geomspace(0.01, 1, 20)}).fit(train)
+bandwidths = np.geomspace(0.01, 1, 20)
+search = GridSearchCV(KernelDensity(), {"bandwidth": bandwidths}).fit(train)
 kde = search.best_estimator_
 made = MADEDensity(n_estimators=4, random_state=0).fit(train)
 print(f"KernelDensity: bandwidth {kde.bandwidth:.3f}")
@@ -42,13 +43,13 @@ y = np.linspace(-1.1, 1.6, 120)
 grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 models = {"truth": truth, "KernelDensity": kde, "MADEDensity": made}
-figure, axes = plt.subplots(1, 3, figsize=(12, 3.3), layout="constrained", sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="compressed", sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     density = np.exp(model.score_samples(grid)).reshape(len(y), len(x))
-    image = ax.pcolormesh(x, y, density, cmap="magma", vmin=0, vmax=0.75, rasterized=True)
+    image = ax.pcolormesh(x, y, density, cmap="magma", vmin=0, vmax=0.75)
     ax.set_title(f"{name}: {mean_log_likelihood(model, test):.3f} nats per row")
     ax.set_aspect("equal")
-figure.colorbar(image, ax=axes, label="density", shrink=0.8)
+figure.colorbar(image, ax=axes, label="density")
 plt.show()
 
 # %%
@@ -56,15 +57,11 @@ plt.show()
 # ---------
 #
 # The fitted density also draws rows. KernelDensity keeps its training rows for that; a
-# MADEDensity keeps only weights.
+# MADEDensity keeps weights instead.
 
 drawn = made.sample(2000, random_state=0)
-figure, axes = plt.subplots(
-    1, 2, figsize=(8.5, 3.3), layout="constrained", sharex=True, sharey=True
-)
-for ax, (name, rows) in zip(
-    axes, {"training rows": train, "drawn rows": drawn}.items(), strict=True
-):
-    ax.plot(*rows.T, ".", markersize=2, alpha=0.6)
-    ax.set(title=name, xlim=(x[0], x[-1]), ylim=(y[0], y[-1]), aspect="equal")
+figure, axes = plt.subplots(1, 2, figsize=(8.5, 3.1), layout="constrained")
+for ax, (name, rows) in zip(axes, [("training", train), ("drawn", drawn)], strict=True):
+    ax.plot(rows[:, 0], rows[:, 1], ".", markersize=2, alpha=0.6)
+    ax.set(title=f"{name} rows", xlim=x[[0, -1]], ylim=y[[0, -1]], aspect="equal")
 plt.show()
