@@ -155,7 +155,7 @@ def _train(estimator, ensemble, rows, schedule, rng):
     trained = Parallel(n_jobs=estimator.n_jobs)(
         delayed(_train_stack)(
             estimator,
-            context.subcontext("members", max_subtasks=schedule.max_iter),
+            context.subcontext(_label(part, ensemble), max_subtasks=schedule.max_iter),
             made=made,
             start=start,
             masks=masks,
@@ -170,6 +170,12 @@ def _train(estimator, ensemble, rows, schedule, rng):
     return trained
 
 
+def _label(part, ensemble):
+    """Name the members trained together, counted from one: 'members 1-4 of 8'."""
+    n_members = len(ensemble.weights)
+    return f"members {part.start + 1}-{min(part.stop, n_members)} of {n_members}"
+
+
 def _train_stack(estimator, context, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
     context.call_on_fit_task_begin(estimator=estimator)
@@ -179,7 +185,7 @@ def _train_stack(estimator, context, **task):
         if estimator.verbose:
             held_out = "" if validation is None else f", held out {validation:.4f}"
             print(
-                f"[MADEDensity] members {context.task_id}, epoch {epoch}: "
+                f"[MADEDensity] {context.task_name}, epoch {epoch}: "
                 f"log-likelihood {train:.4f}{held_out}"
             )
         return leaf.call_on_fit_task_end(estimator=estimator)

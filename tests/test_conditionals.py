@@ -72,6 +72,14 @@ def test_every_uniform_gives_a_finite_draw(mixture):
     assert law.sample(params[:1].expand(4, -1, -1), uniform).isfinite().all()
 
 
+def test_the_last_sliver_of_uniforms_draws_from_the_tail(mixture):
+    law, params = mixture
+    share = torch.tensor([0.001, 0.3, 0.999], dtype=torch.float64)
+    uniform = (1 - c.TAIL_WEIGHT * (1 - share))[:, None].expand(-1, 2)
+    drawn = law.sample(params[:1].expand(3, -1, -1), uniform)
+    assert_allclose(drawn, np.repeat(TAIL.ppf(share)[:, None], 2, axis=1), rtol=1e-6)
+
+
 @pytest.mark.parametrize("value", [1e5, 1e100, 1e300, -1e300])
 def test_far_values_have_finite_log_density(mixture, value):
     law, params = mixture

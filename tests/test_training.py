@@ -7,7 +7,7 @@ from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._ensemble import split_rows, stacked_masks
-from skmade._training import Schedule, Trained, check_device, fit_network
+from skmade._training import Schedule, Trained, _Stack, check_device, fit_network
 from skmade.datasets import CorrelatedGaussian
 
 SCHEDULE = Schedule(
@@ -73,6 +73,18 @@ def test_masked_weights_never_move_and_are_never_zeroed():
     for name, mask in zip(["weight0", "weight1", "weight2", "direct"], masks[0], strict=True):
         assert_array_equal(before[name][~mask], after[name][~mask])
         assert (before[name][mask] != after[name][mask]).float().mean() > 0.9
+
+
+def test_every_epoch_is_a_fresh_permutation_of_each_members_rows():
+    made, start, masks, rows = prepare(n_members=2)
+    stack = _Stack(made, start, masks, rows, replace(SCHEDULE, batch_size=30), 0, "cpu")
+    first, second = (list(stack._batches()) for _ in range(2))
+    assert [batch.shape[1] for batch in first] == [27] * 4 + [26] * 2
+    for epoch in (first, second):
+        for member, row in enumerate(torch.cat(epoch, dim=1)):
+            assert_array_equal(np.sort(row), np.sort(rows.train[member]))
+    assert (first[0] != second[0]).any()
+    assert (first[0] != torch.from_numpy(rows.train[:, :27])).any()
 
 
 def test_members_of_a_stack_do_not_touch_each_other():

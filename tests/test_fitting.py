@@ -1,0 +1,208 @@
+"""How fit and partial_fit train: rows, weights, epochs, jobs and callbacks."""
+
+import warnings
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.callback import ProgressBar, ScoringMonitor
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import Pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmade import MADEDensity
+from skmade.datasets import CorrelatedGaussian
+from skmade.metrics import mean_log_likelihood
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+GAUSSIAN = CorrelatedGaussian(3)
+X = GAUSSIAN.sample(300, random_state=0)
+TEST = GAUSSIAN.sample(1000, random_state=1)
+
+
+def quick(**parameters):
+    """Return an estimator that fits in a fraction of a second."""
+    defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
+    return MADEDensity(**{**defaults, "max_iter": 5, "random_state": 0, **parameters})
+
+
+def test_members_differ_in_ordering_weights_and_fold():
+    density = quick(n_estimators=6).fit(X)
+    assert density._state["weights"].shape[0] == 6
+    assert len(np.unique(density._state["weights"], axis=0)) == 6
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading"])
+def test_jobs_do_not_change_the_result(backend):
+    import joblib
+
+    density = quick(n_estimators=6, max_iter=3)
+    serial = clone(density).fit(X)
+    with joblib.parallel_config(backend=backend):
+        parallel = clone(density).set_params(n_jobs=2).fit(X)
+    assert_allclose(parallel.score_samples(X), serial.score_samples(X), rtol=1e-4)
+    assert_allclose(parallel.history_["train"], serial.history_["train"], rtol=1e-4)
+
+
+def test_set_params_changes_the_next_fit():
+    density = quick().fit(X)
+    density.set_params(hidden_layer_sizes=(7,)).fit(X)
+    assert density._state["architecture"]["hidden_layer_sizes"] == (7,)
+    # A parameter that was changed but not fitted changes no score.
+    scores = density.score_samples(X)
+    density.set_params(hidden_layer_sizes=(9, 9), n_components=1, feature_types="binary")
+    assert_array_equal(density.score_samples(X), scores)
+
+
+def test_weight_zero_rows_leave_no_trace():
+    far = np.vstack([X, 1e6 + X[:40]])
+    weight = np.r_[np.ones(300), np.zeros(40)]
+    left_out = quick().fit(X).score_samples(TEST)
+    assert_array_equal(quick().fit(far, sample_weight=weight).score_samples(TEST), left_out)
+
+
+def test_weights_count_rows():
+    # Weighted toward one of two far groups, the mixture's shares follow the weights.
+    two = np.concatenate([X - 10, X + 10])
+    weight = np.repeat([3.0, 1.0], 300)
+    weighted = quick(max_iter=30).fit(two, sample_weight=weight)
+    repeated = quick(max_iter=30).fit(np.repeat(two, weight.astype(int), axis=0))
+    for density in (weighted, repeated):
+        assert abs((density.sample(2000, random_state=0)[:, 0] < 0).mean() - 0.75) < 0.05
+    gap = weighted.score_samples(two) - repeated.score_samples(two)
+    assert abs(np.average(gap, weights=weight)) < 0.2
+
+
+def test_validation_rows_are_those_given():
+    far = quick(max_iter=30).fit(X, X_val=X[:50] + 100)
+    near = quick(max_iter=30).fit(X, X_val=X[:50])
+    assert far.best_validation_score_ < near.best_validation_score_ - 10
+    with pytest.raises(ValueError, match="infinity in column 0"):
+        quick().fit(X, X_val=np.full((3, 3), np.inf))
+    with pytest.raises(ValueError, match="2 features"):
+        quick().fit(X, X_val=X[:, :2])
+
+
+def test_history():
+    density = quick(max_iter=7).fit(X)
+    assert density.n_iter_ == 7
+    assert [len(curve) for curve in density.history_.values()] == [7, 7]
+    assert density.best_validation_score_ >= max(density.history_["validation"]) - 1e-9
+    # In nats of the table's own units, as score_samples.
+    scaled = quick(max_iter=7).fit(X * 1024)
+    expected = np.array(density.history_["validation"]) - 3 * np.log(1024)
+    assert_allclose(scaled.history_["validation"], expected, atol=1e-4)
+
+
+def test_without_early_stopping_all_epochs_are_trained():
+    density = quick(early_stopping=False, max_iter=4).fit(X)
+    assert density.n_iter_ == 4
+    assert density.history_["validation"] == []
+    assert density.best_validation_score_ is None
+
+
+def test_stopping_at_max_iter_warns():
+    with pytest.warns(ConvergenceWarning, match="max_iter=2 epochs") as caught:
+        quick(max_iter=2).fit(X)
+    assert caught[0].filename == __file__
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        quick(max_iter=2, early_stopping=False).fit(X)
+        quick(max_iter=200, n_iter_no_change=1).fit(X)
+
+
+def test_warm_start_goes_on():
+    cold = quick(warm_start=True).fit(X)
+    before = cold.history_["validation"]
+    cold.fit(X)
+    assert cold.n_iter_ == 10
+    assert cold.history_["validation"][:5] == before
+    assert cold.history_["train"][5] > cold.history_["train"][0]
+    with pytest.raises(ValueError, match="shape or n_estimators has been changed"):
+        cold.set_params(hidden_layer_sizes=(4,)).fit(X)
+    with pytest.raises(ValueError, match="features"):
+        cold.fit(X[:, :2])
+
+
+def test_partial_fit_over_chunks_learns_the_density():
+    density = quick(hidden_layer_sizes=(32, 32))
+    for epoch in range(20):
+        for chunk in np.array_split(GAUSSIAN.sample(1000, random_state=epoch), 4):
+            density.partial_fit(chunk)
+    assert density.n_iter_ == 80
+    gap = np.mean(GAUSSIAN.score_samples(TEST) - density.score_samples(TEST))
+    assert -0.02 < gap < 0.1
+
+
+def test_partial_fit_keeps_the_first_chunks_units():
+    density = quick().partial_fit(X)
+    table = {key: value.copy() for key, value in density._state["table"].items()}
+    density.partial_fit(100 * X + 5)
+    for key, value in table.items():
+        assert_array_equal(density._state["table"][key], value)
+    with pytest.raises(ValueError, match="features"):
+        density.partial_fit(X[:, :2])
+
+
+def test_verbose_prints_a_line_an_epoch(capsys):
+    quick(verbose=True, max_iter=3).fit(X)
+    lines = capsys.readouterr().out.splitlines()
+    assert len(lines) == 3
+    assert "epoch 3: log-likelihood" in lines[-1]
+    quick(max_iter=1).fit(X)
+    assert capsys.readouterr().out == ""
+
+
+class Recorder:
+    """A callback that remembers tasks, and stops at an epoch if asked to."""
+
+    max_propagation_depth = None
+
+    def __init__(self, stop_at=None):
+        self.stop_at = stop_at
+        self.tasks = []
+
+    def setup(self, estimator, context):
+        pass
+
+    def teardown(self, estimator, context):
+        pass
+
+    def on_fit_task_begin(self, estimator, context):
+        pass
+
+    def on_fit_task_end(self, estimator, context):
+        self.tasks.append((context.task_name, context.task_id))
+        return context.task_name == "epoch" and context.task_id + 1 == self.stop_at
+
+
+def test_callbacks_see_and_stop_epochs():
+    recorder = Recorder()
+    quick(max_iter=3).set_callbacks(recorder).fit(X)
+    assert recorder.tasks == [
+        ("epoch", 0),
+        ("epoch", 1),
+        ("epoch", 2),
+        ("members 1-1 of 1", 0),
+        ("fit", 0),
+    ]
+    assert quick(max_iter=9).set_callbacks(Recorder(stop_at=2)).fit(X).n_iter_ == 2
+
+
+def test_progress_bar_nested_in_pipeline_and_grid(capsys):
+    grid = GridSearchCV(
+        Pipeline([("scale", StandardScaler()), ("density", quick(max_iter=2))]),
+        {"density__n_components": [1, 2]},
+        cv=2,
+    )
+    grid.set_callbacks(ProgressBar(max_propagation_depth=None)).fit(X)
+    shown = capsys.readouterr().out
+    assert "GridSearchCV - fit" in shown
+    assert "MADEDensity - members" in shown
+
+
+def test_scoring_monitor_is_harmless():
+    quick(max_iter=2).set_callbacks(ScoringMonitor(scoring=mean_log_likelihood)).fit(X)
