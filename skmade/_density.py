@@ -66,7 +66,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Strength of the weight decay (decoupled from the gradient, as in AdamW).
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
-    learning_rate_init : float, default=0.01
+    learning_rate_init : float, default=0.005
         Step size of the optimiser.
     max_iter : int, default=500
         Largest number of epochs.
@@ -185,7 +185,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         dropout=0.2,
         alpha=0.01,
         batch_size="auto",
-        learning_rate_init=0.01,
+        learning_rate_init=0.005,
         max_iter=500,
         early_stopping=True,
         validation_fraction=0.1,
