@@ -36,7 +36,7 @@ class Conditional(Protocol):
         """Log-density (log-mass of a discrete feature) in nats."""
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
-        """Draw by inverting the distribution function at `uniform` in (0, 1)."""
+        """Turn one uniform number in (0, 1) for each feature into a draw."""
 
     def mean(self, params: Tensor) -> Tensor:
         """Expected value."""
@@ -81,7 +81,7 @@ class Bernoulli:
 
 
 @dataclass(frozen=True)
-class GaussianMixture:
+class MixtureOfGaussians:
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
 
     The parameters of a feature are logits, means and raw scales, `n_components` of each.
@@ -139,9 +139,9 @@ class GaussianMixture:
         body = (torch.softmax(logits, dim=-1) * parts).sum(dim=-1)
         return (1 - TAIL_WEIGHT) * body + TAIL_WEIGHT * student_cdf(value)
 
-    def at(self, position: int) -> "GaussianMixture":
+    def at(self, position: int) -> "MixtureOfGaussians":
         """Return the law of one feature alone."""
-        return GaussianMixture(self.n_components, self.floor[position : position + 1])
+        return MixtureOfGaussians(self.n_components, self.floor[position : position + 1])
 
     def _unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         logits, means, raw = params.split(self.n_components, dim=-1)

@@ -26,8 +26,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     Parameters
     ----------
-    hidden_layer_sizes : tuple of int, default=(128, 128)
-        Units in each hidden layer.
+    hidden_layer_sizes : tuple of int or int, default=(128, 128)
+        Units in each hidden layer; a number is one layer.
     activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
         Activation of the hidden units.
     n_components : int, default=10
@@ -35,8 +35,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Gaussian conditionals.
     feature_types : str, list of str or dict, default='auto'
         Kind of the columns, 'continuous', 'binary' or 'auto': one word for all, a list,
-        or a dict from column name (or position) to word. 'auto' calls a column binary
-        if it holds only 0 and 1 in fit, and continuous otherwise.
+        or a dict from column name (position, without names) to word. 'auto' calls a
+        column binary if it holds only 0 and 1 in fit, and continuous otherwise.
     ordering : {'natural', 'random'} or array-like of int, default='random'
         Ordering of the columns: as in the table, drawn for each member, or the column
         positions in the order to use, the same for all members. With `order_agnostic`
@@ -82,7 +82,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Let `fit` go on from the weights and the standardisation of the last fit.
     n_jobs : int or None, default=None
-        Number of joblib jobs; members are trained four together in each.
+        Number of joblib jobs; one job trains four members together.
     device : str, default='cpu'
         The torch device to train on. Scoring and sampling are on the CPU.
     random_state : int, RandomState instance or None, default=None
@@ -134,7 +134,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     """
 
     _parameter_constraints: ClassVar[dict] = {
-        "hidden_layer_sizes": ["array-like"],
+        "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh", "logistic", "softplus", "identity"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "feature_types": [StrOptions({"auto", "continuous", "binary"}), "array-like", dict],
@@ -331,7 +331,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         scores = self.score_samples(X)
         if sample_weight is not None:
-            scores = scores * _check_sample_weight(sample_weight, scores, dtype=np.float64)
+            scores = scores * _check_sample_weight(
+                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
+            )
         return float(scores.sum())
 
     def sample(self, n_samples=1, random_state=None):

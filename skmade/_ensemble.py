@@ -14,13 +14,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._conditionals import GaussianMixture
-from ._features import Table, decode, encode, learn_table
-from ._masks import Booleans, Integers, draw_mask_list
-from ._network import MADE, mixture_log_prob
+from ._conditionals import MixtureOfGaussians
+from ._features import Table, decode, encode
+from ._masks import Integers, draw_mask_list
+from ._network import INPUT_BOUND, MADE, MaskList, mixture_log_prob, surviving_fork
 from ._sampling import sample_units
-from ._start import LinearStart, fit_linear_start
-from ._training import Rows, Trained
+from ._start import fit_linear_start
+from ._training import Rows, TrainingState
 
 Floats = NDArray[np.float64]
 
@@ -55,7 +55,7 @@ class Architecture:
             continuous=continuous,
             binary=np.flatnonzero(table.binary),
             hidden_layer_sizes=self.hidden_layer_sizes,
-            law=GaussianMixture(self.n_components, floor),
+            law=MixtureOfGaussians(self.n_components, floor),
             activation=self.activation,
             residual=self.residual,
             direct_connections=self.direct_connections,
@@ -98,6 +98,7 @@ class Ensemble:
             "optimizer": self.optimizer,
         }
 
+    @surviving_fork()
     def log_density(self, X: Floats, max_bytes: float) -> Floats:
         """Log of the mean density over members and masks, (n_samples,), in nats."""
         made = self.architecture.build(self.table)
@@ -108,12 +109,13 @@ class Ensemble:
         scores = mixture_log_prob(
             made,
             torch.tensor(self.weights, dtype=torch.float64),
-            stacked_masks(made, self.ranks, self.degrees),
+            MaskList(made, self.ranks, self.degrees),
             torch.from_numpy(encode(self.table, X)),
             chunk_size,
         )
         return np.asarray(scores) + self.table.log_jacobian
 
+    @surviving_fork()
     def draw(self, n_samples: int, rng: np.random.RandomState) -> Floats:
         """Draw rows, each from a member and mask chosen at random."""
         made = self.architecture.build(self.table)
@@ -132,13 +134,13 @@ class Ensemble:
                 units[rows] = sample_units(made, layers, ranks, degrees, uniforms[rows])
         return decode(self.table, np.asarray(units))
 
-    def stacks(self) -> Iterator[tuple[slice, Trained, list[list[Booleans]]]]:
+    def stacks(self) -> Iterator[tuple[slice, TrainingState, MaskList]]:
         """Yield the members to train together: positions, starting point and masks."""
         made = self.architecture.build(self.table)
         for first in range(0, len(self.weights), STACK_SIZE):
             part = slice(first, first + STACK_SIZE)
             degrees = [layer[part] for layer in self.degrees]
-            start = Trained(average=self.weights[part], current=self.weights[part])
+            start = TrainingState(average=self.weights[part], current=self.weights[part])
             if self.optimizer is not None:
                 start = replace(
                     start,
@@ -146,9 +148,9 @@ class Ensemble:
                     moments=tuple(moment[part] for moment in self.optimizer["moments"]),
                     n_steps=self.optimizer["n_steps"],
                 )
-            yield part, start, stacked_masks(made, self.ranks[part], degrees)
+            yield part, start, MaskList(made, self.ranks[part], degrees)
 
-    def with_trained(self, stacks: Sequence[Trained], keep_optimizer: bool) -> "Ensemble":
+    def with_trained(self, stacks: Sequence[TrainingState], keep_optimizer: bool) -> "Ensemble":
         """Return the ensemble with the weights that training found."""
         optimizer = None
         if keep_optimizer:
@@ -162,58 +164,45 @@ class Ensemble:
         return replace(self, weights=weights, optimizer=optimizer)
 
 
+@surviving_fork()
 def draw_ensemble(
-    X: Floats,
-    weight: Floats,
-    kinds: NDArray[np.str_],
-    architecture: Architecture,
-    seeds: Sequence[int],
-    **mask_options: Any,
+    table: Table, rows: Rows, architecture: Architecture, seeds: Sequence[int], **options: Any
 ) -> Ensemble:
-    """Learn the table and draw members that hold the classical solution.
+    """Draw members that hold the classical solution of the rows they train on.
 
-    One seed makes one member; `mask_options` are those of `draw_mask_list`.
+    One seed makes one member; `options` are those of `draw_mask_list`.
     """
-    table = learn_table(X, weight, kinds)
-    made, units = architecture.build(table), encode(table, X)
+    made = architecture.build(table)
     ranks, degrees, weights = [], [], []
-    for seed in seeds:
+    for seed, train in zip(seeds, rows.train, strict=True):
         own_ranks, own_degrees = draw_mask_list(
             layer_sizes=architecture.hidden_layer_sizes,
             n_features=table.n_features,
             rng=np.random.RandomState(seed),
             shared=architecture.residual,
-            **mask_options,
+            **options,
         )
-        start = _linear_start(made, units, weight, own_ranks)
-        flat = made.initial_weights(start, _smoothed_rates(made, units, weight), int(seed))
         ranks.append(own_ranks)
         degrees.append(own_degrees)
-        weights.append(flat.astype(np.float32))
+        weights.append(_initial_weights(made, rows, train, own_ranks, int(seed)))
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     return Ensemble(table, architecture, np.stack(ranks), layers, np.stack(weights))
 
 
-def _linear_start(made: MADE, units: Floats, weight: Floats, ranks: Integers) -> LinearStart:
+def _initial_weights(
+    made: MADE, rows: Rows, train: Integers, ranks: Integers, seed: int
+) -> NDArray[np.float32]:
+    """Return a member's flat weights; its held-out rows have no part in them."""
+    # The network sees bounded units, and so does the regression.
+    units = np.clip(rows.units[train].astype(np.float64), -INPUT_BOUND, INPUT_BOUND)
+    weight = rows.weight[train].astype(np.float64)
     if not made.direct_connections:
         ranks = np.ones_like(ranks)  # no place for coefficients: start from the marginals
-    return fit_linear_start(units, weight, ranks, made.continuous, made.law.n_components)
-
-
-def _smoothed_rates(made: MADE, units: Floats, weight: Floats) -> Floats:
-    """Share of ones in each binary column, with one more row that holds one half."""
-    ones = weight @ units[:, made.binary]
-    return np.asarray((ones + 0.5) / (weight.sum() + 1))
-
-
-def stacked_masks(
-    made: MADE, ranks: Integers, degrees: Sequence[Integers]
-) -> list[list[Booleans]]:
-    """Return the layer masks (M, n_out, n_in) of all members for each mask of the list."""
-    return [
-        made.masks(ranks[:, k], [layer[:, k] for layer in degrees])
-        for k in range(ranks.shape[1])
-    ]
+    start = fit_linear_start(units, weight, ranks, made.continuous, made.law.n_components)
+    # Shares of ones, with one more row that holds one half in every binary column.
+    ones = weight @ units[:, made.binary] / weight.mean()
+    rates = (ones + 0.5) / (len(units) + 1)
+    return made.initial_weights(start, rates, seed).astype(np.float32)
 
 
 def split_rows(
@@ -227,7 +216,7 @@ def split_rows(
     """Say which rows each member trains on and which it holds out.
 
     Members hold out consecutive folds of one permutation, so that ten members that hold
-    out a tenth each hold out every row once. With `validation_units` all train on all
+    out a tenth of 100 rows hold out every row once. With `validation_units` all train on all
     rows and are stopped by those; without `fraction` nothing is held out.
     """
     n_samples = len(units)
@@ -250,8 +239,10 @@ def split_rows(
     return Rows(single, weight.astype(np.float32), train, held_out)
 
 
-def merge_histories(stacks: Sequence[Trained], log_jacobian: float) -> dict[str, list[float]]:
-    """Average log-likelihoods over members, by epoch; who has stopped stays as it was."""
+def merge_histories(
+    stacks: Sequence[TrainingState], log_jacobian: float
+) -> dict[str, list[float]]:
+    """Average log-likelihoods over members by epoch; a stack that is done stays as it was."""
     merged: dict[str, list[float]] = {"train": [], "validation": []}
     for key in merged:
         curves = [np.asarray(stack.history[key]) for stack in stacks]  # (n_epochs, M)

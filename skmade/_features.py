@@ -115,7 +115,7 @@ def learn_table(X: Floats, weight: Floats, kinds: NDArray[np.str_]) -> Table:
     constant = ~binary & (spread <= noise)
     center = np.where(constant, scaled[0], center)
     # A constant column gives no scale: its own magnitude (or 1) stands in, with the
-    # floor at one such scale, so that it adds a known constant to every score.
+    # floor at one such scale, so that it says nothing about rows with the same value.
     magnitude = np.where(scaled[0] == 0, 1.0, np.abs(scaled[0]))
     spread = np.where(binary, 1.0, np.where(constant, magnitude, spread))
     scale_floor = np.ones(n_features)
@@ -176,7 +176,7 @@ def find_text_column(X: Any) -> str | None:
     return None
 
 
-def check_cells(X: Floats, names: Sequence[str] | None = None) -> None:
+def check_cells(X: Floats, names: Sequence[str] | None = None, table: str = "X") -> None:
     """Refuse missing and infinite cells, naming the column."""
     finite = np.isfinite(X)
     if finite.all():
@@ -186,11 +186,11 @@ def check_cells(X: Floats, names: Sequence[str] | None = None) -> None:
     label = column_label(position, names)
     if np.isinf(cells).any():
         raise ValueError(
-            f"Input X contains infinity in {label} ({int(np.isinf(cells).sum())} rows). "
+            f"Input {table} contains infinity in {label} ({int(np.isinf(cells).sum())} rows). "
             "inf is never a value: remove these rows or replace the cells."
         )
     raise ValueError(
-        f"Input X contains NaN in {label} ({int(np.isnan(cells).sum())} rows). "
+        f"Input {table} contains NaN in {label} ({int(np.isnan(cells).sum())} rows). "
         "MADEDensity does not take missing cells yet: drop these rows, or put a "
         "sklearn.impute imputer before it in a Pipeline."
     )

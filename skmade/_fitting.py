@@ -1,7 +1,7 @@
 """How `MADEDensity` is fitted: validate, draw members, train them, take over the result.
 
 The estimator's class holds the public contract; this is what its `fit` and `partial_fit`
-do. The one place that touches scikit-learn's callbacks.
+do. The one place that calls scikit-learn's callbacks.
 """
 
 import copy
@@ -20,6 +20,7 @@ from ._features import (
     check_cells,
     encode,
     find_text_column,
+    learn_table,
     resolve_kinds,
     warn_constant,
 )
@@ -48,31 +49,69 @@ def fit_estimator(
     """Train on a stand-in, so that the estimator changes only when all went well."""
     check_device(estimator.device)
     fitted = copy.copy(estimator)
-    X, weight = _check_rows(fitted, X, sample_weight, reset=not resume)
-    rng = private_random_state(estimator.random_state)
-    ensemble = _resumed(fitted, X) if resume else _drawn(fitted, X, weight, rng)
-    units_val = None
-    if early_stopping and X_val is not None:
-        units_val = encode(ensemble.table, check_scored(fitted, X_val, ensemble.table))
-    elif early_stopping and len(X) == 1:
+    table, rows, fold_seed, rng = _prepare(
+        fitted, X, sample_weight, X_val, resume=resume, early_stopping=early_stopping
+    )
+    if early_stopping and rows.held_out is None:
         # One row can't be both learned from and held out: keep the classical start.
         early_stopping, max_iter = False, 0
-    rows = split_rows(
-        encode(ensemble.table, X),
-        weight,
-        units_val,
-        n_members=len(ensemble.weights),
-        fraction=estimator.validation_fraction if early_stopping else None,
-        rng=rng,
+    ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
+    schedule = _schedule(estimator, rows.train.shape[1], max_iter)
+    context = estimator._init_callback_context(
+        max_subtasks=len(list(ensemble.stacks())), sequential_subtasks=False
     )
-    schedule = _schedule(estimator, len(X), max_iter)
-    trained = _train(estimator, ensemble, rows, schedule, rng)
-    fitted._state = ensemble.with_trained(trained, keep_optimizer).to_state()
-    fitted._state["skmade_version"] = version("skmade")
-    fitted.feature_types_ = ensemble.table.kinds
+    data = {"X": X, "metadata": {"sample_weight": sample_weight}}
+    context.call_on_fit_task_begin(estimator=estimator, **data)
+    trained = _train(estimator, context, ensemble, rows, schedule, rng)
+    context.call_on_fit_task_end(estimator=estimator, **data)
+    ensemble = ensemble.with_trained(trained, keep_optimizer)
+    if not np.isfinite(ensemble.weights).all():
+        raise ValueError(
+            "Training diverged: weights are not finite. Lower learning_rate_init "
+            f"(now {estimator.learning_rate_init})."
+        )
+    fitted._state = ensemble.to_state()
+    fitted._state.update(skmade_version=version("skmade"), fold_seed=fold_seed)
+    fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, ensemble.table.log_jacobian, resume, early_stopping)
+    _report(fitted, trained, table.log_jacobian, resume, early_stopping)
     return _take_over(estimator, fitted)
+
+
+def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
+    """Validate rows, learn (or recall) the table, and split rows into folds."""
+    X, weight = _check_rows(estimator, X, sample_weight, reset=not resume)
+    rng = private_random_state(estimator.random_state)
+    if resume:
+        table = Ensemble.from_state(estimator._state).table
+        check_binary(table.kinds, X, _names(estimator))
+        # The same folds again: rows that were trained on must not become held-out rows.
+        fold_seed = estimator._state["fold_seed"]
+    else:
+        table = _learned(estimator, X, weight)
+        fold_seed = int(rng.randint(MAX_SEED))
+    units_val = None
+    if X_val is not None:
+        units_val = encode(table, check_scored(estimator, X_val, table, "X_val"))
+    rows = split_rows(
+        encode(table, X),
+        weight,
+        units_val if early_stopping else None,
+        n_members=estimator.n_estimators,
+        fraction=estimator.validation_fraction if early_stopping and len(X) > 1 else None,
+        rng=np.random.RandomState(fold_seed),
+    )
+    return table, rows, fold_seed, rng
+
+
+def _learned(estimator, X, weight):
+    """Learn the kinds and the standardisation of the columns."""
+    names = _names(estimator)
+    kinds = resolve_kinds(estimator.feature_types, X, names)
+    check_binary(kinds, X, names)
+    table = learn_table(X, weight, kinds)
+    warn_constant(table, names, stacklevel=USER_LEVEL + 1)
+    return table
 
 
 def _architecture(estimator):
@@ -96,16 +135,13 @@ def _architecture(estimator):
     )
 
 
-def _drawn(estimator, X, weight, rng):
-    """Learn the table, and draw members that hold the classical solution."""
-    architecture, names = _architecture(estimator), _names(estimator)
-    kinds = resolve_kinds(estimator.feature_types, X, names)
-    check_binary(kinds, X, names)
-    warn_if_narrow(architecture.hidden_layer_sizes, X.shape[1], stacklevel=USER_LEVEL)
-    ensemble = draw_ensemble(
-        X,
-        weight,
-        kinds,
+def _drawn(estimator, table, rows, rng):
+    """Draw members that hold the classical solution."""
+    architecture = _architecture(estimator)
+    warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
+    return draw_ensemble(
+        table,
+        rows,
         architecture,
         seeds=rng.randint(MAX_SEED, size=estimator.n_estimators),
         n_masks=estimator.n_masks,
@@ -113,11 +149,9 @@ def _drawn(estimator, X, weight, rng):
         order_agnostic=estimator.order_agnostic,
         connectivity_agnostic=estimator.connectivity_agnostic,
     )
-    warn_constant(ensemble.table, names, stacklevel=USER_LEVEL)
-    return ensemble
 
 
-def _resumed(estimator, X):
+def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     asked = (_architecture(estimator), estimator.n_estimators)
@@ -126,7 +160,6 @@ def _resumed(estimator, X):
             "warm_start and partial_fit go on with the fitted network, but its shape or "
             "n_estimators has been changed. Fit a clone, or set warm_start=False."
         )
-    check_binary(ensemble.table.kinds, X, _names(estimator))
     return ensemble
 
 
@@ -145,17 +178,23 @@ def _schedule(estimator, n_samples, max_iter):
     )
 
 
-def _train(estimator, ensemble, rows, schedule, rng):
+def _train(estimator, context, ensemble, rows, schedule, rng):
     """Train the stacks of members, in parallel if `n_jobs` says so."""
     stacks = list(ensemble.stacks())
     seeds = rng.randint(MAX_SEED, size=len(stacks))
     made = ensemble.architecture.build(ensemble.table, single=True)
-    context = estimator._init_callback_context(max_subtasks=len(stacks))
-    context.call_on_fit_task_begin(estimator=estimator)
-    trained = Parallel(n_jobs=estimator.n_jobs)(
+    # Made before any job starts: a context that grows while it is pickled breaks.
+    contexts = [
+        context.subcontext(
+            _label(part, ensemble), task_id=task_id, max_subtasks=schedule.max_iter
+        )
+        for task_id, (part, _, _) in enumerate(stacks)
+    ]
+    return Parallel(n_jobs=estimator.n_jobs)(
         delayed(_train_stack)(
             estimator,
-            context.subcontext(_label(part, ensemble), max_subtasks=schedule.max_iter),
+            subcontext,
+            ensemble.table.log_jacobian,
             made=made,
             start=start,
             masks=masks,
@@ -164,10 +203,8 @@ def _train(estimator, ensemble, rows, schedule, rng):
             seed=int(seed),
             device=estimator.device,
         )
-        for (part, start, masks), seed in zip(stacks, seeds, strict=True)
+        for (part, start, masks), subcontext, seed in zip(stacks, contexts, seeds, strict=True)
     )
-    context.call_on_fit_task_end(estimator=estimator)
-    return trained
 
 
 def _label(part, ensemble):
@@ -176,17 +213,19 @@ def _label(part, ensemble):
     return f"members {part.start + 1}-{min(part.stop, n_members)} of {n_members}"
 
 
-def _train_stack(estimator, context, **task):
+def _train_stack(estimator, context, log_jacobian, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
     context.call_on_fit_task_begin(estimator=estimator)
 
     def on_epoch(epoch, train, validation):
         leaf = context.subcontext("epoch").call_on_fit_task_begin(estimator=estimator)
         if estimator.verbose:
-            held_out = "" if validation is None else f", held out {validation:.4f}"
+            held_out = ""
+            if validation is not None:
+                held_out = f", held out {validation + log_jacobian:.4f}"
             print(
                 f"[MADEDensity] {context.task_name}, epoch {epoch}: "
-                f"log-likelihood {train:.4f}{held_out}"
+                f"log-likelihood {train + log_jacobian:.4f}{held_out}"
             )
         return leaf.call_on_fit_task_end(estimator=estimator)
 
@@ -234,27 +273,29 @@ def private_random_state(random_state):
     return check_random_state(random_state)
 
 
-def check_scored(estimator, X, table):
-    """Validate rows of a table that was learned before."""
-    X = _check_table(estimator, X, reset=False)
+def check_scored(estimator, X, table, label="X"):
+    """Validate rows of a table that was learned before; errors call them `label`."""
+    X = _check_table(estimator, X, reset=False, label=label)
     check_binary(table.kinds, X, _names(estimator))
     return X
 
 
-def _check_table(estimator, X, reset):
+def _check_table(estimator, X, reset, label="X"):
     """Validate a table: float64, right columns, finite; errors name the column."""
     if np.ma.is_masked(X):
-        raise ValueError("Input X is a masked array with masked cells: fill or drop them.")
+        raise ValueError(
+            f"Input {label} is a masked array with masked cells: fill or drop them."
+        )
     try:
         valid = validate_data(
             estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset
         )
     except (TypeError, ValueError) as error:
-        label = find_text_column(X)
-        if label is None:
+        column = find_text_column(X)
+        if column is None:
             raise
-        raise type(error)(f"{label} of X is not numeric: {error}") from error
-    check_cells(valid, _names(estimator))
+        raise type(error)(f"{column} of {label} is not numeric: {error}") from error
+    check_cells(valid, _names(estimator), label)
     return valid
 
 
@@ -264,6 +305,4 @@ def _check_rows(estimator, X, sample_weight, reset):
     if sample_weight is None:
         return X, np.ones(len(X))
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not weight.any():
-        raise ValueError("sample_weight is zero for every row: nothing to fit.")
     return X[weight > 0], weight[weight > 0]

@@ -110,8 +110,8 @@ def draw_mask_list(
     first = draw_ordering(ordering, n_features, rng)
     ranks = [ordering_to_ranks(first)]
     for _ in range(1, n_masks):
-        word = draw_ordering("random", n_features, rng) if order_agnostic else first
-        ranks.append(ordering_to_ranks(word))
+        following = draw_ordering("random", n_features, rng) if order_agnostic else first
+        ranks.append(ordering_to_ranks(following))
     degree_rng = rng if connectivity_agnostic else None
     degrees = [
         draw_degrees(layer_sizes, n_features, degree_rng, shared) for _ in range(n_masks)

@@ -7,16 +7,19 @@ write to them: masking makes new matrices.
 """
 
 import math
+import os
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from contextlib import contextmanager
+from dataclasses import dataclass, replace
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ._conditionals import Bernoulli, Conditional, GaussianMixture, raw_scale
+from ._conditionals import Bernoulli, Conditional, MixtureOfGaussians, raw_scale
 from ._masks import Booleans, Integers, layer_masks
 from ._start import LinearStart
 
@@ -27,6 +30,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "softplus": torch.nn.functional.softplus,
     "identity": lambda values: values,
 }
+
+# The process that imported this module, and whose thread pool torch uses.
+_PROCESS = os.getpid()
 
 # Units enter the network clipped here (in standard deviations): far out, the conditionals
 # stop changing, so that a score falls with the distance of each feature alone.
@@ -60,7 +66,7 @@ class MADE:
     continuous: Integers
     binary: Integers
     hidden_layer_sizes: tuple[int, ...]
-    law: GaussianMixture
+    law: MixtureOfGaussians
     activation: str = "relu"
     residual: bool = True
     direct_connections: bool = True
@@ -133,9 +139,13 @@ class MADE:
         """Masks of every layer and, last, of the direct connections."""
         return layer_masks(ranks, degrees, ranks[..., self.output_features])
 
+    def to(self, device: str) -> "MADE":
+        """Return the same shape with its constants on a device."""
+        return replace(self, law=replace(self.law, floor=self.law.floor.to(device)))
+
     def gates(self, masks: Sequence[Booleans], like: Tensor) -> list[Tensor]:
         """Turn masks into zeros and ones of the type and device of `like`."""
-        return [torch.from_numpy(mask).to(like) for mask in masks]
+        return [torch.tensor(mask, dtype=like.dtype, device=like.device) for mask in masks]
 
     def masked(self, weights: dict[str, Tensor], gates: Sequence[Tensor]) -> Layers:
         """Multiply weights and masks; conditioning weights join the biases.
@@ -212,6 +222,11 @@ class MADE:
             n_out, n_in = weights[f"weight{level}"].shape
             weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
         params, direct = self._start_outputs(start)
+        shift = direct * start.center  # what centres a feature that a mask shows
+        if "seen_direct" in weights:
+            weights["seen_direct"][: params.size] = -shift.reshape(params.size, self.n_features)
+        else:  # right for one ordering, and on average over several
+            params -= (shift * start.shown[:, None, None]).sum(axis=-1)
         logits = np.log(rates) - np.log1p(-rates)
         weights[f"bias{len(self.hidden_layer_sizes)}"] = np.concatenate(
             [params.ravel(), logits]
@@ -227,10 +242,44 @@ class MADE:
         shape = (len(self.continuous), 3, self.law.n_components)
         params, direct = np.zeros(shape), np.zeros((*shape, self.n_features))
         params[:, 1] = start.intercept[:, None] + start.offsets
-        raw = raw_scale(torch.from_numpy(start.scale), self.law.floor.double())
+        raw = raw_scale(torch.from_numpy(start.scale), self.law.floor.cpu().double())
         params[:, 2] = np.asarray(raw)[:, None]
         direct[:, 1] = start.coefficients[:, None]
         return params, direct
+
+
+@dataclass(frozen=True)
+class MaskList(Sequence[list[Booleans]]):
+    """The layer masks (M, n_out, n_in) of M members, each list made when it is asked for."""
+
+    made: MADE
+    ranks: Integers  # (M, K, D)
+    degrees: Sequence[Integers]  # (M, K, n_units) for each hidden layer
+
+    def __len__(self) -> int:
+        return self.ranks.shape[1]
+
+    def __getitem__(self, k: Any) -> Any:
+        if k >= len(self):
+            raise IndexError(k)
+        return self.made.masks(self.ranks[:, k], [layer[:, k] for layer in self.degrees])
+
+
+@contextmanager
+def surviving_fork() -> Iterator[None]:
+    """Compute on one thread in a forked child, whose parent's threads did not follow.
+
+    A matrix product that waits for them would hang.
+    """
+    if os.getpid() == _PROCESS:
+        yield
+        return
+    n_threads = torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        yield
+    finally:
+        torch.set_num_threads(n_threads)
 
 
 def _affine(bias: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:

@@ -13,8 +13,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
-# Residuals are described from at most this many masks: more change nothing visible.
+# Residuals are described from about this many masks and rows: more change nothing visible.
 MAX_RESIDUAL_MASKS = 8
+MAX_RESIDUAL_ROWS = 20_000
 
 
 @dataclass(frozen=True)
@@ -25,7 +26,9 @@ class LinearStart:
     """
 
     coefficients: Floats  # (n_targets, n_features), zero where no mask shows a feature
-    intercept: Floats  # (n_targets,)
+    intercept: Floats  # (n_targets,), the mean of each target
+    center: Floats  # (n_features,), taken off a feature where it is shown
+    shown: Floats  # (n_targets, n_features), share of the masks that show a feature
     offsets: Floats  # (n_targets, n_components), centres of the residual mixture
     scale: Floats  # (n_targets,)
 
@@ -47,24 +50,26 @@ def fit_linear_start(
     center = share @ units
     covariance = shrunk_covariance(units - center, share)
     coefficients = np.zeros((len(targets), len(center)))
+    shown = np.zeros_like(coefficients)
     for row, target in enumerate(targets):
         allowed = ranks < ranks[:, target : target + 1]
+        shown[row] = allowed.mean(axis=0)
         coefficients[row] = _masked_regression(covariance, allowed, target)
-    intercept = center[targets] - coefficients @ center
 
     # A mask may hide what another shows: residuals are pooled over (some of) the masks.
     masked = [
         coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
     ]
-    residuals = np.concatenate(
-        [(units - center)[:, targets] - (units - center) @ m.T for m in masked]
-    )
-    pooled = np.tile(share, len(masked)) / len(masked)
+    step = 1 + len(units) // MAX_RESIDUAL_ROWS
+    some = (units - center)[::step]
+    residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
+    pooled = np.tile(share[::step], len(masked))
+    pooled = pooled / pooled.sum()
     expected = np.mean([_residual_variance(covariance, m, targets) for m in masked], axis=0)
     variance = np.maximum(pooled @ residuals**2, expected)
     offsets = _quantile_centres(residuals, pooled, n_components)
     scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
-    return LinearStart(coefficients, intercept, offsets, scale)
+    return LinearStart(coefficients, center[targets], center, shown, offsets, scale)
 
 
 def shrunk_covariance(centred: Floats, share: Floats) -> Floats:

@@ -4,6 +4,7 @@ import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import torch
@@ -11,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ._masks import Booleans
-from ._network import MADE, Layers
+from ._network import MADE, Layers, surviving_fork
 
 Floats = NDArray[np.float64]
 
@@ -20,8 +21,10 @@ MAX_VALIDATION_MASKS = 8
 
 MAX_CACHED_MASKS = 32
 
-# The running average of the weights looks back over about this many epochs.
+# The running average of the weights looks back over about this many epochs, and over ten
+# steps at least: where an epoch is a step or two, three of them average out no noise.
 AVERAGED_EPOCHS = 3
+MIN_AVERAGED_STEPS = 10
 
 
 @dataclass(frozen=True)
@@ -53,7 +56,7 @@ class Rows:
 
 
 @dataclass(frozen=True)
-class Trained:
+class TrainingState:
     """Where the training of a stack of M members stands, as numpy arrays."""
 
     average: NDArray[np.float32]  # (M, n_weights): what prediction uses
@@ -65,16 +68,17 @@ class Trained:
     history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
 
 
+@surviving_fork()
 def fit_network(
     made: MADE,
-    start: Trained,
+    start: TrainingState,
     masks: Sequence[Sequence[Booleans]],
     rows: Rows,
     schedule: Schedule,
     seed: int,
     device: str = "cpu",
     on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
-) -> Trained:
+) -> TrainingState:
     """Train a stack of members and return the averaged weights of their best epochs.
 
     Each step takes a mini-batch of its own rows for every member and the next mask of the
@@ -100,23 +104,24 @@ def fit_network(
         stack = _Stack(made, start, masks, rows, schedule, seed, device)
         keeper = None if rows.held_out is None else _BestEpoch(stack)
         history: dict[str, list[Floats]] = {"train": [], "validation": []}
+        stopped = False
         for epoch in range(1, schedule.max_iter + 1):
             history["train"].append(stack.run_epoch())
             validation = None
             if keeper is not None:
                 history["validation"].append(keeper.end_epoch(stack))
                 validation = float(history["validation"][-1].mean())
-            stop = on_epoch(epoch, float(history["train"][-1].mean()), validation)
-            if stop or (keeper is not None and keeper.done()):
+            stopped = on_epoch(epoch, float(history["train"][-1].mean()), validation)
+            if stopped or (keeper is not None and keeper.done()):
                 break
     average = stack.average if keeper is None else keeper.average
-    return Trained(
+    return TrainingState(
         average=_flat(average),
         current=_flat(stack.parameters),
         moments=stack.moments(),
         n_steps=stack.n_steps,
         best_score=None if keeper is None else keeper.score,
-        converged=keeper is None or keeper.done(),
+        converged=keeper is None or stopped or keeper.done(),
         history=history,
     )
 
@@ -124,7 +129,7 @@ def fit_network(
 def check_device(device: str) -> None:
     """Refuse a device that torch can't compute on, saying which to use instead."""
     try:
-        torch.empty(1, device=device).add_(1)
+        torch.zeros(1, device=device).add_(1).cpu()
     except (RuntimeError, AssertionError, NotImplementedError) as error:
         reason = str(error).splitlines()[0]
         raise ValueError(
@@ -139,22 +144,22 @@ class _Stack:
     def __init__(
         self,
         made: MADE,
-        start: Trained,
+        start: TrainingState,
         masks: Sequence[Sequence[Booleans]],
         rows: Rows,
         schedule: Schedule,
         seed: int,
         device: str,
     ) -> None:
-        self.made, self.masks, self.schedule = made, masks, schedule
-        self.units = torch.from_numpy(rows.units).to(device)
-        self.weight = torch.from_numpy(rows.weight).to(device)
+        self.made, self.masks, self.schedule = made.to(device), masks, schedule
+        self.units = _tensor(rows.units).to(device)
+        self.weight = _tensor(rows.weight).to(device)
         self.train = rows.train
-        self.held_out = None if rows.held_out is None else torch.from_numpy(rows.held_out)
+        self.held_out = None if rows.held_out is None else _tensor(rows.held_out)
         self.n_batches = math.ceil(rows.train.shape[1] / schedule.batch_size)
         self.rng = np.random.default_rng([seed, start.n_steps])
         self.n_steps = start.n_steps
-        # Few masks are turned into gates once, many at each use: memory stays bounded.
+        # Few masks are made once, many at each use: memory stays bounded.
         self._gates = lru_cache(MAX_CACHED_MASKS)(
             lambda k: made.gates(masks[k], like=self.average[0])
         )
@@ -183,7 +188,7 @@ class _Stack:
             self.optimizer.step()
             self.n_steps += 1
             self._update_average()
-            total += weighted.detach().sum(dim=1).double().cpu()
+            total += weighted.detach().sum(dim=1).cpu().double()
         return np.asarray(
             total / self.weight.cpu().double()[torch.from_numpy(self.train)].sum(dim=1)
         )
@@ -194,15 +199,15 @@ class _Stack:
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
         with torch.no_grad():
             weights = self.made.unflatten(*self.average)
-            units, weight = self.units[self.held_out], self.weight[self.held_out].double()
+            units, weight = self.units[self.held_out], self.weight[self.held_out].cpu().double()
             logs = torch.stack(
                 [
                     self.made.log_prob(self.made.masked(weights, self._gates(k)), units)
                     for k in range(n_masks)
                 ]
             )
-            scores = torch.logsumexp(logs.double(), dim=0) - math.log(n_masks)
-            return np.asarray(((scores * weight).sum(dim=1) / weight.sum(dim=1)).cpu())
+            scores = torch.logsumexp(logs.cpu().double(), dim=0) - math.log(n_masks)
+            return np.asarray((scores * weight).sum(dim=1) / weight.sum(dim=1))
 
     def moments(self) -> tuple[NDArray[np.float32], ...]:
         """Return the optimiser's running first and second moments, flat."""
@@ -212,7 +217,7 @@ class _Stack:
         names = ("exp_avg", "exp_avg_sq")
         return tuple(_flat([state[name] for state in states]) for name in names)
 
-    def _set_moments(self, start: Trained) -> None:
+    def _set_moments(self, start: TrainingState) -> None:
         if not start.moments:
             return
         device = str(self.average[0].device)
@@ -241,18 +246,24 @@ class _Stack:
     def _drop(self, hidden: Tensor) -> Tensor:
         if self.schedule.dropout == 0:
             return hidden
-        # One random byte a unit: ten times faster than torch's own Bernoulli draws.
-        dropped = round(256 * self.schedule.dropout)
-        noise = self.rng.integers(0, 256, hidden.shape, dtype=np.uint8)
+        # Two random bytes a unit: several times faster than torch's own Bernoulli draws.
+        levels = 2**16
+        dropped = min(round(levels * self.schedule.dropout), levels - 1)
+        noise = self.rng.integers(0, levels, hidden.shape, dtype=np.uint16)
         kept = torch.from_numpy(noise >= dropped).to(hidden)
-        return hidden * kept.mul_(256 / (256 - dropped))
+        return hidden * kept.mul_(levels / (levels - dropped))
 
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""
         share = max(1 / (AVERAGED_EPOCHS * self.n_batches), 1 / (self.n_steps + 1))
         with torch.no_grad():
             for average, current in zip(self.average, self.parameters, strict=True):
-                average.lerp_(current, min(share, 0.1))
+                average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """Share an array with torch; a read-only one (of a parallel job) is copied."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
 def _flat(parts: Sequence[Tensor]) -> NDArray[np.float32]:

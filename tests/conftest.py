@@ -5,7 +5,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from skmade._ensemble import Architecture, draw_ensemble
+from skmade._ensemble import Architecture, draw_ensemble, split_rows
+from skmade._features import encode, learn_table
 
 
 def make_ensemble(
@@ -40,10 +41,11 @@ def make_ensemble(
         direct_connections,
         conditioning_weights,
     )
+    table = learn_table(X, np.ones(50), kinds)
+    rows = split_rows(encode(table, X), np.ones(50), None, n_members, None, rng)
     ensemble = draw_ensemble(
-        X,
-        np.ones(50),
-        kinds,
+        table,
+        rows,
         architecture,
         seeds=range(n_members),
         n_masks=n_masks,

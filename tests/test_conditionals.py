@@ -12,7 +12,7 @@ TAIL = stats.t(4, scale=c.TAIL_SCALE)
 @pytest.fixture(params=[1, 3])
 def mixture(request):
     """Return a mixture law for two features and random parameters for five rows."""
-    law = c.GaussianMixture(request.param, torch.tensor([0.01, 0.5], dtype=torch.float64))
+    law = c.MixtureOfGaussians(request.param, torch.tensor([0.01, 0.5], dtype=torch.float64))
     params = np.random.RandomState(0).normal(size=(5, 2, law.n_params))
     return law, torch.from_numpy(params)
 
@@ -90,7 +90,7 @@ def test_far_values_have_finite_log_density(mixture, value):
 
 
 def test_scale_never_falls_below_its_floor():
-    law = c.GaussianMixture(1, torch.tensor([0.5], dtype=torch.float64))
+    law = c.MixtureOfGaussians(1, torch.tensor([0.5], dtype=torch.float64))
     params = torch.tensor([[0.0, 0.0, -1e6]], dtype=torch.float64)
     peak = law.log_prob(params, torch.zeros(1, dtype=torch.float64)).exp()
     assert_allclose(peak, stats.norm(0, 0.5).pdf(0), rtol=1e-3)

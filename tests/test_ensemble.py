@@ -3,7 +3,7 @@ from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._ensemble import STACK_SIZE, Ensemble, merge_histories, split_rows
-from skmade._training import Trained
+from skmade._training import TrainingState
 
 
 def split(n_samples, n_members, fraction, validation=None):
@@ -67,7 +67,9 @@ def test_stacks_cover_all_members_once():
 def test_optimizer_is_handed_on_by_member():
     ensemble = make_ensemble(3, n_members=STACK_SIZE + 1)
     stacks = [
-        Trained(start.average, start.average + 1, (start.average + 2, start.average + 3), 7)
+        TrainingState(
+            start.average, start.average + 1, (start.average + 2, start.average + 3), 7
+        )
         for _, start, _ in ensemble.stacks()
     ]
     resumed = ensemble.with_trained(stacks, keep_optimizer=True)
@@ -80,7 +82,7 @@ def test_optimizer_is_handed_on_by_member():
 def test_histories_are_averaged_over_members():
     def trained(*epochs):
         history = {"train": [np.array(epoch) for epoch in epochs], "validation": []}
-        return Trained(np.zeros((len(epochs[0]), 1)), np.zeros(1), history=history)
+        return TrainingState(np.zeros((len(epochs[0]), 1)), np.zeros(1), history=history)
 
     # Two members that stop after one epoch, one that goes on.
     merged = merge_histories([trained([1.0, 3.0]), trained([5.0], [8.0])], log_jacobian=10.0)

@@ -1,5 +1,7 @@
 """How fit and partial_fit train: rows, weights, epochs, jobs and callbacks."""
 
+import subprocess
+import sys
 import warnings
 
 import numpy as np
@@ -147,11 +149,13 @@ def test_partial_fit_keeps_the_first_chunks_units():
         density.partial_fit(X[:, :2])
 
 
-def test_verbose_prints_a_line_an_epoch(capsys):
-    quick(verbose=True, max_iter=3).fit(X)
+def test_verbose_prints_the_history_line_by_line(capsys):
+    history = quick(verbose=True, max_iter=3).fit(X * 1024).history_
     lines = capsys.readouterr().out.splitlines()
     assert len(lines) == 3
-    assert "epoch 3: log-likelihood" in lines[-1]
+    train, validation = history["train"][2], history["validation"][2]
+    expected = f"epoch 3: log-likelihood {train:.4f}, held out {validation:.4f}"
+    assert lines[-1].endswith(expected)
     quick(max_iter=1).fit(X)
     assert capsys.readouterr().out == ""
 
@@ -189,7 +193,9 @@ def test_callbacks_see_and_stop_epochs():
         ("members 1-1 of 1", 0),
         ("fit", 0),
     ]
-    assert quick(max_iter=9).set_callbacks(Recorder(stop_at=2)).fit(X).n_iter_ == 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        assert quick(max_iter=9).set_callbacks(Recorder(stop_at=2)).fit(X).n_iter_ == 2
 
 
 def test_progress_bar_nested_in_pipeline_and_grid(capsys):
@@ -206,3 +212,89 @@ def test_progress_bar_nested_in_pipeline_and_grid(capsys):
 
 def test_scoring_monitor_is_harmless():
     quick(max_iter=2).set_callbacks(ScoringMonitor(scoring=mean_log_likelihood)).fit(X)
+
+
+def test_progress_bar_across_processes(capsys):
+    density = quick(n_estimators=9, max_iter=2, n_jobs=2)
+    density.set_callbacks(ProgressBar()).fit(X)
+    assert "members 9-9 of 9" in capsys.readouterr().out
+
+
+def test_large_tables_reach_parallel_jobs():
+    # joblib hands arrays above one megabyte to its processes as read-only memory maps.
+    table = np.random.RandomState(0).normal(size=(30_000, 12))
+    density = quick(n_estimators=5, max_iter=1, n_jobs=2, early_stopping=False).fit(table)
+    assert np.isfinite(density.score(table[:10]))
+
+
+def test_read_only_rows_can_be_trained_on():
+    density = quick(warm_start=True).fit(X)
+    for value in density._state.values():
+        if isinstance(value, np.ndarray):
+            value.flags.writeable = False
+    assert density.fit(X).n_iter_ == 10
+
+
+def test_divergence_is_an_error_and_leaves_the_model():
+    density = quick(early_stopping=False).fit(X)
+    scores = density.score_samples(X)
+    wild = density.set_params(learning_rate_init=1e30, max_iter=50)
+    with pytest.raises(ValueError, match=r"Training diverged.*Lower learning_rate_init"):
+        wild.fit(X)
+    assert_array_equal(density.score_samples(X), scores)
+
+
+def test_early_stopping_survives_divergence():
+    density = quick(learning_rate_init=1e30, max_iter=20).fit(X)
+    assert np.isfinite(density.score_samples(X)).all()
+
+
+@pytest.mark.parametrize("dropout", [1e-6, 0.999, 0.999999])
+def test_any_dropout_below_one_trains(dropout):
+    assert np.isfinite(quick(dropout=dropout).fit(X).score_samples(X)).all()
+
+
+def test_resuming_holds_out_the_same_rows():
+    density = quick(warm_start=True, random_state=None).fit(X)
+    seed = density._state["fold_seed"]
+    assert density.fit(X)._state["fold_seed"] == seed
+
+
+def test_start_never_sees_held_out_rows():
+    # One epoch of no size leaves the start: it must not depend on the fold held out.
+    quiet = quick(learning_rate_init=1e-30, max_iter=1, validation_fraction=0.3)
+    first = clone(quiet).fit(X)
+    folds = np.random.RandomState(first._state["fold_seed"]).permutation(300)[:90]
+    assert first.best_validation_score_ is not None
+    moved = X.copy()
+    moved[folds] = moved[np.roll(folds, 1)]  # the same rows: standardisation stays
+    moved[folds] = moved[folds][:, [0, 1, 2]]
+    second = clone(quiet).fit(moved)
+    assert_allclose(second._state["weights"], first._state["weights"], atol=1e-6)
+    changed = X.copy()
+    changed[folds] *= [1, -1, 1]  # same mean square, another correlation
+    third = clone(quiet).fit(changed)
+    assert np.abs(third._state["weights"] - first._state["weights"]).max() < 0.2
+
+
+def test_a_forked_child_scores_and_draws():
+    # Run apart: this process must use two threads before it forks.
+    script = """
+import os, signal, numpy as np, torch, warnings
+warnings.simplefilter("ignore")
+torch.set_num_threads(2)
+from skmade import MADEDensity
+X = np.random.RandomState(0).normal(size=(4000, 8))
+density = MADEDensity(n_estimators=1, max_iter=1, random_state=0).fit(X)
+expected = density.score_samples(X)
+child = os.fork()
+if child == 0:
+    signal.alarm(60)
+    same = np.allclose(density.score_samples(X), expected)
+    density.sample(500)
+    density.fit(X[:500])
+    os._exit(0 if same and torch.get_num_threads() == 2 else 1)
+raise SystemExit(os.waitpid(child, 0)[1])
+"""
+    done = subprocess.run([sys.executable, "-c", script], check=False, timeout=120)
+    assert done.returncode == 0

@@ -11,8 +11,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.special import logsumexp
 
-from skmade._ensemble import stacked_masks
 from skmade._features import encode
+from skmade._network import MaskList
 
 MAX_BYTES = 2**26
 ALPHA = 1e-4  # of every statistical test; seeds are fixed
@@ -27,7 +27,7 @@ def members_and_masks(ensemble):
     made = ensemble.architecture.build(ensemble.table)
     for m, k in itertools.product(range(len(ensemble.weights)), range(ensemble.ranks.shape[1])):
         flat = torch.from_numpy(ensemble.weights[m : m + 1]).double()
-        masks = stacked_masks(
+        masks = MaskList(
             made, ensemble.ranks[m : m + 1], [d[m : m + 1] for d in ensemble.degrees]
         )[k]
         yield (

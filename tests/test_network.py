@@ -4,15 +4,14 @@ import torch
 from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._ensemble import stacked_masks
-from skmade._network import ACTIVATIONS, INPUT_BOUND, mixture_log_prob
+from skmade._network import ACTIVATIONS, INPUT_BOUND, MaskList, mixture_log_prob
 
 
 def build(**options):
     """Return a network's shape, its flat weights, masks and some units."""
     ensemble = make_ensemble(5, 2, **options)
     made = ensemble.architecture.build(ensemble.table)
-    masks = stacked_masks(made, ensemble.ranks, ensemble.degrees)
+    masks = MaskList(made, ensemble.ranks, ensemble.degrees)
     flat = torch.tensor(ensemble.weights, dtype=torch.float64)
     units = torch.from_numpy(np.random.RandomState(0).normal(size=(7, 5)))
     units[:, made.binary] = (units[:, made.binary] > 0).double()

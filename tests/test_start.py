@@ -1,11 +1,15 @@
 import numpy as np
+import pytest
 import torch
 from conftest import make_ensemble
 from numpy.testing import assert_allclose
 from scipy import stats
 
 from skmade import MADEDensity
+from skmade._ensemble import Ensemble
+from skmade._features import encode
 from skmade._masks import ordering_to_ranks
+from skmade._network import MaskList
 from skmade._start import fit_linear_start, shrunk_covariance
 from skmade.datasets import CorrelatedGaussian
 
@@ -55,6 +59,37 @@ def test_many_orderings_give_the_best_compromise():
     base = loss(start.coefficients)
     for _ in range(20):
         assert loss(start.coefficients + rng.normal(scale=0.05, size=(4, 4))) > base
+
+
+@pytest.mark.parametrize("conditioning_weights", [True, False])
+def test_start_predicts_means_under_every_mask(conditioning_weights):
+    # A binary column is not centred: what a mask hides must not be taken off.
+    rng = np.random.RandomState(0)
+    flag = (rng.random_sample(2000) < 0.9).astype(float)
+    X = np.column_stack([flag, 3 * flag + rng.normal(size=2000)])
+    density = MADEDensity(
+        order_agnostic=True,
+        n_masks=2,
+        n_estimators=1,
+        n_components=1,
+        conditioning_weights=conditioning_weights,
+        learning_rate_init=1e-30,
+        max_iter=1,
+        early_stopping=False,
+        random_state=1,
+    ).fit(X)
+    assert len(np.unique(density.ordering_[0], axis=0)) == 2
+    ensemble = Ensemble.from_state(density._state)
+    made = ensemble.architecture.build(ensemble.table)
+    units = torch.from_numpy(encode(ensemble.table, X))[None]
+    masks = MaskList(made, ensemble.ranks, ensemble.degrees)
+    flat = torch.tensor(ensemble.weights, dtype=torch.float64)
+    errors = []
+    for mask in masks:
+        layers = made.masked(made.unflatten(*made.split(flat)), made.gates(mask, flat))
+        params = made.outputs(layers, units)
+        errors.append(float((units[0, :, 1] - params[0, :, 1]).mean()))
+    assert_allclose(errors if conditioning_weights else np.mean(errors), 0, atol=0.05)
 
 
 def test_weights_count_rows():

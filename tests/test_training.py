@@ -6,8 +6,9 @@ import torch
 from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._ensemble import split_rows, stacked_masks
-from skmade._training import Schedule, Trained, _Stack, check_device, fit_network
+from skmade._ensemble import split_rows
+from skmade._network import MaskList
+from skmade._training import Schedule, TrainingState, _Stack, check_device, fit_network
 from skmade.datasets import CorrelatedGaussian
 
 SCHEDULE = Schedule(
@@ -28,8 +29,8 @@ def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
     rng = np.random.RandomState(0)
     rows = split_rows(units, np.ones(200), None, n_members, fraction, rng)
     made = ensemble.architecture.build(ensemble.table, single=True)
-    masks = stacked_masks(made, ensemble.ranks, ensemble.degrees)
-    return made, Trained(ensemble.weights, ensemble.weights), masks, rows
+    masks = MaskList(made, ensemble.ranks, ensemble.degrees)
+    return made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
 
 
 def test_training_raises_the_log_likelihood(configuration):
@@ -143,14 +144,14 @@ def test_a_callback_ends_training():
 def test_training_goes_on_from_the_optimizers_state():
     made, start, masks, rows = prepare(fraction=None)
     one = replace(SCHEDULE, max_iter=1, dropout=0.0, batch_size=1000)
-    two = fit_network(made, start, masks[:1], rows, replace(one, max_iter=2), seed=0)
-    half = fit_network(made, start, masks[:1], rows, one, seed=0)
-    again = fit_network(made, half, masks[:1], rows, one, seed=0)
+    two = fit_network(made, start, list(masks)[:1], rows, replace(one, max_iter=2), seed=0)
+    half = fit_network(made, start, list(masks)[:1], rows, one, seed=0)
+    again = fit_network(made, half, list(masks)[:1], rows, one, seed=0)
     assert again.n_steps == two.n_steps == 2
     assert_allclose(again.current, two.current, rtol=1e-4, atol=1e-6)
     assert_allclose(again.average, two.average, rtol=1e-4, atol=1e-6)
     forgetful = fit_network(
-        made, replace(half, moments=(), n_steps=0), masks[:1], rows, one, seed=0
+        made, replace(half, moments=(), n_steps=0), list(masks)[:1], rows, one, seed=0
     )
     assert np.abs(forgetful.current - two.current).max() > 1e-4
 
@@ -172,7 +173,17 @@ def test_gradients_are_on_even_where_the_caller_has_them_off():
     assert trained.n_steps > 0
 
 
-def test_a_device_that_is_not_there_is_refused():
+@pytest.mark.parametrize("device", ["nonsense", "meta", "cuda:99"])
+def test_a_device_that_does_not_compute_is_refused(device):
     check_device("cpu")
-    with pytest.raises(ValueError, match="device='nonsense' can't be used on this machine"):
-        check_device("nonsense")
+    with pytest.raises(ValueError, match=f"device='{device}' can't be used on this machine"):
+        check_device(device)
+
+
+def test_the_network_moves_to_a_device_whole():
+    # The meta device computes shapes only, but refuses to mix devices as any other.
+    made, start, masks, _ = prepare()
+    flat = torch.tensor(start.average, device="meta")
+    moved = made.to("meta")
+    layers = moved.masked(moved.unflatten(*moved.split(flat)), moved.gates(masks[0], flat))
+    assert moved.log_prob(layers, torch.zeros(2, 4, 3, device="meta")).shape == (2, 4)
