@@ -108,8 +108,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Mean log-likelihood of the rows per epoch, averaged over members, in nats:
         'train' (while weights change, with dropout) and 'validation' (averaged weights).
     best_validation_score_ : float or None
-        Mean held-out log-likelihood of the weights that were kept, averaged over members,
-        in nats per row; None without early stopping.
+        Mean held-out log-likelihood of the weights that were kept (by at most 8 of the
+        masks), averaged over members, in nats per row; None without early stopping.
 
     See Also
     --------
@@ -239,9 +239,10 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         y : None
             Ignored; here for the API.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row: two counts it twice, zero leaves it out.
+            Weight of each row, relative to the others; zero leaves it out.
         X_val : array-like of shape (n_val_samples, n_features), default=None
-            Rows for early stopping, in place of held-out rows of X.
+            Rows for early stopping, in place of held-out rows of X. In a Pipeline,
+            name them in its `transform_input`.
 
         Returns
         -------
@@ -354,4 +355,4 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         check_is_fitted(self)
         n_samples = check_scalar(n_samples, "n_samples", Integral, min_val=1)
         rng = private_random_state(random_state)
-        return Ensemble.from_state(self._state).draw(n_samples, rng)
+        return Ensemble.from_state(self._state).draw(int(n_samples), rng)

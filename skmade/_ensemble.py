@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from ._conditionals import MixtureOfGaussians
 from ._features import Table, decode, encode
 from ._masks import Integers, draw_mask_list
-from ._network import INPUT_BOUND, MADE, MaskList, mixture_log_prob, surviving_fork
+from ._network import INPUT_BOUND, MADE, MaskList, mixture_log_prob, private_torch
 from ._sampling import sample_units
 from ._start import fit_linear_start
 from ._training import Rows, TrainingState
@@ -98,7 +98,7 @@ class Ensemble:
             "optimizer": self.optimizer,
         }
 
-    @surviving_fork()
+    @private_torch()
     def log_density(self, X: Floats, max_bytes: float) -> Floats:
         """Log of the mean density over members and masks, (n_samples,), in nats."""
         made = self.architecture.build(self.table)
@@ -115,7 +115,7 @@ class Ensemble:
         )
         return np.asarray(scores) + self.table.log_jacobian
 
-    @surviving_fork()
+    @private_torch()
     def draw(self, n_samples: int, rng: np.random.RandomState) -> Floats:
         """Draw rows, each from a member and mask chosen at random."""
         made = self.architecture.build(self.table)
@@ -164,7 +164,7 @@ class Ensemble:
         return replace(self, weights=weights, optimizer=optimizer)
 
 
-@surviving_fork()
+@private_torch()
 def draw_ensemble(
     table: Table, rows: Rows, architecture: Architecture, seeds: Sequence[int], **options: Any
 ) -> Ensemble:

@@ -4,6 +4,8 @@ A continuous feature is standardised (one unit), a binary one is its own unit. W
 learned from the training rows is a `Table` of plain numpy arrays.
 """
 
+import datetime
+import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,6 +21,9 @@ KINDS = ("continuous", "binary")
 # A conditional narrower than this (in standard deviations of its column) is not believed,
 # even of columns recorded much more finely: it bounds what a duplicated column can add.
 MIN_SCALE = 1e-3
+
+# Distance between the 5 % and the 95 % quantile of a standard Gaussian.
+GAUSSIAN_CENTRAL_RANGE = 3.2897
 
 # Units beyond this are clipped: their squares stay out of reach anyway, and what matters
 # is that arithmetic on them is finite.
@@ -108,12 +113,11 @@ def learn_table(X: Floats, weight: Floats, kinds: NDArray[np.str_]) -> Table:
     exponent = np.where(binary, 0, np.frexp(np.abs(X).max(axis=0))[1])
     scaled = np.ldexp(X, -exponent)
     share = weight / weight.sum()
-    center = np.where(binary, 0.0, share @ scaled)
-    spread = np.sqrt(share @ (scaled - center) ** 2)
+    center, spread = _location_and_spread(scaled, weight, share)
     # Below a few ulps of its own magnitude a spread is rounding error, not data.
     noise = 8 * np.finfo(np.float64).eps * np.abs(scaled).max(axis=0)
     constant = ~binary & (spread <= noise)
-    center = np.where(constant, scaled[0], center)
+    center = np.where(binary, 0.0, np.where(constant, scaled[0], center))
     # A constant column gives no scale: its own magnitude (or 1) stands in, with the
     # floor at one such scale, so that it says nothing about rows with the same value.
     magnitude = np.where(scaled[0] == 0, 1.0, np.abs(scaled[0]))
@@ -125,6 +129,23 @@ def learn_table(X: Floats, weight: Floats, kinds: NDArray[np.str_]) -> Table:
         # gap / sqrt(12): nothing finer than that was recorded.
         scale_floor[position] = max(gap / np.sqrt(12), MIN_SCALE)
     return Table(kinds, exponent, center, spread, scale_floor, constant)
+
+
+def _location_and_spread(
+    scaled: Floats, weight: Floats, share: Floats
+) -> tuple[Floats, Floats]:
+    """Mean and standard deviation of each column, held against a few far outliers.
+
+    The mean is of values clipped to the central 90 %, and the spread no larger than that of
+    a Gaussian with the same central 90 %, unless these are one value.
+    """
+    low, high = np.quantile(scaled, (0.05, 0.95), axis=0, weights=weight, method="inverted_cdf")
+    mean = share @ scaled
+    deviation = np.sqrt(share @ (scaled - mean) ** 2)
+    inner = (high - low) / GAUSSIAN_CENTRAL_RANGE
+    robust = (inner > 0) & (inner < deviation)
+    clipped = share @ np.clip(scaled, low, high)
+    return np.where(robust, clipped, mean), np.where(robust, inner, deviation)
 
 
 def _smallest_gap(values: Floats) -> float:
@@ -162,17 +183,41 @@ def warn_constant(
     )
 
 
-def find_text_column(X: Any) -> str | None:
-    """Return the label of the first column that does not convert to numbers, if any."""
-    named = hasattr(X, "columns")
+def check_types(X: Any, table: str = "X") -> None:
+    """Refuse text and dates, which numpy would turn into numbers, naming the column."""
+    named = getattr(X, "columns", None)
+    dtypes = list(X.dtypes) if named is not None else [np.asarray(X).dtype]
+    # Numbers of any width need no look at their cells; nor has anything but a table any.
+    if all(getattr(dtype, "kind", "O") in "biufc" for dtype in dtypes):
+        return
     cells = np.asarray(X)
-    if cells.ndim != 2 or cells.dtype.kind not in "OUSMm":
-        return None
+    if cells.ndim != 2:
+        return
+    strings = named is not None and all(isinstance(name, str) for name in named)
     for position in range(cells.shape[1]):
-        try:
-            cells[:, position].astype(np.float64)
-        except (TypeError, ValueError):
-            return column_label(position, list(X.columns) if named else None)
+        problem = _wrong_type(cells[:, position])
+        if problem is not None:
+            label = column_label(
+                position, list(named) if named is not None and strings else None
+            )
+            raise TypeError(f"{label} of {table} {problem}")
+
+
+def _wrong_type(column: NDArray[Any]) -> str | None:
+    """Say what is wrong with the cells of a column, if anything is."""
+    if column.dtype.kind in "Mm":
+        return "holds dates or durations: turn them into numbers of your own unit first."
+    if column.dtype.kind in "US":
+        return f"is not numeric: it holds {column[0]!r}. Encode text first."
+    for cell in column if column.dtype.kind == "O" else ():
+        if isinstance(cell, str | bytes):
+            return f"is not numeric: it holds {cell!r}. Encode text first."
+        if isinstance(
+            cell, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64
+        ):
+            return "holds dates or durations: turn them into numbers of your own unit first."
+        if isinstance(cell, int) and abs(cell) > sys.float_info.max:
+            return "holds an integer too large for a floating-point number."
     return None
 
 

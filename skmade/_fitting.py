@@ -18,8 +18,8 @@ from ._ensemble import Architecture, Ensemble, draw_ensemble, merge_histories, s
 from ._features import (
     check_binary,
     check_cells,
+    check_types,
     encode,
-    find_text_column,
     learn_table,
     resolve_kinds,
     warn_constant,
@@ -30,6 +30,9 @@ from ._training import Schedule, check_device, fit_network
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
 USER_LEVEL = 7
+
+# Rows that weigh less than this share of the heaviest are left out.
+MIN_WEIGHT = 1e-30
 
 # numpy.random.RandomState draws seeds below this.
 MAX_SEED = np.iinfo(np.int32).max
@@ -47,6 +50,7 @@ def fit_estimator(
     keep_optimizer=False,
 ):
     """Train on a stand-in, so that the estimator changes only when all went well."""
+    estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
     fitted = copy.copy(estimator)
     table, rows, fold_seed, rng = _prepare(
@@ -97,7 +101,7 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         encode(table, X),
         weight,
         units_val if early_stopping else None,
-        n_members=estimator.n_estimators,
+        n_members=int(estimator.n_estimators),
         fraction=estimator.validation_fraction if early_stopping and len(X) > 1 else None,
         rng=np.random.RandomState(fold_seed),
     )
@@ -143,7 +147,7 @@ def _drawn(estimator, table, rows, rng):
         table,
         rows,
         architecture,
-        seeds=rng.randint(MAX_SEED, size=estimator.n_estimators),
+        seeds=rng.randint(MAX_SEED, size=int(estimator.n_estimators)),
         n_masks=estimator.n_masks,
         ordering=estimator.ordering,
         order_agnostic=estimator.order_agnostic,
@@ -245,7 +249,14 @@ def _report(fitted, trained, log_jacobian, resume, early_stopping):
         return
     best = np.concatenate([stack.best_score for stack in trained])
     fitted.best_validation_score_ = float(best.mean()) + log_jacobian
-    if not all(stack.converged for stack in trained):
+    if not np.isfinite(history["train"]).all():
+        warnings.warn(
+            f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
+            "epoch before is kept. Lower learning_rate_init.",
+            ConvergenceWarning,
+            stacklevel=USER_LEVEL - 1,
+        )
+    elif not all(stack.converged for stack in trained):
         warnings.warn(
             f"Training reached max_iter={fitted.max_iter} epochs while the held-out "
             "log-likelihood was still improving: raise max_iter.",
@@ -286,15 +297,8 @@ def _check_table(estimator, X, reset, label="X"):
         raise ValueError(
             f"Input {label} is a masked array with masked cells: fill or drop them."
         )
-    try:
-        valid = validate_data(
-            estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset
-        )
-    except (TypeError, ValueError) as error:
-        column = find_text_column(X)
-        if column is None:
-            raise
-        raise type(error)(f"{column} of {label} is not numeric: {error}") from error
+    check_types(X, label)
+    valid = validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset)
     check_cells(valid, _names(estimator), label)
     return valid
 
@@ -305,4 +309,9 @@ def _check_rows(estimator, X, sample_weight, reset):
     if sample_weight is None:
         return X, np.ones(len(X))
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    return X[weight > 0], weight[weight > 0]
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight contains NaN or infinity.")
+    # Only ratios count; a share below the resolution of single precision is none.
+    weight = weight / weight.max()
+    kept = weight > MIN_WEIGHT
+    return X[kept], weight[kept]

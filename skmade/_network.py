@@ -266,20 +266,26 @@ class MaskList(Sequence[list[Booleans]]):
 
 
 @contextmanager
-def surviving_fork() -> Iterator[None]:
-    """Compute on one thread in a forked child, whose parent's threads did not follow.
+def private_torch() -> Iterator[None]:
+    """Compute as if nobody had changed torch's modes, whatever the caller has switched on.
 
-    A matrix product that waits for them would hang.
+    In a forked child, whose parent's threads did not follow, compute on one thread: a
+    matrix product that waits for the others would hang.
     """
-    if os.getpid() == _PROCESS:
-        yield
-        return
-    n_threads = torch.get_num_threads()
-    torch.set_num_threads(1)
+    forked = os.getpid() != _PROCESS
+    n_threads = torch.get_num_threads() if forked else 0
+    if forked:
+        torch.set_num_threads(1)
     try:
-        yield
+        with (
+            torch.device("cpu"),
+            torch.inference_mode(False),
+            torch.autocast("cpu", enabled=False),
+        ):
+            yield
     finally:
-        torch.set_num_threads(n_threads)
+        if forked:
+            torch.set_num_threads(n_threads)
 
 
 def _affine(bias: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:

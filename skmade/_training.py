@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ._masks import Booleans
-from ._network import MADE, Layers, surviving_fork
+from ._network import MADE, Layers, private_torch
 
 Floats = NDArray[np.float64]
 
@@ -68,7 +68,7 @@ class TrainingState:
     history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
 
 
-@surviving_fork()
+@private_torch()
 def fit_network(
     made: MADE,
     start: TrainingState,

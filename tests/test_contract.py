@@ -298,9 +298,8 @@ def test_column_names_are_held_to(X):
         density.score_samples(table[list("bacd")])
     with pytest.raises(ValueError, match="infinity in column 'b'"):
         density.fit(table.assign(b=np.inf))
-    for cells in ("many", pd.Timestamp("2020-01-01")):
-        with pytest.raises((TypeError, ValueError), match="column 'b' of X is not numeric"):
-            density.score_samples(table.assign(b=cells))
+    with pytest.raises(TypeError, match="column 'b' of X is not numeric"):
+        density.score_samples(table.assign(b="many"))
     assert not hasattr(density.fit(X), "feature_names_in_")
 
 
@@ -310,6 +309,7 @@ def test_column_names_are_held_to(X):
         (np.ones(3), "shape"),
         (-np.ones(120), "[Nn]egative"),
         (np.full(120, np.nan), "NaN"),
+        (np.nan, "NaN"),
         (np.zeros(120), "zero"),
     ],
 )

@@ -6,6 +6,7 @@ import warnings
 
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -245,7 +246,8 @@ def test_divergence_is_an_error_and_leaves_the_model():
 
 
 def test_early_stopping_survives_divergence():
-    density = quick(learning_rate_init=1e30, max_iter=20).fit(X)
+    with pytest.warns(ConvergenceWarning, match="Training diverged with learning_rate_init=1e"):
+        density = quick(learning_rate_init=1e30, max_iter=20).fit(X)
     assert np.isfinite(density.score_samples(X)).all()
 
 
@@ -298,3 +300,40 @@ raise SystemExit(os.waitpid(child, 0)[1])
 """
     done = subprocess.run([sys.executable, "-c", script], check=False, timeout=120)
     assert done.returncode == 0
+
+
+def test_only_ratios_of_weights_count():
+    rng = np.random.RandomState(0)
+    weight = rng.uniform(0.5, 2, size=300)
+    scores = quick().fit(X, sample_weight=weight).score_samples(TEST)
+    for factor in (2.0**-900, 2.0**900):
+        scaled = quick().fit(X, sample_weight=weight * factor).score_samples(TEST)
+        assert_allclose(scaled, scores, rtol=1e-6)
+    lonely = np.full(300, 1e-50)
+    lonely[:100] = 1
+    density = quick().fit(X, sample_weight=lonely)
+    assert np.isfinite(density.best_validation_score_)
+
+
+MODES = {
+    "inference mode": torch.inference_mode,
+    "no gradients": torch.no_grad,
+    "autocast": lambda: torch.autocast("cpu"),
+    "another default device": lambda: torch.device("meta"),
+}
+
+
+@pytest.mark.parametrize("mode", MODES.values(), ids=MODES.keys())
+def test_modes_of_torch_change_nothing(mode):
+    expected = quick().fit(X)
+    with mode():
+        density = quick().fit(X)
+        scores, drawn = density.score_samples(X), density.sample(5, random_state=0)
+    assert_array_equal(scores, expected.score_samples(X))
+    assert_array_equal(drawn, expected.sample(5, random_state=0))
+
+
+def test_later_chunks_validate_parameters_too():
+    density = quick().partial_fit(X)
+    with pytest.raises(ValueError, match="batch_size"):
+        density.set_params(batch_size=0).partial_fit(X)

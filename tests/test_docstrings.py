@@ -1,0 +1,47 @@
+"""Public docstrings pass numpydoc's validation."""
+
+import inspect
+
+import pytest
+from numpydoc.validate import validate
+
+import skmade
+
+# Not asked for: an extended summary, See Also, a name beside the type of what is returned;
+# and the layout of a docstring's first and last line, which the formatter decides.
+OPTIONAL = {"ES01", "SA01", "RT02", "GL01"}
+WITHOUT_EXAMPLES = {"EX01"}  # methods: the example is their class's
+
+
+def public_names():
+    """Yield the full names of all public classes, functions and own methods."""
+    for module in (skmade, skmade.metrics, skmade.datasets):
+        for name, member in vars(module).items():
+            if name.startswith("_") or not getattr(member, "__module__", "").startswith(
+                "skmade"
+            ):
+                continue
+            yield f"{module.__name__}.{name}"
+            if inspect.isclass(member):
+                methods = [m for m in vars(member) if not m.startswith("_")]
+                yield from (
+                    f"{module.__name__}.{name}.{m}"
+                    for m in methods
+                    if inspect.isfunction(vars(member)[m])
+                )
+
+
+def test_the_names_are_found():
+    names = list(public_names())
+    assert "skmade.MADEDensity.score_samples" in names
+    assert "skmade.metrics.mean_log_likelihood" in names
+    assert "skmade.datasets.Ring.sample" in names
+
+
+@pytest.mark.parametrize("name", list(public_names()))
+def test_docstring(name):
+    optional = OPTIONAL
+    if name.count(".") - name.startswith(("skmade.datasets", "skmade.metrics")) == 2:
+        optional = OPTIONAL | WITHOUT_EXAMPLES
+    errors = [error for error in validate(name)["errors"] if error[0] not in optional]
+    assert not errors
