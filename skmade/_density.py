@@ -3,7 +3,6 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
-import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
@@ -31,31 +30,28 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
         Activation of the hidden units.
     n_components : int, default=10
-        Gaussians in the mixture that is the conditional of a continuous column; 1 gives
-        Gaussian conditionals.
+        Gaussians in the conditional of a continuous column.
     feature_types : str, list of str or dict, default='auto'
-        Kind of the columns, 'continuous', 'binary' or 'auto': one word for all, a list,
-        or a dict from column name (position, without names) to word. 'auto' calls a
-        column binary if it holds only 0 and 1 in fit, and continuous otherwise.
+        'continuous', 'binary' or 'auto' for all columns, for each, or by column name
+        (position, without names). 'auto' calls a column of only 0 and 1 binary.
     ordering : {'natural', 'random'} or array-like of int, default='random'
         Ordering of the columns: as in the table, drawn for each member, or the column
         positions in the order to use, the same for all members. With `order_agnostic`
         it is the first of each member's orderings; the others are drawn.
     order_agnostic : bool, default=False
-        Train for many orderings at once: each mini-batch uses the next of `n_masks`
-        random orderings, and prediction averages them [1]_.
+        Each mini-batch uses the next of `n_masks` random orderings, and prediction
+        averages them [1]_.
     connectivity_agnostic : bool, default=False
-        Train for many connectivities: each mini-batch uses the next of `n_masks` draws
-        of the hidden units' degrees, and prediction averages them [1]_.
+        Each mini-batch uses the next of `n_masks` draws of the hidden units' degrees,
+        and prediction averages them [1]_.
     n_masks : int, default=8
-        Length of the fixed list of masks of order- or connectivity-agnostic training;
-        not used otherwise.
+        Masks in the fixed list of order- or connectivity-agnostic training.
     conditioning_weights : bool or None, default=None
         Add weights from a constant 1 through the masks of the inputs, which tell a unit
         which columns it was shown [1]_. None adds them if `order_agnostic`.
     direct_connections : bool, default=True
-        Add linear connections from the inputs to the outputs. Training then starts from
-        linear regression on the columns before, a full-covariance Gaussian.
+        Add linear connections from inputs to outputs. Training then starts from linear
+        regression on the columns before, a full-covariance Gaussian.
     residual : bool, default=True
         Let a hidden layer as wide as the one before add its input to its output.
     n_estimators : int, default=8
@@ -71,8 +67,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     max_iter : int, default=500
         Largest number of epochs.
     early_stopping : bool, default=True
-        Hold out rows, keep the weights of the epoch that scores best on them, and stop
-        when that no longer improves. If False, train `max_iter` epochs on all rows.
+        Hold out rows and keep the weights of the epoch that scores best on them. If
+        False, train `max_iter` epochs on all rows.
     validation_fraction : float, default=0.1
         Share of the rows that each member holds out.
     n_iter_no_change : int, default=20
@@ -86,8 +82,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     device : str, default='cpu'
         The torch device to train on. Scoring and sampling are on the CPU.
     random_state : int, RandomState instance or None, default=None
-        Draws orderings, weights, folds and mini-batches. None draws fresh entropy and
-        leaves NumPy's global generator alone.
+        Draws orderings, weights, folds and mini-batches; None takes fresh entropy.
     verbose : bool, default=False
         Print a line for each epoch.
 
@@ -100,8 +95,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     feature_types_ : ndarray of shape (n_features,)
         Kind of each column, 'continuous' or 'binary'.
     ordering_ : ndarray of shape (n_estimators, n_masks, n_features)
-        Column positions in the order in which each member and mask models them; one mask
-        unless training is order- or connectivity-agnostic.
+        Column positions in the order in which each member and mask models them.
     n_iter_ : int
         Epochs of the member that trained longest.
     history_ : dict of list of float
@@ -332,9 +326,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         scores = self.score_samples(X)
         if sample_weight is not None:
-            scores = scores * _check_sample_weight(
-                sample_weight, scores, dtype=np.float64, ensure_non_negative=True
-            )
+            weight = _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+            scores = scores * weight
         return float(scores.sum())
 
     def sample(self, n_samples=1, random_state=None):

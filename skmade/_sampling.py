@@ -16,8 +16,9 @@ from torch import Tensor
 from ._masks import Integers
 from ._network import ACTIVATIONS, INPUT_BOUND, MADE, Layers
 
-# Rows drawn together: their hidden units stay in the processor's cache.
-CHUNK_ROWS = 1024
+# Rows are drawn together whose units take this much memory: many, since every step of the
+# walk has a cost of its own, but not more than stays near the processor.
+CHUNK_BYTES = 2**25
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,9 @@ def sample_units(
     """
     plan = _plan(layers, ranks, degrees)
     order = np.argsort(ranks)
-    chunks = [_sample_chunk(made, plan, order, part) for part in uniforms.split(CHUNK_ROWS)]
+    width = made.n_features + sum(made.hidden_layer_sizes)
+    chunk_rows = max(1, CHUNK_BYTES // (uniforms.element_size() * width))
+    chunks = [_sample_chunk(made, plan, order, part) for part in uniforms.split(chunk_rows)]
     return torch.cat(chunks)
 
 

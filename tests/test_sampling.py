@@ -4,7 +4,8 @@ import torch
 from conftest import make_ensemble
 from numpy.testing import assert_allclose
 
-from skmade._sampling import CHUNK_ROWS, sample_units
+from skmade import _sampling
+from skmade._sampling import sample_units
 
 
 def sample_naively(made, layers, ranks, uniforms):
@@ -33,17 +34,18 @@ def test_fast_sampler_equals_the_naive_one(n_features, n_binary, configuration):
         assert_allclose(fast.numpy(), naive.numpy(), rtol=1e-6, atol=1e-7)
 
 
-def test_rows_beyond_one_chunk_are_drawn_alike():
+def test_rows_beyond_one_chunk_are_drawn_alike(monkeypatch):
     ensemble = make_ensemble(3, n_members=1, n_masks=1)
     made = ensemble.architecture.build(ensemble.table)
     ranks, degrees = ensemble.ranks[0, 0], [layer[0, 0] for layer in ensemble.degrees]
     flat = torch.from_numpy(ensemble.weights).double()
     gates = made.gates(made.masks(ranks, degrees), flat)
     layers = made.masked(made.unflatten(*made.split(flat)), gates).member(0)
-    uniforms = torch.from_numpy(np.random.RandomState(0).random_sample((CHUNK_ROWS + 5, 3)))
+    uniforms = torch.from_numpy(np.random.RandomState(0).random_sample((100, 3)))
     together = sample_units(made, layers, ranks, degrees, uniforms)
-    last = sample_units(made, layers, ranks, degrees, uniforms[-5:])
-    assert_allclose(together[-5:].numpy(), last.numpy(), rtol=1e-9)
+    monkeypatch.setattr(_sampling, "CHUNK_BYTES", 8 * 35 * 7)  # seven rows
+    in_chunks = sample_units(made, layers, ranks, degrees, uniforms)
+    assert_allclose(in_chunks.numpy(), together.numpy(), rtol=1e-9)
 
 
 def test_rows_come_from_every_member_and_mask():
