@@ -235,8 +235,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         sample_weight : array-like of shape (n_samples,), default=None
             Weight of each row, relative to the others; zero leaves it out.
         X_val : array-like of shape (n_val_samples, n_features), default=None
-            Rows for early stopping, in place of held-out rows of X. In a Pipeline,
-            name them in its `transform_input`.
+            Rows to stop early by (in a Pipeline, name them in its `transform_input`).
 
         Returns
         -------
