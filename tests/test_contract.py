@@ -83,6 +83,15 @@ def test_check_estimator(density):
     assert not [check for check in checks if check["status"] == "failed"]
 
 
+@pytest.mark.slow
+@pytest.mark.parametrize("parameters", CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
+def test_check_estimator_with_other_defaults_untouched(parameters):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        checks = check_estimator(MADEDensity(**parameters), on_skip=None)
+    assert not [check for check in checks if check["status"] == "failed"]
+
+
 @pytest.mark.parametrize("n_samples", [1, 2, 3, 50])
 def test_one_column_and_few_rows(density, n_samples):
     X = np.random.RandomState(0).normal(size=(n_samples, 1))
