@@ -18,7 +18,7 @@ Floats = NDArray[np.float64]
 
 KINDS = ("continuous", "binary")
 
-# A conditional narrower than this (in standard deviations of its column) is not believed,
+# A conditional narrower than this (in units, about standard deviations) is not believed,
 # even of columns recorded much more finely: it bounds what a duplicated column can add.
 MIN_SCALE = 1e-3
 

@@ -1,10 +1,11 @@
-"""Models with random weights: the laws of a density hold without training."""
+"""Models that tests share: random weights (laws hold untrained), or quick to fit."""
 
 from dataclasses import replace
 
 import numpy as np
 import pytest
 
+from skmade import MADEDensity
 from skmade._ensemble import Architecture, draw_ensemble, split_rows
 from skmade._features import encode, learn_table
 
@@ -54,6 +55,12 @@ def make_ensemble(
     )
     weights = ensemble.weights + rng.normal(scale=scale, size=ensemble.weights.shape)
     return replace(ensemble, weights=weights.astype(np.float32))
+
+
+def quick(**parameters):
+    """Return an estimator that fits in a fraction of a second."""
+    defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
+    return MADEDensity(**{**defaults, "max_iter": 5, "random_state": 0, **parameters})
 
 
 CONFIGURATIONS = {

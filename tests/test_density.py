@@ -4,6 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
+from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -20,12 +21,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 GAUSSIAN = CorrelatedGaussian(3)
 X = GAUSSIAN.sample(300, random_state=0)
 TEST = GAUSSIAN.sample(1000, random_state=1)
-
-
-def quick(**parameters):
-    """Return an estimator that fits in a fraction of a second."""
-    defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
-    return MADEDensity(**{**defaults, "max_iter": 5, "random_state": 0, **parameters})
 
 
 @pytest.mark.parametrize("parameters", [{}, {"order_agnostic": True, "n_masks": 2}])

@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 import pytest
 import torch
+from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -15,7 +16,6 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
-from skmade import MADEDensity
 from skmade.datasets import CorrelatedGaussian
 from skmade.metrics import mean_log_likelihood
 
@@ -24,12 +24,6 @@ pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceW
 GAUSSIAN = CorrelatedGaussian(3)
 X = GAUSSIAN.sample(300, random_state=0)
 TEST = GAUSSIAN.sample(1000, random_state=1)
-
-
-def quick(**parameters):
-    """Return an estimator that fits in a fraction of a second."""
-    defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
-    return MADEDensity(**{**defaults, "max_iter": 5, "random_state": 0, **parameters})
 
 
 def test_members_differ_in_ordering_weights_and_fold():
