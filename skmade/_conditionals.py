@@ -1,11 +1,14 @@
-"""The law of one feature given those before it: Bernoulli, mixture of Gaussians.
+"""The law of one feature given those before it.
 
-Each law turns parameters of shape (..., n_features, n_params), the outputs of the network,
-into log-probabilities in nats, draws, means and distribution functions. All of them act
-elementwise on (..., n_features) values, so one call serves every feature of a kind.
+Bernoulli (binary), categorical, a mixture of Gaussians (continuous) and one that is rounded
+to integers (count). Each law turns parameters of shape (..., n_features, n_params), the
+outputs of the network, into log-probabilities in nats, draws, means and distribution
+functions of (..., n_features) values, so one call serves every feature of a kind. It also
+says how a value enters the network: as `n_units` units.
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -13,16 +16,29 @@ import torch
 from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
-LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
-
-# softplus(SOFTPLUS_ONE) = 1: a raw scale of zero means one standard deviation.
-SOFTPLUS_ONE = math.log(math.e - 1)
+from ._special import (
+    LOG_SQRT_2PI,
+    MAX_DISTANCE,
+    SOFTPLUS_ONE,
+    log_interval,
+    log_ndtr,
+    open_unit,
+    student_cdf,
+    student_log_prob,
+    student_quantile,
+)
 
 # A sliver of a Student t (4 degrees of freedom: finite variance, quantiles in closed form)
 # keeps the log-density of far outliers finite and decreasing where a Gaussian underflows.
 # It costs at most -log(1 - TAIL_WEIGHT) = 0.0003 nats a feature.
 TAIL_WEIGHT = 3e-4
-TAIL_SCALE = 2.0
+
+# Numbers enter the network clipped here (in standard deviations): far out, the conditionals
+# stop changing, so that a score falls with the distance of each feature alone.
+INPUT_BOUND = 10.0
+
+# From here on (in units) the mass of the tail in an interval is density times width.
+FAR_TAIL = 50.0
 
 
 class Conditional(Protocol):
@@ -32,6 +48,13 @@ class Conditional(Protocol):
     def n_params(self) -> int:
         """Number of outputs of the network that describe one feature."""
 
+    @property
+    def n_units(self) -> int:
+        """Number of units as which one feature enters the network."""
+
+    def units(self, value: Tensor) -> Tensor:
+        """Turn values (...) into units (..., n_units)."""
+
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-density (log-mass of a discrete feature) in nats."""
 
@@ -39,13 +62,16 @@ class Conditional(Protocol):
         """Turn one uniform number in (0, 1) for each feature into a draw."""
 
     def mean(self, params: Tensor) -> Tensor:
-        """Expected value."""
+        """Expected units, before any bound, (..., n_units)."""
 
     def cdf(self, params: Tensor, value: Tensor) -> Tensor:
         """Probability of a value at most `value`."""
 
     def at(self, position: int) -> "Conditional":
         """Return the law of one feature of the kind alone."""
+
+    def to(self, device: str) -> "Conditional":
+        """Return the law with its constants on a device."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +82,15 @@ class Bernoulli:
     def n_params(self) -> int:
         """One logit."""
         return 1
+
+    @property
+    def n_units(self) -> int:
+        """The value itself."""
+        return 1
+
+    def units(self, value: Tensor) -> Tensor:
+        """0 or 1."""
+        return value[..., None]
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of 0 or 1."""
@@ -68,7 +103,7 @@ class Bernoulli:
 
     def mean(self, params: Tensor) -> Tensor:
         """P(x = 1)."""
-        return torch.sigmoid(params[..., 0])
+        return torch.sigmoid(params)
 
     def cdf(self, params: Tensor, value: Tensor) -> Tensor:
         """Zero below 0, P(x = 0) below 1, then one."""
@@ -77,6 +112,61 @@ class Bernoulli:
 
     def at(self, position: int) -> "Bernoulli":
         """Return itself: binary features share one law."""
+        return self
+
+    def to(self, device: str) -> "Bernoulli":
+        """Return itself: there are no constants."""
+        return self
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A feature with `n_levels` levels, coded 0, 1, ...; the parameters are logits."""
+
+    n_levels: int
+
+    @property
+    def n_params(self) -> int:
+        """A logit for each level."""
+        return self.n_levels
+
+    @property
+    def n_units(self) -> int:
+        """A unit for each level."""
+        return self.n_levels
+
+    def units(self, value: Tensor) -> Tensor:
+        """1 for the level, 0 for the others (and for all of them where it is missing)."""
+        levels = torch.arange(self.n_levels, dtype=value.dtype, device=value.device)
+        return (value[..., None] == levels).to(value.dtype)
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Log-mass of a level."""
+        chosen = params.gather(-1, value.long()[..., None])[..., 0]
+        return chosen - params.logsumexp(dim=-1)
+
+    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+        """Return the first level whose cumulative probability exceeds the uniform."""
+        upper = torch.softmax(params, dim=-1).cumsum(dim=-1)
+        # Rounding may leave the last sum a hair below one.
+        level = (uniform[..., None] >= upper).sum(dim=-1).clamp(max=self.n_levels - 1)
+        return level.to(uniform.dtype)
+
+    def mean(self, params: Tensor) -> Tensor:
+        """Probabilities of the levels."""
+        return torch.softmax(params, dim=-1)
+
+    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+        """Probability of a code at most `value`."""
+        levels = torch.arange(self.n_levels, dtype=value.dtype, device=value.device)
+        return (torch.softmax(params, dim=-1) * (levels <= value[..., None])).sum(dim=-1)
+
+    def at(self, position: int) -> "Categorical":
+        """Return itself: features with as many levels share one law."""
+        return self
+
+    def to(self, device: str) -> "Categorical":
+        """Return itself: there are no constants."""
         return self
 
 
@@ -96,9 +186,18 @@ class MixtureOfGaussians:
         """Logits, means and raw scales."""
         return 3 * self.n_components
 
+    @property
+    def n_units(self) -> int:
+        """The value itself."""
+        return 1
+
+    def units(self, value: Tensor) -> Tensor:
+        """Return the bounded value."""
+        return value.clamp(-INPUT_BOUND, INPUT_BOUND)[..., None]
+
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-density; finite for every finite value."""
-        logits, means, scales = self._unpack(params)
+        logits, means, scales = self.unpack(params)
         residual = (value[..., None] - means) / scales
         parts = logits - scales.log() - 0.5 * residual.square()
         body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1) - LOG_SQRT_2PI
@@ -108,7 +207,7 @@ class MixtureOfGaussians:
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
         """Choose a component by the uniform, and use what is left of it within."""
-        logits, means, scales = self._unpack(params)
+        logits, means, scales = self.unpack(params)
         weights = (1 - TAIL_WEIGHT) * torch.softmax(logits, dim=-1)
         upper = weights.cumsum(dim=-1)
         chosen = (uniform[..., None] >= upper).sum(dim=-1)  # n_components: the tail
@@ -119,22 +218,23 @@ class MixtureOfGaussians:
 
         lower = pick(upper) - pick(weights)
         gaussian = pick(means) + pick(scales) * torch.special.ndtri(
-            _open_unit((uniform - lower) / pick(weights))
+            open_unit((uniform - lower) / pick(weights))
         )
         in_tail = chosen == self.n_components
         if not in_tail.any():
             return gaussian
-        tail = student_quantile(_open_unit((uniform - upper[..., -1]) / TAIL_WEIGHT))
+        tail = student_quantile(open_unit((uniform - upper[..., -1]) / TAIL_WEIGHT))
         return torch.where(in_tail, tail, gaussian)
 
     def mean(self, params: Tensor) -> Tensor:
         """Weighted mean of the components; the tail is centred at zero."""
-        logits, means, _ = self._unpack(params)
-        return (1 - TAIL_WEIGHT) * (torch.softmax(logits, dim=-1) * means).sum(dim=-1)
+        logits, means, _ = self.unpack(params)
+        body = (torch.softmax(logits, dim=-1) * means).sum(dim=-1, keepdim=True)
+        return (1 - TAIL_WEIGHT) * body
 
     def cdf(self, params: Tensor, value: Tensor) -> Tensor:
         """Weighted sum of the components' distribution functions."""
-        logits, means, scales = self._unpack(params)
+        logits, means, scales = self.unpack(params)
         parts = torch.special.ndtr((value[..., None] - means) / scales)
         body = (torch.softmax(logits, dim=-1) * parts).sum(dim=-1)
         return (1 - TAIL_WEIGHT) * body + TAIL_WEIGHT * student_cdf(value)
@@ -143,37 +243,97 @@ class MixtureOfGaussians:
         """Return the law of one feature alone."""
         return MixtureOfGaussians(self.n_components, self.floor[position : position + 1])
 
-    def _unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def to(self, device: str) -> "MixtureOfGaussians":
+        """Return the law with its constants on a device."""
+        return MixtureOfGaussians(self.n_components, self.floor.to(device))
+
+    def unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Split parameters into logits, means and scales of the components."""
         logits, means, raw = params.split(self.n_components, dim=-1)
         return logits, means, self.floor[:, None] + softplus(raw + SOFTPLUS_ONE)
 
 
-def raw_scale(scale: Tensor, floor: Tensor) -> Tensor:
-    """Return the raw parameter of a scale, the inverse of ``floor + softplus(raw)``."""
-    above = (scale - floor).clamp(min=1e-4)
-    return above + torch.log(-torch.expm1(-above)) - SOFTPLUS_ONE
+@dataclass(frozen=True)
+class DiscretisedMixture(MixtureOfGaussians):
+    """A count: the draw of a mixture of Gaussians, rounded to the nearest integer.
 
+    The integer k lies at ``origin + k * step`` in units. `lowest` is the unit of the smallest
+    possible integer, which takes all mass below it, or minus infinity.
+    """
 
-def student_log_prob(value: Tensor) -> Tensor:
-    """Log-density of the tail; ``hypot`` keeps it finite to the end of the float range."""
-    root = torch.hypot(torch.ones_like(value), value / (2 * TAIL_SCALE))
-    return math.log(3 / (8 * TAIL_SCALE)) - 5 * root.log()
+    origin: Tensor  # (n_features,), as the following
+    step: Tensor
+    lowest: Tensor
 
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Log-mass; finite for every integer from `lowest` on."""
+        logits, means, scales = self.unpack(params)
+        half = self.step / 2
+        is_lowest = value < self.lowest + half
+        upper = (value + half)[..., None] - means
+        lower = (value - half)[..., None] - means
+        inside = log_interval(lower / scales, upper / scales)
+        below = log_ndtr(upper / scales)
+        parts = logits + torch.where(is_lowest[..., None], below, inside)
+        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
+        return torch.logaddexp(
+            body + math.log1p(-TAIL_WEIGHT),
+            self._log_tail(value, is_lowest) + math.log(TAIL_WEIGHT),
+        )
 
-def student_cdf(value: Tensor) -> Tensor:
-    """Distribution function of the tail (4 degrees of freedom, closed form)."""
-    half = value / (2 * TAIL_SCALE)
-    sine = half / torch.hypot(torch.ones_like(half), half)
-    return 0.5 + 0.75 * sine * (1 - sine.square() / 3)
+    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+        """Round a draw of the mixture."""
+        return self._round(super().sample(params, uniform), torch.round)
 
+    def mean(self, params: Tensor) -> Tensor:
+        """Expected value, to within a fiftieth of a step."""
+        logits, means, scales = self.unpack(params)
+        origin, lowest, step = (c[:, None] for c in (self.origin, self.lowest, self.step))
+        # A narrow component: sum over the integers around it.
+        around = torch.arange(-8, 9, dtype=params.dtype, device=params.device)
+        steps = torch.round((means - origin) / step)[..., None] + around
+        integers = origin[..., None] + steps * step[..., None]
+        distance = (integers - means[..., None]) / scales[..., None]
+        half = step[..., None] / 2 / scales[..., None]
+        mass = log_interval(distance - half, distance + half).exp()
+        narrow = (mass * torch.maximum(integers, lowest[..., None])).sum(dim=-1)
+        # A wide one: the mean of what is cut off at the lowest integer.
+        above = ((means - lowest) / scales).clamp(max=MAX_DISTANCE)
+        density = torch.exp(-0.5 * above.square() - LOG_SQRT_2PI)
+        cut = means + scales * (density - above * torch.special.ndtr(-above))
+        mean = torch.where(scales < step, narrow, cut)
+        return (torch.softmax(logits, dim=-1) * mean).sum(dim=-1, keepdim=True)
 
-def student_quantile(uniform: Tensor) -> Tensor:
-    """Quantile of the tail (4 degrees of freedom, closed form: Shaw 2006)."""
-    alpha = (4 * uniform * (1 - uniform)).sqrt()
-    ratio = torch.cos(torch.acos(alpha) / 3) / alpha
-    return TAIL_SCALE * torch.sign(uniform - 0.5) * 2 * (ratio - 1).clamp(min=0).sqrt()
+    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+        """Distribution function of the mixture at the upper edge of the integer below."""
+        integer = self._round(value, torch.floor)
+        levels = super().cdf(params, integer + self.step / 2)
+        return torch.where(value < self.lowest - self.step / 2, 0.0, levels)
 
+    def at(self, position: int) -> "DiscretisedMixture":
+        """Return the law of one feature alone."""
+        return self._mapped(lambda constant: constant[position : position + 1])
 
-def _open_unit(uniform: Tensor) -> Tensor:
-    """Keep rounding from reaching 0 or 1, whose quantiles are infinite."""
-    return uniform.clamp(1e-12, 1 - 1e-12)
+    def to(self, device: str) -> "DiscretisedMixture":
+        """Return the law with its constants on a device."""
+        return self._mapped(lambda constant: constant.to(device))
+
+    def _mapped(self, function: Callable[[Tensor], Tensor]) -> "DiscretisedMixture":
+        constants = (self.floor, self.origin, self.step, self.lowest)
+        return DiscretisedMixture(self.n_components, *map(function, constants))
+
+    def _round(self, value: Tensor, nearest: Callable[[Tensor], Tensor]) -> Tensor:
+        """Move a value to an integer's unit, `lowest` or above."""
+        # A hair of room: the unit of an integer may lie one rounding error below it.
+        steps = (value - self.origin) / self.step
+        close = torch.round(steps)
+        steps = torch.where((steps - close).abs() < 1e-6, close, nearest(steps))
+        return torch.maximum(self.origin + steps * self.step, self.lowest)
+
+    def _log_tail(self, value: Tensor, is_lowest: Tensor) -> Tensor:
+        """Log-mass of the Student t tail; it has no parameters, and so no gradient."""
+        half = self.step / 2
+        below = student_cdf(value - half).masked_fill(is_lowest, 0.0)
+        near = (student_cdf(value + half) - below).clamp(min=torch.finfo(value.dtype).tiny)
+        far = student_log_prob(value) + self.step.log()
+        return torch.where(is_lowest | (value.abs() < FAR_TAIL), near.log(), far)

@@ -6,22 +6,25 @@ from typing import ClassVar
 from sklearn import get_config
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
-from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
+from ._completion import CompletionMixin
 from ._ensemble import Ensemble
-from ._fitting import check_scored, fit_estimator, private_random_state
+from ._features import KINDS
+from ._fitting import fit_estimator
+from ._reading import read_fitted
+from ._scoring import feature_log_density, log_density
 
 
-class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
+class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     """Density estimation with masked autoencoders (MADE).
 
     The joint density of the columns is a product of conditionals, one for each column
     given those before it in an ordering. One network computes all of them: its weights
-    are masked so that no output depends on its own column or a later one. Binary columns
-    get Bernoulli conditionals, continuous ones mixtures of Gaussians. Several such
-    networks, the members, are trained and their densities averaged.
+    are masked so that no output depends on its own column or a later one. Numbers get
+    mixtures of Gaussians, rounded for counts; labels get probabilities; missing cells (NaN,
+    None) are marginalised. Several networks, the members, are trained and averaged.
 
     Parameters
     ----------
@@ -32,8 +35,12 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     n_components : int, default=10
         Gaussians in the conditional of a continuous column.
     feature_types : str, list of str or dict, default='auto'
-        'continuous', 'binary' or 'auto' for all columns, for each, or by column name
-        (position, without names). 'auto' calls a column of only 0 and 1 binary.
+        'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
+        columns, for each, or by column name (position, without names). 'auto' calls
+        text, categories and booleans of a DataFrame categorical, or binary if there are
+        two labels; a column of only 0 and 1 is binary, other numbers are continuous.
+    handle_unknown : {'error', 'smoothed'}, default='error'
+        Labels that fit did not see: an error, or the mass of half a training row.
     ordering : {'natural', 'random'} or array-like of int, default='random'
         Ordering of the columns: as in the table, drawn for each member, or the column
         positions in the order to use, the same for all members. With `order_agnostic`
@@ -48,7 +55,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Masks in the fixed list of order- or connectivity-agnostic training.
     conditioning_weights : bool or None, default=None
         Add weights from a constant 1 through the masks of the inputs, which tell a unit
-        which columns it was shown [1]_. None adds them if `order_agnostic`.
+        which columns it was shown [1]_, and are 0 where a cell is missing. None adds them
+        if `order_agnostic`, or if cells are missing in fit.
     direct_connections : bool, default=True
         Add linear connections from inputs to outputs. Training then starts from linear
         regression on the columns before, a full-covariance Gaussian.
@@ -93,7 +101,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     feature_names_in_ : ndarray of shape (n_features,)
         Names of the columns, if they are all strings.
     feature_types_ : ndarray of shape (n_features,)
-        Kind of each column, 'continuous' or 'binary'.
+        Kind of each column.
     ordering_ : ndarray of shape (n_estimators, n_masks, n_features)
         Column positions in the order in which each member and mask models them.
     n_iter_ : int
@@ -131,7 +139,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh", "logistic", "softplus", "identity"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
-        "feature_types": [StrOptions({"auto", "continuous", "binary"}), "array-like", dict],
+        "feature_types": [StrOptions({"auto", *KINDS}), "array-like", dict],
+        "handle_unknown": [StrOptions({"error", "smoothed"})],
         "ordering": [StrOptions({"natural", "random"}), "array-like"],
         "order_agnostic": ["boolean"],
         "connectivity_agnostic": ["boolean"],
@@ -168,6 +177,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         activation="relu",
         n_components=10,
         feature_types="auto",
+        handle_unknown="error",
         ordering="random",
         order_agnostic=False,
         connectivity_agnostic=False,
@@ -195,6 +205,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.activation = activation
         self.n_components = n_components
         self.feature_types = feature_types
+        self.handle_unknown = handle_unknown
         self.ordering = ordering
         self.order_agnostic = order_agnostic
         self.connectivity_agnostic = connectivity_agnostic
@@ -220,6 +231,12 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_state")
+
+    def __sklearn_tags__(self):
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        return tags
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -288,8 +305,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     def score_samples(self, X):
         """Log-density of each row, in nats.
 
-        A density may exceed one, so its logarithm may be positive. Binary columns
-        contribute probabilities, continuous ones densities in the units of X.
+        A density may exceed one, so its logarithm may be positive. Continuous columns
+        contribute densities in the units of X, the others probabilities, and a missing
+        cell nothing: the score is the log-density of the cells that are there.
 
         Parameters
         ----------
@@ -302,9 +320,29 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
             Natural logarithm of the density, finite for every finite row.
         """
         check_is_fitted(self)
-        ensemble = Ensemble.from_state(self._state)
-        X = check_scored(self, X, ensemble.table)
-        return ensemble.log_density(X, max_bytes=get_config()["working_memory"] * 2**20)
+        numbers = read_fitted(self, X)
+        return log_density(Ensemble.from_state(self._state), numbers, _max_bytes())
+
+    def score_features(self, X):
+        """Each column's part of the log-density of each row, in nats.
+
+        The part is the log-probability of the cell given the columns before it in the
+        ordering. Of members and masks it is averaged by their probability given the row;
+        what the average density has beyond that is spread evenly over the row's cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        parts : ndarray of shape (n_samples, n_features)
+            Parts that sum to `score_samples`; 0 for a missing cell.
+        """
+        check_is_fitted(self)
+        numbers = read_fitted(self, X)
+        return feature_log_density(Ensemble.from_state(self._state), numbers, _max_bytes())
 
     def score(self, X, y=None, sample_weight=None):
         """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
@@ -329,22 +367,6 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
             scores = scores * weight
         return float(scores.sum())
 
-    def sample(self, n_samples=1, random_state=None):
-        """Draw rows from the density, column by column in the order of the members.
 
-        Parameters
-        ----------
-        n_samples : int, default=1
-            Number of rows.
-        random_state : int, RandomState instance or None, default=None
-            Source of the draws; None gives different rows at each call.
-
-        Returns
-        -------
-        X : ndarray of shape (n_samples, n_features)
-            Drawn rows.
-        """
-        check_is_fitted(self)
-        n_samples = check_scalar(n_samples, "n_samples", Integral, min_val=1)
-        rng = private_random_state(random_state)
-        return Ensemble.from_state(self._state).draw(int(n_samples), rng)
+def _max_bytes():
+    return get_config()["working_memory"] * 2**20

@@ -14,12 +14,18 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from ._conditionals import MixtureOfGaussians
-from ._features import Table, decode, encode
+from ._conditionals import (
+    Bernoulli,
+    Categorical,
+    Conditional,
+    DiscretisedMixture,
+    MixtureOfGaussians,
+)
+from ._features import Table
+from ._initial import initial_weights
 from ._masks import Integers, draw_mask_list
-from ._network import INPUT_BOUND, MADE, MaskList, mixture_log_prob, private_torch
-from ._sampling import sample_units
-from ._start import fit_linear_start
+from ._network import MADE, Layers, MaskList, private_torch
+from ._sampling import sample_values
 from ._training import Rows, TrainingState
 
 Floats = NDArray[np.float64]
@@ -30,9 +36,6 @@ STACK_SIZE = 4
 
 # The square of a unit divided by the smallest scale stays finite in single precision.
 MAX_TRAINING_UNIT = 1e14
-
-# Rows scored together: more bring no speed, and their parameters leave the cache.
-MAX_CHUNK_ROWS = 2048
 
 
 @dataclass(frozen=True)
@@ -48,18 +51,67 @@ class Architecture:
 
     def build(self, table: Table, single: bool = False) -> MADE:
         """Return the network's shape for a table, for double or single precision."""
-        continuous = np.flatnonzero(~table.binary)
-        dtype = torch.float32 if single else torch.float64
-        floor = torch.from_numpy(table.scale_floor[continuous]).to(dtype)
         return MADE(
-            continuous=continuous,
-            binary=np.flatnonzero(table.binary),
+            groups=tuple(_groups(table, self.n_components, single)),
             hidden_layer_sizes=self.hidden_layer_sizes,
-            law=MixtureOfGaussians(self.n_components, floor),
             activation=self.activation,
             residual=self.residual,
             direct_connections=self.direct_connections,
             conditioning_weights=self.conditioning_weights,
+        )
+
+
+def _groups(
+    table: Table, n_components: int, single: bool
+) -> Iterator[tuple[Conditional, Integers]]:
+    """Yield the laws with the columns they describe."""
+
+    def constants(values: Floats) -> torch.Tensor:
+        return torch.from_numpy(values).to(torch.float32 if single else torch.float64)
+
+    continuous = np.flatnonzero(table.kinds == "continuous")
+    if len(continuous):
+        floor = constants(table.scale_floor[continuous])
+        yield MixtureOfGaussians(n_components, floor), continuous
+    counts = np.flatnonzero(table.kinds == "count")
+    if len(counts):
+        center, spread = table.center[counts], table.spread[counts]
+        law = DiscretisedMixture(
+            n_components,
+            constants(table.scale_floor[counts]),
+            origin=constants(-center / spread),
+            step=constants(1 / spread),
+            lowest=constants((table.lowest[counts] - center) / spread),
+        )
+        yield law, counts
+    binary = np.flatnonzero(table.kinds == "binary")
+    if len(binary):
+        yield Bernoulli(), binary
+    categorical = table.kinds == "categorical"
+    for n_levels in np.unique(table.n_levels[categorical]).tolist():
+        same = np.flatnonzero(categorical & (table.n_levels == n_levels))
+        yield Categorical(n_levels), same
+
+
+@dataclass(frozen=True)
+class Component:
+    """One member with one mask: what the density is an average of."""
+
+    made: MADE
+    layers: Layers  # with a leading axis of one
+    ranks: Integers  # (D,)
+    degrees: list[Integers]  # (n_units,) for each hidden layer
+
+    def sample(
+        self,
+        uniforms: torch.Tensor,
+        given: torch.Tensor | None = None,
+        drawn: torch.Tensor | None = None,
+    ) -> torch.Tensor:
+        """Draw values (n, D), or only the cells that are to be drawn."""
+        layers = self.layers.member(0)
+        return sample_values(
+            self.made, layers, self.ranks, self.degrees, uniforms, given, drawn
         )
 
 
@@ -98,41 +150,35 @@ class Ensemble:
             "optimizer": self.optimizer,
         }
 
-    @private_torch()
-    def log_density(self, X: Floats, max_bytes: float) -> Floats:
-        """Log of the mean density over members and masks, (n_samples,), in nats."""
-        made = self.architecture.build(self.table)
-        width = 4 * len(made.output_features) + sum(made.hidden_layer_sizes)
-        chunk_size = int(
-            np.clip(max_bytes / (8 * width * len(self.weights)), 1, MAX_CHUNK_ROWS)
-        )
-        scores = mixture_log_prob(
-            made,
-            torch.tensor(self.weights, dtype=torch.float64),
-            MaskList(made, self.ranks, self.degrees),
-            torch.from_numpy(encode(self.table, X)),
-            chunk_size,
-        )
-        return np.asarray(scores) + self.table.log_jacobian
+    @property
+    def n_components(self) -> int:
+        """How many members and masks there are."""
+        return math.prod(self.ranks.shape[:2])
 
-    @private_torch()
-    def draw(self, n_samples: int, rng: np.random.RandomState) -> Floats:
-        """Draw rows, each from a member and mask chosen at random."""
-        made = self.architecture.build(self.table)
-        n_masks = self.ranks.shape[1]
-        choice = rng.randint(len(self.weights) * n_masks, size=n_samples)
-        uniforms = torch.from_numpy(rng.random_sample((n_samples, made.n_features)))
-        units = torch.empty_like(uniforms)
-        with torch.no_grad():
-            for chosen in np.unique(choice):
-                m, k = divmod(int(chosen), n_masks)
-                rows = torch.from_numpy(np.flatnonzero(choice == chosen))
-                ranks, degrees = self.ranks[m, k], [layer[m, k] for layer in self.degrees]
-                flat = torch.tensor(self.weights[m : m + 1], dtype=torch.float64)
-                gates = made.gates(made.masks(ranks, degrees), like=flat)
-                layers = made.masked(made.unflatten(*made.split(flat)), gates).member(0)
-                units[rows] = sample_units(made, layers, ranks, degrees, uniforms[rows])
-        return decode(self.table, np.asarray(units))
+    @property
+    def reorderable(self) -> bool:
+        """Whether members were trained for several orderings, and so can use any."""
+        return bool((self.ranks != self.ranks[:, :1]).any())
+
+    def build(self) -> MADE:
+        """Return the network's shape in double precision."""
+        return self.architecture.build(self.table)
+
+    def stacked_layers(self, made: MADE, ranks: Integers) -> Iterator[Layers]:
+        """Yield the masked weights of all members for each mask, with ranks (M, K, D)."""
+        flat = torch.tensor(self.weights, dtype=torch.float64)
+        weights = made.unflatten(*made.split(flat))
+        for masks in MaskList(made, ranks, self.degrees):
+            yield made.masked(weights, made.gates(masks, flat))
+
+    def component(self, made: MADE, position: int, ranks: Integers) -> "Component":
+        """Return one member with one mask, counted through, with ranks (M, K, D)."""
+        m, k = divmod(position, ranks.shape[1])
+        degrees = [layer[m, k] for layer in self.degrees]
+        flat = torch.tensor(self.weights[m : m + 1], dtype=torch.float64)
+        gates = made.gates(made.masks(ranks[m, k], degrees), like=flat)
+        layers = made.masked(made.unflatten(*made.split(flat)), gates)
+        return Component(made, layers, ranks[m, k], degrees)
 
     def stacks(self) -> Iterator[tuple[slice, TrainingState, MaskList]]:
         """Yield the members to train together: positions, starting point and masks."""
@@ -184,31 +230,17 @@ def draw_ensemble(
         )
         ranks.append(own_ranks)
         degrees.append(own_degrees)
-        weights.append(_initial_weights(made, rows, train, own_ranks, int(seed)))
+        values = rows.values[train].astype(np.float64)
+        weight = rows.weight[train].astype(np.float64)
+        weights.append(initial_weights(made, values, weight, own_ranks, int(seed)))
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     return Ensemble(table, architecture, np.stack(ranks), layers, np.stack(weights))
 
 
-def _initial_weights(
-    made: MADE, rows: Rows, train: Integers, ranks: Integers, seed: int
-) -> NDArray[np.float32]:
-    """Return a member's flat weights; its held-out rows have no part in them."""
-    # The network sees bounded units, and so does the regression.
-    units = np.clip(rows.units[train].astype(np.float64), -INPUT_BOUND, INPUT_BOUND)
-    weight = rows.weight[train].astype(np.float64)
-    if not made.direct_connections:
-        ranks = np.ones_like(ranks)  # no place for coefficients: start from the marginals
-    start = fit_linear_start(units, weight, ranks, made.continuous, made.law.n_components)
-    # Shares of ones, with one more row that holds one half in every binary column.
-    ones = weight @ units[:, made.binary] / weight.mean()
-    rates = (ones + 0.5) / (len(units) + 1)
-    return made.initial_weights(start, rates, seed).astype(np.float32)
-
-
 def split_rows(
-    units: Floats,
+    values: Floats,
     weight: Floats,
-    validation_units: Floats | None,
+    validation_values: Floats | None,
     n_members: int,
     fraction: float | None,
     rng: np.random.RandomState,
@@ -216,18 +248,18 @@ def split_rows(
     """Say which rows each member trains on and which it holds out.
 
     Members hold out consecutive folds of one permutation, so that ten members that hold
-    out a tenth of 100 rows hold out every row once. With `validation_units` all train on all
+    out a tenth of 100 rows hold out every row once. With `validation_values` all train on all
     rows and are stopped by those; without `fraction` nothing is held out.
     """
-    n_samples = len(units)
+    n_samples = len(values)
     weight = weight / weight.mean()
     train = np.tile(np.arange(n_samples), (n_members, 1))
     held_out = None
-    if validation_units is not None:
-        n_validation = len(validation_units)
-        units = np.concatenate([units, validation_units])
+    if validation_values is not None:
+        n_validation = len(validation_values)
+        values = np.concatenate([values, validation_values])
         weight = np.concatenate([weight, np.ones(n_validation)])
-        held_out = np.tile(np.arange(n_samples, len(units)), (n_members, 1))
+        held_out = np.tile(np.arange(n_samples, len(values)), (n_members, 1))
     elif fraction is not None:
         n_held_out = max(1, math.floor(fraction * n_samples))
         shuffled = rng.permutation(n_samples)
@@ -235,7 +267,7 @@ def split_rows(
         train, held_out = turned[:, n_held_out:], turned[:, :n_held_out]
     # Units beyond the bound enter the network as the bound; as values of a conditional
     # they must not overflow single precision.
-    single = np.clip(units, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT).astype(np.float32)
+    single = np.clip(values, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT).astype(np.float32)
     return Rows(single, weight.astype(np.float32), train, held_out)
 
 

@@ -1,26 +1,30 @@
-"""The table: kinds of features, encoding to units and back, and the log-Jacobian.
+"""The table: kinds of features, encoding to values of the network and back, log-Jacobian.
 
-A continuous feature is standardised (one unit), a binary one is its own unit. What was
-learned from the training rows is a `Table` of plain numpy arrays.
+Numbers are standardised, labels keep their codes, missing cells are NaN. What was learned
+of the columns from the training rows is a `Table` of plain numpy arrays.
 """
 
-import datetime
-import sys
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._frame import UNKNOWN, Layout
+
 Floats = NDArray[np.float64]
 
-KINDS = ("continuous", "binary")
+KINDS = ("continuous", "binary", "categorical", "count")
 
 # A conditional narrower than this (in units, about standard deviations) is not believed,
 # even of columns recorded much more finely: it bounds what a duplicated column can add.
 MIN_SCALE = 1e-3
+
+# The mixture of a count may be this narrow, in steps between integers (in units: no less than
+# the second number). Its masses are at most one.
+COUNT_SCALE = 0.1
+MIN_COUNT_SCALE = 1e-5
 
 # Distance between the 5 % and the 95 % quantile of a standard Gaussian.
 GAUSSIAN_CENTRAL_RANGE = 3.2897
@@ -34,16 +38,20 @@ MAX_UNIT = 1e300
 class Table:
     """What fit learned of the columns; all arrays have shape (n_features,).
 
-    A continuous value x has the unit z = (x / 2**exponent - center) / spread. The power of
-    two is exact and keeps columns of any magnitude clear of overflow.
+    A number x has the unit z = (x / 2**exponent - center) / spread. The power of two is
+    exact and keeps columns of any magnitude clear of overflow.
     """
 
     kinds: NDArray[np.str_]
+    n_levels: NDArray[np.int64]  # 0 for numbers
     exponent: NDArray[np.int64]
     center: Floats
     spread: Floats
     scale_floor: Floats  # smallest scale of a conditional, in units
+    lowest: Floats  # smallest value of a count, minus infinity if there is none
     constant: NDArray[np.bool_]
+    missing: Floats  # share of cells that were missing in fit, by weight
+    unknown_mass: Floats  # kept for labels that fit did not see
 
     @property
     def n_features(self) -> int:
@@ -51,130 +59,166 @@ class Table:
         return len(self.kinds)
 
     @property
-    def binary(self) -> NDArray[np.bool_]:
-        """Which columns are binary."""
-        return np.asarray(self.kinds == "binary")
+    def numeric(self) -> NDArray[np.bool_]:
+        """Which columns are standardised."""
+        return np.isin(self.kinds, ("continuous", "count"))
 
     @property
-    def log_jacobian(self) -> float:
-        """Log of |d units / d x|, the same for every row."""
+    def log_jacobian(self) -> Floats:
+        """Log of d unit / d x for each column, zero for those with probabilities."""
         log_scale = np.log(self.spread) + self.exponent * np.log(2.0)
-        return -float(log_scale[~self.binary].sum())
+        return np.where(self.kinds == "continuous", -log_scale, 0.0)
+
+    @property
+    def mean_log_jacobian(self) -> float:
+        """Log of |d units / d x| of the observed cells, as an average over training rows."""
+        return float(self.log_jacobian @ (1 - self.missing))
 
 
-def column_label(position: int, names: Sequence[str] | None) -> str:
-    """Name a column the way its user does: by name, or else by position."""
-    return f"column {position}" if names is None else f"column {str(names[position])!r}"
-
-
-def resolve_kinds(
-    feature_types: str | Sequence[str] | dict[Any, str],
-    X: Floats,
-    names: Sequence[str] | None = None,
-) -> NDArray[np.str_]:
-    """Return the kind of each column; 'auto' calls a column of zeros and ones binary."""
-    n_features = X.shape[1]
-    if isinstance(feature_types, str):
-        words = [feature_types] * n_features
-    elif isinstance(feature_types, dict):
-        words = _words_by_column(feature_types, n_features, names)
-    else:
-        words = list(feature_types)
-        if len(words) != n_features:
-            raise ValueError(f"feature_types has {len(words)} words for {n_features} columns.")
+def resolve_kinds(words: Sequence[str], X: Floats, layout: Layout) -> NDArray[np.str_]:
+    """Return the kind of each column; 'auto' calls two labels or zeros and ones binary."""
+    kinds = []
     for position, word in enumerate(words):
-        if word not in (*KINDS, "auto"):
+        n_levels = int(layout.n_levels[position])
+        column = X[:, position]
+        observed = column[~np.isnan(column)]
+        if word == "binary" and n_levels not in (0, 2):
             raise ValueError(
-                f"feature_types of {column_label(position, names)} is {word!r}; "
-                f"it must be one of {sorted([*KINDS, 'auto'])}."
+                f"{layout.label(position)} is declared binary but has {n_levels} labels: "
+                "declare it 'categorical'."
             )
-        if word == "auto":
-            zero_one = bool(np.isin(X[:, position], (0, 1)).all())
-            words[position] = "binary" if zero_one else "continuous"
-    return np.array(words, dtype=np.str_)
+        if word == "auto" and n_levels:
+            word = "binary" if n_levels == 2 else "categorical"
+        elif word == "auto":
+            word = "binary" if np.isin(observed, (0, 1)).all() else "continuous"
+        kinds.append(word)
+    return np.array(kinds, dtype=np.str_)
 
 
-def _words_by_column(
-    feature_types: dict[Any, str], n_features: int, names: Sequence[str] | None
-) -> list[str]:
-    known = list(range(n_features)) if names is None else list(names)
-    words = ["auto"] * n_features
-    for column, word in feature_types.items():
-        if column not in known:
-            raise ValueError(f"feature_types names {column!r}, which is no column of X.")
-        words[known.index(column)] = word
-    return words
+def learn_table(
+    X: Floats,
+    weight: Floats,
+    kinds: NDArray[np.str_],
+    n_levels: NDArray[np.int64] | None = None,
+    smoothed: bool = False,
+) -> Table:
+    """Learn location, spread and resolution of each column from rows of positive weight.
 
-
-def learn_table(X: Floats, weight: Floats, kinds: NDArray[np.str_]) -> Table:
-    """Learn location, spread and resolution of each column from rows of positive weight."""
+    With `smoothed`, labels that are not seen here keep the mass of half a row.
+    """
     n_features = X.shape[1]
-    binary = kinds == "binary"
-    exponent = np.where(binary, 0, np.frexp(np.abs(X).max(axis=0))[1])
-    scaled = np.ldexp(X, -exponent)
+    n_levels = np.zeros(n_features, dtype=np.int64) if n_levels is None else n_levels
+    observed = ~np.isnan(X)
     share = weight / weight.sum()
-    center, spread = _location_and_spread(scaled, weight, share)
+    learned = [
+        _learn_column(column[seen], weight[seen], str(kind))
+        for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
+    ]
+    exponent, center, spread, scale_floor, constant = map(np.array, zip(*learned, strict=True))
+    never_negative = (kinds == "count") & (np.nanmin(X, axis=0) >= 0)
+    return Table(
+        kinds=kinds,
+        n_levels=n_levels,
+        exponent=exponent,
+        center=center,
+        spread=spread,
+        scale_floor=scale_floor,
+        lowest=np.where(never_negative, 0.0, -np.inf),
+        constant=constant,
+        missing=np.clip(1 - share @ observed, 0.0, 1.0),
+        unknown_mass=np.where(
+            smoothed & (n_levels > 0), 0.5 / (observed.sum(axis=0) + 0.5 * (n_levels + 1)), 0.0
+        ),
+    )
+
+
+def _learn_column(
+    values: Floats, weight: Floats, kind: str
+) -> tuple[int, float, float, float, bool]:
+    """Return exponent, center, spread, smallest scale, and whether a column is constant."""
+    if kind not in ("continuous", "count"):
+        return 0, 0.0, 1.0, 1.0, False
+    # Integers are far from overflow, and keep their distance of one.
+    exponent = 0 if kind == "count" else int(np.frexp(np.abs(values).max())[1])
+    scaled = np.ldexp(values, -exponent)
+    center, spread = _location_and_spread(scaled, weight)
     # Below a few ulps of its own magnitude a spread is rounding error, not data.
-    noise = 8 * np.finfo(np.float64).eps * np.abs(scaled).max(axis=0)
-    constant = ~binary & (spread <= noise)
-    center = np.where(binary, 0.0, np.where(constant, scaled[0], center))
-    # A constant column gives no scale: its own magnitude (or 1) stands in, with the
-    # floor at one such scale, so that it says nothing about rows with the same value.
-    magnitude = np.where(scaled[0] == 0, 1.0, np.abs(scaled[0]))
-    spread = np.where(binary, 1.0, np.where(constant, magnitude, spread))
-    scale_floor = np.ones(n_features)
-    for position in np.flatnonzero(~binary & ~constant):
-        gap = _smallest_gap(scaled[:, position]) / spread[position]
-        # A value rounded to multiples of `gap` has an error of standard deviation
-        # gap / sqrt(12): nothing finer than that was recorded.
-        scale_floor[position] = max(gap / np.sqrt(12), MIN_SCALE)
-    return Table(kinds, exponent, center, spread, scale_floor, constant)
+    constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
+    if kind == "count":
+        spread = 1.0 if constant else spread
+        return 0, center, spread, max(COUNT_SCALE / spread, MIN_COUNT_SCALE), False
+    if constant:
+        # No scale to learn: its own magnitude (or 1) stands in, with the floor at one such
+        # scale, so that the column says nothing about rows with the same value.
+        return exponent, float(scaled[0]), abs(float(scaled[0])) or 1.0, 1.0, True
+    gap = float(np.diff(np.unique(scaled)).min()) / spread
+    # A value rounded to multiples of `gap` has an error of standard deviation
+    # gap / sqrt(12): nothing finer than that was recorded.
+    return exponent, center, spread, max(gap / np.sqrt(12), MIN_SCALE), False
 
 
-def _location_and_spread(
-    scaled: Floats, weight: Floats, share: Floats
-) -> tuple[Floats, Floats]:
-    """Mean and standard deviation of each column, held against a few far outliers.
+def _location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:
+    """Mean and standard deviation of a column, held against a few far outliers.
 
     The mean is of values clipped to the central 90 %, and the spread no larger than that of
     a Gaussian with the same central 90 %, unless these are one value.
     """
-    low, high = np.quantile(scaled, (0.05, 0.95), axis=0, weights=weight, method="inverted_cdf")
-    mean = share @ scaled
-    deviation = np.sqrt(share @ (scaled - mean) ** 2)
-    inner = (high - low) / GAUSSIAN_CENTRAL_RANGE
-    robust = (inner > 0) & (inner < deviation)
-    clipped = share @ np.clip(scaled, low, high)
-    return np.where(robust, clipped, mean), np.where(robust, inner, deviation)
-
-
-def _smallest_gap(values: Floats) -> float:
-    """Return the smallest distance between two distinct values."""
-    return float(np.diff(np.unique(values)).min())
+    share = weight / weight.sum()
+    low, high = np.quantile(values, (0.05, 0.95), weights=weight, method="inverted_cdf")
+    mean = float(share @ values)
+    deviation = float(np.sqrt(share @ (values - mean) ** 2))
+    inner = float(high - low) / GAUSSIAN_CENTRAL_RANGE
+    if 0 < inner < deviation:
+        return float(share @ np.clip(values, low, high)), inner
+    return mean, deviation
 
 
 def encode(table: Table, X: Floats) -> Floats:
-    """Turn rows into the units that enter the network, shape (n_samples, n_features)."""
+    """Turn rows into what the network sees: units of numbers, codes, NaN where unknown."""
     with np.errstate(over="ignore", under="ignore"):
-        units = (np.ldexp(X, -table.exponent) - table.center) / table.spread
-    return np.clip(units, -MAX_UNIT, MAX_UNIT)
+        values = (np.ldexp(X, -table.exponent) - table.center) / table.spread
+    values = np.clip(values, -MAX_UNIT, MAX_UNIT)
+    values[is_unknown(table, X)] = np.nan
+    return values
 
 
-def decode(table: Table, units: Floats) -> Floats:
-    """Turn units back into rows, the inverse of `encode`."""
+def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
+    """Turn values of the network back into rows, the inverse of `encode`.
+
+    Counts are integers again, unless `integers` is false (as for their means).
+    """
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
-        X = np.ldexp(units * table.spread + table.center, table.exponent)
-    return np.clip(X, -largest, largest)
+        X = np.ldexp(values * table.spread + table.center, table.exponent)
+    X = np.clip(X, -largest, largest)
+    counts = integers & (table.kinds == "count")
+    X[:, counts] = np.rint(X[:, counts])
+    return X
 
 
-def warn_constant(
-    table: Table, names: Sequence[str] | None = None, stacklevel: int = 2
-) -> None:
+def is_unknown(table: Table, X: Floats) -> NDArray[np.bool_]:
+    """Which cells hold a label that fit did not see."""
+    return np.asarray((table.n_levels > 0) & (X == UNKNOWN))
+
+
+def fixed_log_density(table: Table, X: Floats) -> Floats:
+    """What the columns add to the log-density of each cell, whatever the network says.
+
+    Log-Jacobians of the continuous columns; and of labels, the mass kept for those that fit
+    did not see, or what is left of it.
+    """
+    labelled = np.log1p(-table.unknown_mass)
+    parts = np.where(np.isnan(X), 0.0, table.log_jacobian + labelled)
+    rows, columns = np.nonzero(is_unknown(table, X))
+    parts[rows, columns] = np.log(table.unknown_mass[columns])
+    return parts
+
+
+def warn_constant(table: Table, layout: Layout, stacklevel: int = 2) -> None:
     """Warn of constant columns, naming them."""
     if not table.constant.any():
         return
-    labels = ", ".join(column_label(p, names) for p in map(int, np.flatnonzero(table.constant)))
+    labels = ", ".join(map(layout.label, np.flatnonzero(table.constant).tolist()))
     warnings.warn(
         f"Constant in fit: {labels}. Their conditionals get the value's own magnitude as "
         "smallest scale, so they say nothing about rows with the same value.",
@@ -183,74 +227,78 @@ def warn_constant(
     )
 
 
-def check_types(X: Any, table: str = "X") -> None:
-    """Refuse text and dates, which numpy would turn into numbers, naming the column."""
-    named = getattr(X, "columns", None)
-    dtypes = list(X.dtypes) if named is not None else [np.asarray(X).dtype]
-    # Numbers of any width need no look at their cells; nor has anything but a table any.
-    if all(getattr(dtype, "kind", "O") in "biufc" for dtype in dtypes):
+def check_cells(X: Floats, layout: Layout, name: str = "X") -> None:
+    """Refuse infinite cells, naming the column."""
+    infinite = np.isinf(X)
+    if not infinite.any():
         return
-    cells = np.asarray(X)
-    if cells.ndim != 2:
-        return
-    strings = named is not None and all(isinstance(name, str) for name in named)
-    for position in range(cells.shape[1]):
-        problem = _wrong_type(cells[:, position])
-        if problem is not None:
-            label = column_label(
-                position, list(named) if named is not None and strings else None
-            )
-            raise TypeError(f"{label} of {table} {problem}")
+    position = int(np.flatnonzero(infinite.any(axis=0))[0])
+    raise ValueError(
+        f"Input {name} contains infinity in {layout.label(position)} "
+        f"({int(infinite[:, position].sum())} rows). inf is never a value: remove these rows, "
+        "or make the cells missing (NaN)."
+    )
 
 
-def _wrong_type(column: NDArray[Any]) -> str | None:
-    """Say what is wrong with the cells of a column, if anything is."""
-    if column.dtype.kind in "Mm":
-        return "holds dates or durations: turn them into numbers of your own unit first."
-    if column.dtype.kind in "US":
-        return f"is not numeric: it holds {column[0]!r}. Encode text first."
-    for cell in column if column.dtype.kind == "O" else ():
-        if isinstance(cell, str | bytes):
-            return f"is not numeric: it holds {cell!r}. Encode text first."
-        if isinstance(
-            cell, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64
-        ):
-            return "holds dates or durations: turn them into numbers of your own unit first."
-        if isinstance(cell, int) and abs(cell) > sys.float_info.max:
-            return "holds an integer too large for a floating-point number."
-    return None
-
-
-def check_cells(X: Floats, names: Sequence[str] | None = None, table: str = "X") -> None:
-    """Refuse missing and infinite cells, naming the column."""
-    finite = np.isfinite(X)
-    if finite.all():
-        return
-    position = int(np.flatnonzero(~finite.all(axis=0))[0])
-    cells = X[:, position]
-    label = column_label(position, names)
-    if np.isinf(cells).any():
+def check_present(X: Floats, layout: Layout) -> None:
+    """Refuse columns of which fit sees no cell, naming the first."""
+    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    if len(empty):
         raise ValueError(
-            f"Input {table} contains infinity in {label} ({int(np.isinf(cells).sum())} rows). "
-            "inf is never a value: remove these rows or replace the cells."
+            f"Input X contains NaN in every row of {layout.label(int(empty[0]))}: there is "
+            "nothing to learn of it. Drop the column."
         )
-    raise ValueError(
-        f"Input {table} contains NaN in {label} ({int(np.isnan(cells).sum())} rows). "
-        "MADEDensity does not take missing cells yet: drop these rows, or put a "
-        "sklearn.impute imputer before it in a Pipeline."
-    )
 
 
-def check_binary(
-    kinds: NDArray[np.str_], X: Floats, names: Sequence[str] | None = None
+def check_kinds(
+    kinds: NDArray[np.str_], X: Floats, layout: Layout, lowest: Floats | None = None
 ) -> None:
-    """Refuse values other than 0 and 1 in a binary column, naming column and value."""
-    bad = (kinds == "binary") & ~np.isin(X, (0, 1))
-    if not bad.any():
-        return
-    row, position = map(int, np.argwhere(bad)[0])
-    raise ValueError(
-        f"{column_label(position, names)} is binary, as it held only 0 and 1 in fit or "
-        f"was declared so, but row {row} holds {X[row, position]:g}. Fit again with "
-        "feature_types='continuous' for this column if it can take other values."
+    """Refuse values that a kind cannot take, naming column, row and value."""
+    unlabelled = layout.n_levels == 0
+    observed = ~np.isnan(X)
+    not_binary = unlabelled & (kinds == "binary") & observed & ~np.isin(X, (0, 1))
+    _refuse(
+        not_binary,
+        X,
+        layout,
+        "{column} is binary, as it held only 0 and 1 in fit or was declared so, but row {row} "
+        "holds {value:g}. Fit again with feature_types='continuous' for this column if it can "
+        "take other values.",
     )
+    counts = (kinds == "count") & observed
+    _refuse(
+        counts & (np.rint(X) != X),
+        X,
+        layout,
+        "{column} is a count, but row {row} holds {value:g}. Declare it 'continuous' in "
+        "feature_types if its values need not be integers.",
+    )
+    if lowest is not None:
+        _refuse(
+            counts & (lowest > X),
+            X,
+            layout,
+            "{column} is a count that was never negative in fit, but row {row} holds "
+            "{value:g}. Fit again with rows that hold negative values.",
+        )
+
+
+def _refuse(bad: NDArray[np.bool_], X: Floats, layout: Layout, message: str) -> None:
+    if bad.any():
+        row, position = map(int, np.argwhere(bad)[0])
+        raise ValueError(
+            message.format(column=layout.label(position), row=row, value=X[row, position])
+        )
+
+
+def check_known(
+    table_name: str, unknown: dict[int, list[object]], layout: Layout, n_shown: int = 8
+) -> None:
+    """Refuse labels that fit did not see, naming column and label."""
+    for position, labels in unknown.items():
+        known = list(layout.levels[position] or [])
+        listed = ", ".join(map(repr, known[:n_shown])) + (", ..." * (len(known) > n_shown))
+        raise ValueError(
+            f"{layout.label(position)} of {table_name} holds {labels[0]!r}, which was not in "
+            f"fit (known: {listed}). Fit with handle_unknown='smoothed' to score such rows."
+        )

@@ -6,33 +6,29 @@ do. The one place that calls scikit-learn's callbacks.
 
 import copy
 import warnings
+from dataclasses import asdict
 from importlib.metadata import version
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.utils import check_random_state
 from sklearn.utils.parallel import Parallel, delayed
-from sklearn.utils.validation import _check_sample_weight, validate_data
 
 from ._ensemble import Architecture, Ensemble, draw_ensemble, merge_histories, split_rows
-from ._features import (
-    check_binary,
-    check_cells,
-    check_types,
-    encode,
-    learn_table,
-    resolve_kinds,
-    warn_constant,
-)
+from ._features import encode, learn_table, warn_constant
+from ._frame import Layout
 from ._masks import ranks_to_ordering, warn_if_narrow
+from ._reading import (
+    private_random_state,
+    read_new_table,
+    read_table,
+    warn_free_text,
+    weighted_rows,
+)
 from ._training import Schedule, check_device, fit_network
 
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
 USER_LEVEL = 7
-
-# Rows that weigh less than this share of the heaviest are left out.
-MIN_WEIGHT = 1e-30
 
 # numpy.random.RandomState draws seeds below this.
 MAX_SEED = np.iinfo(np.int32).max
@@ -53,7 +49,7 @@ def fit_estimator(
     estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
     fitted = copy.copy(estimator)
-    table, rows, fold_seed, rng = _prepare(
+    layout, table, rows, fold_seed, rng = _prepare(
         fitted, X, sample_weight, X_val, resume=resume, early_stopping=early_stopping
     )
     if early_stopping and rows.held_out is None:
@@ -75,50 +71,48 @@ def fit_estimator(
             f"(now {estimator.learning_rate_init})."
         )
     fitted._state = ensemble.to_state()
-    fitted._state.update(skmade_version=version("skmade"), fold_seed=fold_seed)
+    fitted._state.update(
+        layout=asdict(layout), skmade_version=version("skmade"), fold_seed=fold_seed
+    )
     fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, table.log_jacobian, resume, early_stopping)
+    _report(fitted, trained, table.mean_log_jacobian, resume, early_stopping)
     return _take_over(estimator, fitted)
 
 
 def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
-    """Validate rows, learn (or recall) the table, and split rows into folds."""
-    X, weight = _check_rows(estimator, X, sample_weight, reset=not resume)
+    """Read rows, learn (or recall) the table, and split rows into folds."""
     rng = private_random_state(estimator.random_state)
+    X, weight = weighted_rows(X, sample_weight)
     if resume:
-        table = Ensemble.from_state(estimator._state).table
-        check_binary(table.kinds, X, _names(estimator))
+        ensemble = Ensemble.from_state(estimator._state)
+        table, layout = ensemble.table, Layout(**estimator._state["layout"])
+        numbers, _ = read_table(estimator, X, layout, table)
         # The same folds again: rows that were trained on must not become held-out rows.
         fold_seed = estimator._state["fold_seed"]
     else:
-        table = _learned(estimator, X, weight)
+        layout, kinds, numbers = read_new_table(estimator, X)
+        smoothed = estimator.handle_unknown == "smoothed"
+        table = learn_table(numbers, weight, kinds, layout.n_levels, smoothed)
+        warn_constant(table, layout, stacklevel=USER_LEVEL)
+        warn_free_text(layout, len(numbers), stacklevel=USER_LEVEL)
         fold_seed = int(rng.randint(MAX_SEED))
-    units_val = None
+    values_val = None
     if X_val is not None:
-        units_val = encode(table, check_scored(estimator, X_val, table, "X_val"))
+        numbers_val, _ = read_table(estimator, X_val, layout, table, "X_val")
+        values_val = encode(table, numbers_val)
     rows = split_rows(
-        encode(table, X),
+        encode(table, numbers),
         weight,
-        units_val if early_stopping else None,
+        values_val if early_stopping else None,
         n_members=int(estimator.n_estimators),
-        fraction=estimator.validation_fraction if early_stopping and len(X) > 1 else None,
+        fraction=estimator.validation_fraction if early_stopping and len(numbers) > 1 else None,
         rng=np.random.RandomState(fold_seed),
     )
-    return table, rows, fold_seed, rng
+    return layout, table, rows, fold_seed, rng
 
 
-def _learned(estimator, X, weight):
-    """Learn the kinds and the standardisation of the columns."""
-    names = _names(estimator)
-    kinds = resolve_kinds(estimator.feature_types, X, names)
-    check_binary(kinds, X, names)
-    table = learn_table(X, weight, kinds)
-    warn_constant(table, names, stacklevel=USER_LEVEL + 1)
-    return table
-
-
-def _architecture(estimator):
+def _architecture(estimator, conditioned):
     """Collect and check the hyperparameters of the network."""
     sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes))
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or len(sizes) == 0 or min(sizes) < 1:
@@ -133,15 +127,14 @@ def _architecture(estimator):
         n_components=int(estimator.n_components),
         residual=bool(estimator.residual),
         direct_connections=bool(estimator.direct_connections),
-        conditioning_weights=bool(
-            estimator.order_agnostic if conditioning is None else conditioning
-        ),
+        conditioning_weights=bool(conditioned if conditioning is None else conditioning),
     )
 
 
 def _drawn(estimator, table, rows, rng):
     """Draw members that hold the classical solution."""
-    architecture = _architecture(estimator)
+    conditioned = estimator.order_agnostic or bool(table.missing.any())
+    architecture = _architecture(estimator, conditioned)
     warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
     return draw_ensemble(
         table,
@@ -158,7 +151,8 @@ def _drawn(estimator, table, rows, rng):
 def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
-    asked = (_architecture(estimator), estimator.n_estimators)
+    conditioned = ensemble.architecture.conditioning_weights
+    asked = (_architecture(estimator, conditioned), estimator.n_estimators)
     if (ensemble.architecture, len(ensemble.weights)) != asked:
         raise ValueError(
             "warm_start and partial_fit go on with the fitted network, but its shape or "
@@ -198,7 +192,7 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
         delayed(_train_stack)(
             estimator,
             subcontext,
-            ensemble.table.log_jacobian,
+            ensemble.table.mean_log_jacobian,
             made=made,
             start=start,
             masks=masks,
@@ -271,47 +265,3 @@ def _take_over(estimator, fitted):
         vars(estimator).pop("feature_names_in_", None)
     vars(estimator).update(vars(fitted))
     return estimator
-
-
-def _names(estimator):
-    return getattr(estimator, "feature_names_in_", None)
-
-
-def private_random_state(random_state):
-    """Return a RandomState; None means fresh entropy, not NumPy's global generator."""
-    if random_state is None:
-        return np.random.RandomState()
-    return check_random_state(random_state)
-
-
-def check_scored(estimator, X, table, label="X"):
-    """Validate rows of a table that was learned before; errors call them `label`."""
-    X = _check_table(estimator, X, reset=False, label=label)
-    check_binary(table.kinds, X, _names(estimator))
-    return X
-
-
-def _check_table(estimator, X, reset, label="X"):
-    """Validate a table: float64, right columns, finite; errors name the column."""
-    if np.ma.is_masked(X):
-        raise ValueError(
-            f"Input {label} is a masked array with masked cells: fill or drop them."
-        )
-    check_types(X, label)
-    valid = validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset)
-    check_cells(valid, _names(estimator), label)
-    return valid
-
-
-def _check_rows(estimator, X, sample_weight, reset):
-    """Validate training rows and their weights; rows of weight zero are left out."""
-    X = _check_table(estimator, X, reset)
-    if sample_weight is None:
-        return X, np.ones(len(X))
-    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
-    if not np.isfinite(weight).all():
-        raise ValueError("sample_weight contains NaN or infinity.")
-    # Only ratios count; a share below the resolution of single precision is none.
-    weight = weight / weight.max()
-    kept = weight > MIN_WEIGHT
-    return X[kept], weight[kept]

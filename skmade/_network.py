@@ -1,4 +1,9 @@
-"""The MADE: units and masks in, log p(x) out.
+"""The MADE: values and masks in, log p(x) out.
+
+Values, one for each feature, are standardised numbers or codes; NaN is a missing cell. The
+laws of the features turn them into the units that enter the network. A missing cell enters
+as zeros, and has no part in the log-probability. With conditioning weights every feature has
+one more unit, which is 1 where its cell is present.
 
 A stack of M members is computed together: every weight has a leading axis of length M, so
 that eight small networks cost a few large matrix products instead of many small ones.
@@ -11,17 +16,16 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import cached_property
 from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor
 
-from ._conditionals import Bernoulli, Conditional, MixtureOfGaussians, raw_scale
+from ._conditionals import Conditional
 from ._masks import Booleans, Integers, layer_masks
-from ._start import LinearStart
 
 ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "relu": torch.relu,
@@ -34,9 +38,9 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
 # The process that imported this module, and whose thread pool torch uses.
 _PROCESS = os.getpid()
 
-# Units enter the network clipped here (in standard deviations): far out, the conditionals
-# stop changing, so that a score falls with the distance of each feature alone.
-INPUT_BOUND = 10.0
+# Features of more units than this have no direct connections: between two categories of
+# 1000 levels they would be a million weights.
+MAX_DIRECT_UNITS = 64
 
 
 @dataclass(frozen=True)
@@ -59,61 +63,83 @@ class Layers:
 class MADE:
     """A masked autoencoder's shape; its weights are passed to each method.
 
-    `continuous` and `binary` are column positions. The outputs are the parameters of the
-    continuous conditionals, feature by feature, then those of the binary ones.
+    `groups` are laws with the columns they describe. Outputs are parameters in the order of
+    the groups, feature by feature; units likewise, with those that tell which cells are
+    present after the groups that have direct connections.
     """
 
-    continuous: Integers
-    binary: Integers
+    groups: tuple[tuple[Conditional, Integers], ...]
     hidden_layer_sizes: tuple[int, ...]
-    law: MixtureOfGaussians
     activation: str = "relu"
     residual: bool = True
     direct_connections: bool = True
     conditioning_weights: bool = False
 
-    @property
+    def __post_init__(self) -> None:
+        object.__setattr__(
+            self, "groups", tuple(sorted(self.groups, key=lambda g: _is_large(g[0])))
+        )
+
+    @cached_property
     def n_features(self) -> int:
         """Number of features, D."""
-        return len(self.continuous) + len(self.binary)
+        return sum(len(columns) for _, columns in self.groups)
 
-    @property
-    def groups(self) -> list[tuple[Conditional, Integers]]:
-        """The laws with the columns they describe, in the order of the outputs."""
-        laws: list[tuple[Conditional, Integers]] = [
-            (self.law, self.continuous),
-            (Bernoulli(), self.binary),
-        ]
-        return [(law, columns) for law, columns in laws if len(columns)]
-
-    @property
+    @cached_property
     def output_features(self) -> Integers:
-        """The feature that each output unit describes."""
-        parts = [np.repeat(columns, law.n_params) for law, columns in self.groups]
+        """The feature that each output describes."""
+        return np.concatenate(
+            [np.repeat(columns, law.n_params) for law, columns in self.groups]
+        )
+
+    @cached_property
+    def unit_features(self) -> Integers:
+        """The feature that each unit describes."""
+        parts = [np.repeat(columns, law.n_units) for law, columns in self.groups]
+        if self.conditioning_weights:
+            parts.insert(len(self.small_groups), np.arange(self.n_features))
         return np.concatenate(parts)
 
-    def outputs_by_feature(self) -> list[tuple[Conditional, slice]]:
-        """Each feature's law and the outputs that hold its parameters."""
-        found: list[tuple[Conditional, slice] | None] = [None] * self.n_features
-        start = 0
-        for law, columns in self.groups:
+    @cached_property
+    def n_direct(self) -> tuple[int, int]:
+        """How many of the first outputs and units have direct connections."""
+        n_outputs = sum(len(columns) * law.n_params for law, columns in self.small_groups)
+        n_units = sum(len(columns) * law.n_units for law, columns in self.small_groups)
+        return n_outputs, n_units + self.conditioning_weights * self.n_features
+
+    @cached_property
+    def present_units(self) -> slice:
+        """Where the units are that tell which cells are present."""
+        n_units = self.n_direct[1]
+        return slice(n_units - self.conditioning_weights * self.n_features, n_units)
+
+    @property
+    def small_groups(self) -> tuple[tuple[Conditional, Integers], ...]:
+        """The first groups, those with direct connections."""
+        return tuple(group for group in self.groups if not _is_large(group[0]))
+
+    def by_feature(self) -> list[tuple[Conditional, slice, slice]]:
+        """Each feature's law, the outputs that hold its parameters, and its units."""
+        found: dict[int, tuple[Conditional, slice, slice]] = {}
+        output, unit = 0, 0
+        for index, (law, columns) in enumerate(self.groups):
+            if index == len(self.small_groups):
+                unit = self.n_direct[1]
             for position, column in enumerate(columns):
-                found[column] = law.at(position), slice(start, start + law.n_params)
-                start += law.n_params
-        return [entry for entry in found if entry is not None]
+                outputs = slice(output, output + law.n_params)
+                units = slice(unit, unit + law.n_units)
+                found[int(column)] = law.at(position), outputs, units
+                output, unit = outputs.stop, units.stop
+        return [found[column] for column in range(self.n_features)]
 
     def weight_shapes(self) -> dict[str, tuple[int, ...]]:
         """Names and shapes of a member's weights: matrices first, then biases."""
-        sizes = (self.n_features, *self.hidden_layer_sizes, len(self.output_features))
+        sizes = (len(self.unit_features), *self.hidden_layer_sizes, len(self.output_features))
         shapes: dict[str, tuple[int, ...]] = {}
         for level, (n_in, n_out) in enumerate(pairwise(sizes)):
             shapes[f"weight{level}"] = (n_out, n_in)
         if self.direct_connections:
-            shapes["direct"] = (sizes[-1], sizes[0])
-        if self.conditioning_weights:
-            shapes["seen"] = (sizes[1], sizes[0])
-            if self.direct_connections:
-                shapes["seen_direct"] = (sizes[-1], sizes[0])
+            shapes["direct"] = self.n_direct
         for level, n_out in enumerate(sizes[1:]):
             shapes[f"bias{level}"] = (n_out,)
         return shapes
@@ -137,115 +163,113 @@ class MADE:
 
     def masks(self, ranks: Integers, degrees: Sequence[Integers]) -> list[Booleans]:
         """Masks of every layer and, last, of the direct connections."""
-        return layer_masks(ranks, degrees, ranks[..., self.output_features])
+        masks = layer_masks(
+            ranks[..., self.unit_features], degrees, ranks[..., self.output_features]
+        )
+        n_outputs, n_units = self.n_direct
+        masks[-1] = masks[-1][..., :n_outputs, :n_units]
+        return masks
 
     def to(self, device: str) -> "MADE":
         """Return the same shape with its constants on a device."""
-        return replace(self, law=replace(self.law, floor=self.law.floor.to(device)))
+        groups = tuple((law.to(device), columns) for law, columns in self.groups)
+        return replace(self, groups=groups)
 
     def gates(self, masks: Sequence[Booleans], like: Tensor) -> list[Tensor]:
         """Turn masks into zeros and ones of the type and device of `like`."""
         return [torch.tensor(mask, dtype=like.dtype, device=like.device) for mask in masks]
 
     def masked(self, weights: dict[str, Tensor], gates: Sequence[Tensor]) -> Layers:
-        """Multiply weights and masks; conditioning weights join the biases.
-
-        The conditioning weights of the paper see a constant 1 through the mask of the
-        inputs (section 4.2), which adds the row sums of masked weights to a bias.
-        """
+        """Multiply weights and masks."""
         depth = len(self.hidden_layer_sizes) + 1
         matrices = [weights[f"weight{level}"] * gates[level] for level in range(depth)]
         biases = [weights[f"bias{level}"] for level in range(depth)]
-        if "seen" in weights:
-            biases[0] = biases[0] + (weights["seen"] * gates[0]).sum(-1)
-        if "seen_direct" in weights:
-            biases[-1] = biases[-1] + (weights["seen_direct"] * gates[-1]).sum(-1)
         direct = weights["direct"] * gates[-1] if "direct" in weights else None
         return Layers(matrices, biases, direct)
+
+    def units(self, values: Tensor) -> Tensor:
+        """Turn values (..., D) into what enters the network, (..., n_units)."""
+        parts = [
+            law.units(values[..., torch.from_numpy(columns)]).flatten(-2)
+            for law, columns in self.groups
+        ]
+        missing = values.isnan()
+        if self.conditioning_weights:
+            # The paper's constant 1, seen through the masks of the inputs (section 4.2).
+            parts.insert(len(self.small_groups), (~missing).to(values.dtype))
+        units = torch.cat(parts, dim=-1)
+        return units.nan_to_num(nan=0.0) if missing.any() else units
 
     def outputs(
         self,
         layers: Layers,
-        units: Tensor,
+        values: Tensor,
         drop: Callable[[Tensor], Tensor] = lambda hidden: hidden,
     ) -> Tensor:
-        """Parameters of all conditionals, (M, n, n_outputs), of units (M, n, D)."""
+        """Parameters of all conditionals, (M, n, n_outputs), of values (M, n, D)."""
         activate = ACTIVATIONS[self.activation]
-        inputs = units.clamp(-INPUT_BOUND, INPUT_BOUND)
-        hidden = inputs
+        units = self.units(values)
+        hidden = units
         for level, (weight, bias) in enumerate(
             zip(layers.weights[:-1], layers.biases[:-1], strict=True)
         ):
             update = drop(activate(_affine(bias, hidden, weight)))
             hidden = hidden + update if self.skips(level) else update
         params = _affine(layers.biases[-1], hidden, layers.weights[-1])
-        if layers.direct is not None:
-            params = torch.baddbmm(params, inputs, layers.direct.mT)
-        return params
+        if layers.direct is None:
+            return params
+        n_outputs, n_units = self.n_direct
+        seen, direct = units[..., :n_units], layers.direct.mT
+        if n_outputs == params.shape[-1]:
+            return torch.baddbmm(params, seen, direct)
+        small = torch.baddbmm(params[..., :n_outputs], seen, direct)
+        return torch.cat([small, params[..., n_outputs:]], dim=-1)
 
     def skips(self, level: int) -> bool:
         """Whether a hidden layer adds its input: residual, and of equal width."""
         sizes = self.hidden_layer_sizes
         return self.residual and level > 0 and sizes[level] == sizes[level - 1]
 
-    def feature_log_prob(self, params: Tensor, units: Tensor) -> Iterator[Tensor]:
-        """Log-probabilities given the parameters, (..., n_columns) for each kind."""
-        start = 0
-        for law, columns in self.groups:
-            stop = start + len(columns) * law.n_params
-            by_feature = params[..., start:stop].unflatten(-1, (len(columns), law.n_params))
-            yield law.log_prob(by_feature, units[..., torch.from_numpy(columns)])
-            start = stop
+    def log_prob_by_group(self, params: Tensor, values: Tensor) -> Iterator[Tensor]:
+        """Log-probabilities given the parameters, (..., n_columns) for each group."""
+        missing = values.isnan()
+        some_missing = bool(missing.any())
+        for by_feature, (law, columns) in zip(self.by_group(params), self.groups, strict=True):
+            of_group = torch.from_numpy(columns)
+            value = values[..., of_group]
+            if not some_missing:
+                yield law.log_prob(by_feature, value)
+                continue
+            known = law.log_prob(by_feature, value.nan_to_num(nan=0.0))
+            yield known.masked_fill(missing[..., of_group], 0.0)
+
+    def by_group(self, params: Tensor) -> Iterator[Tensor]:
+        """View the parameters (..., n_outputs) as (..., n_columns, n_params) by group."""
+        widths = [len(columns) * law.n_params for law, columns in self.groups]
+        parts = params.split(widths, dim=-1)
+        for part, (law, columns) in zip(parts, self.groups, strict=True):
+            yield part.unflatten(-1, (len(columns), law.n_params))
 
     def log_prob(
         self,
         layers: Layers,
-        units: Tensor,
+        values: Tensor,
         drop: Callable[[Tensor], Tensor] = lambda hidden: hidden,
     ) -> Tensor:
-        """Log p(units) in nats, (M, n), of units (M, n, D)."""
-        params = self.outputs(layers, units, drop)
-        parts = [part.sum(dim=-1) for part in self.feature_log_prob(params, units)]
+        """Log p(values) in nats, (M, n), of values (M, n, D)."""
+        params = self.outputs(layers, values, drop)
+        parts = [part.sum(dim=-1) for part in self.log_prob_by_group(params, values)]
         return torch.stack(parts).sum(dim=0)
 
-    def initial_weights(
-        self, start: LinearStart, rates: NDArray[np.float64], seed: int
-    ) -> NDArray[np.float64]:
-        """Flat weights (n_weights,) of a member whose outputs are the classical solution.
-
-        `rates` are the probabilities of the binary features. Hidden layers are random (He
-        et al. 2015), their output weights zero.
-        """
-        rng = np.random.default_rng(seed)
-        weights = {name: np.zeros(shape) for name, shape in self.weight_shapes().items()}
-        for level in range(len(self.hidden_layer_sizes)):
-            n_out, n_in = weights[f"weight{level}"].shape
-            weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
-        params, direct = self._start_outputs(start)
-        shift = direct * start.center  # what centres a feature that a mask shows
-        if "seen_direct" in weights:
-            weights["seen_direct"][: params.size] = -shift.reshape(params.size, self.n_features)
-        else:  # right for one ordering, and on average over several
-            params -= (shift * start.shown[:, None, None]).sum(axis=-1)
-        logits = np.log(rates) - np.log1p(-rates)
-        weights[f"bias{len(self.hidden_layer_sizes)}"] = np.concatenate(
-            [params.ravel(), logits]
-        )
-        if self.direct_connections:
-            weights["direct"][: params.size] = direct.reshape(params.size, self.n_features)
-        return np.concatenate([value.ravel() for value in weights.values()])
-
-    def _start_outputs(
-        self, start: LinearStart
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Output biases and direct weights of the continuous features' linear start."""
-        shape = (len(self.continuous), 3, self.law.n_components)
-        params, direct = np.zeros(shape), np.zeros((*shape, self.n_features))
-        params[:, 1] = start.intercept[:, None] + start.offsets
-        raw = raw_scale(torch.from_numpy(start.scale), self.law.floor.cpu().double())
-        params[:, 2] = np.asarray(raw)[:, None]
-        direct[:, 1] = start.coefficients[:, None]
-        return params, direct
+    def feature_log_prob(self, layers: Layers, values: Tensor) -> Tensor:
+        """Log-probability of each feature given those before it, (M, n, D); 0 if missing."""
+        params = self.outputs(layers, values)
+        result = values.new_empty(values.shape)
+        for part, (_, columns) in zip(
+            self.log_prob_by_group(params, values), self.groups, strict=True
+        ):
+            result[..., torch.from_numpy(columns)] = part
+        return result
 
 
 @dataclass(frozen=True)
@@ -288,6 +312,10 @@ def private_torch() -> Iterator[None]:
             torch.set_num_threads(n_threads)
 
 
+def _is_large(law: Conditional) -> bool:
+    return law.n_units > MAX_DIRECT_UNITS
+
+
 def _affine(bias: Tensor, inputs: Tensor, weight: Tensor) -> Tensor:
     return torch.baddbmm(bias.unsqueeze(1), inputs, weight.mT)
 
@@ -296,22 +324,22 @@ def mixture_log_prob(
     made: MADE,
     flat: Tensor,
     masks: Sequence[Sequence[Booleans]],
-    units: Tensor,
+    values: Tensor,
     chunk_size: int,
 ) -> Tensor:
-    """Log of the mean density over members and masks, (n,), of units (n, D).
+    """Log of the mean density over members and masks, (n,), of values (n, D).
 
     Probabilities are averaged, never logits or log-probabilities: only then does the
     result integrate to one. `masks` holds a list of layer masks for each mask of the list.
     """
-    total = torch.full((len(units),), -torch.inf, dtype=units.dtype)
+    total = torch.full((len(values),), -torch.inf, dtype=values.dtype)
     with torch.no_grad():
         weights = made.unflatten(*made.split(flat))
         for mask in masks:
             layers = made.masked(weights, made.gates(mask, flat))
-            for start in range(0, len(units), chunk_size):
+            for start in range(0, len(values), chunk_size):
                 rows = slice(start, start + chunk_size)
-                block = units[rows].expand(len(flat), -1, -1)
+                block = values[rows].expand(len(flat), -1, -1)
                 logs = made.log_prob(layers, block).logsumexp(dim=0)
                 total[rows] = torch.logaddexp(total[rows], logs)
     return total - math.log(len(masks) * len(flat))

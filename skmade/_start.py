@@ -25,10 +25,10 @@ class LinearStart:
     The residual mixture has equally weighted components of one scale.
     """
 
-    coefficients: Floats  # (n_targets, n_features), zero where no mask shows a feature
+    coefficients: Floats  # (n_targets, n_units), zero where no mask shows a unit
     intercept: Floats  # (n_targets,), the mean of each target
-    center: Floats  # (n_features,), taken off a feature where it is shown
-    shown: Floats  # (n_targets, n_features), share of the masks that show a feature
+    center: Floats  # (n_units,), taken off a unit where it is shown
+    shown: Floats  # (n_targets, n_units), share of the masks that show a unit
     offsets: Floats  # (n_targets, n_components), centres of the residual mixture
     scale: Floats  # (n_targets,)
 
@@ -36,37 +36,47 @@ class LinearStart:
 def fit_linear_start(
     units: Floats, weight: Floats, ranks: Integers, targets: Integers, n_components: int
 ) -> LinearStart:
-    """Regress each target on the features of lower rank, in expectation over the masks.
+    """Regress each target on the units of lower rank, in expectation over the masks.
+
+    A missing unit is its own mean, as in the network, whose conditioning weights take the
+    center off only where a cell is present.
 
     Parameters
     ----------
-    units : (n_samples, n_features), standardised
+    units : (n_samples, n_units), standardised numbers and indicators, NaN where missing
     weight : (n_samples,), non-negative
-    ranks : (n_masks, n_features)
-    targets : (n_targets,), positions of the continuous features
+    ranks : (n_masks, n_units)
+    targets : (n_targets,), positions of the units of numeric features
     n_components : components of the residual mixture
     """
     share = weight / weight.sum()
-    center = share @ units
-    covariance = shrunk_covariance(units - center, share)
+    present = ~np.isnan(units)
+    observed = share @ present  # share of the rows in which a unit is present
+    center = share @ np.nan_to_num(units) / np.maximum(observed, share.min())
+    centred = np.where(present, units - center, 0.0)
+    covariance = shrunk_covariance(centred, share)
     coefficients = np.zeros((len(targets), len(center)))
     shown = np.zeros_like(coefficients)
     for row, target in enumerate(targets):
         allowed = ranks < ranks[:, target : target + 1]
         shown[row] = allowed.mean(axis=0)
-        coefficients[row] = _masked_regression(covariance, allowed, target)
+        cross = covariance[:, target] / max(observed[target], share.min())
+        coefficients[row] = _masked_regression(covariance, cross, allowed)
 
     # A mask may hide what another shows: residuals are pooled over (some of) the masks.
     masked = [
         coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
     ]
     step = 1 + len(units) // MAX_RESIDUAL_ROWS
-    some = (units - center)[::step]
+    some = centred[::step]
     residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
-    pooled = np.tile(share[::step], len(masked))
-    pooled = pooled / pooled.sum()
-    expected = np.mean([_residual_variance(covariance, m, targets) for m in masked], axis=0)
-    variance = np.maximum(pooled @ residuals**2, expected)
+    known = np.tile(present[::step][:, targets], (len(masked), 1))
+    pooled = np.tile(share[::step], len(masked))[:, None] * known
+    pooled = pooled / np.maximum(pooled.sum(axis=0), share.min())
+    expected = np.mean(
+        [_residual_variance(covariance, m, targets, observed) for m in masked], axis=0
+    )
+    variance = np.maximum((pooled * residuals**2).sum(axis=0), expected)
     offsets = _quantile_centres(residuals, pooled, n_components)
     scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
     return LinearStart(coefficients, center[targets], center, shown, offsets, scale)
@@ -89,24 +99,27 @@ def shrunk_covariance(centred: Floats, share: Floats) -> Floats:
     return (1 - shrinkage) * sample + ridge * np.eye(p)
 
 
-def _masked_regression(covariance: Floats, allowed: NDArray[np.bool_], target: int) -> Floats:
-    """Least squares of one feature on those shown to it, in expectation over the masks."""
+def _masked_regression(covariance: Floats, cross: Floats, allowed: NDArray[np.bool_]) -> Floats:
+    """Least squares of a target on the units shown to it, in expectation over the masks."""
     seen = np.flatnonzero(allowed.any(axis=0))
     shown = allowed[:, seen].astype(np.float64)
-    together = shown.T @ shown / len(shown)  # how often two features are shown together
+    together = shown.T @ shown / len(shown)  # how often two units are shown together
     coefficients = np.zeros(len(covariance))
     coefficients[seen] = np.linalg.solve(
-        together * covariance[np.ix_(seen, seen)],
-        shown.mean(axis=0) * covariance[seen, target],
+        together * covariance[np.ix_(seen, seen)], shown.mean(axis=0) * cross[seen]
     )
     return coefficients
 
 
-def _residual_variance(covariance: Floats, coefficients: Floats, targets: Integers) -> Floats:
-    """Variance of target minus prediction under a covariance."""
-    left = -coefficients
-    left[np.arange(len(targets)), targets] = 1.0
-    return np.einsum("ij,ij->i", left @ covariance, left)
+def _residual_variance(
+    covariance: Floats, coefficients: Floats, targets: Integers, observed: Floats
+) -> Floats:
+    """Variance of target minus prediction, where the target is present."""
+    rows = np.maximum(observed[targets], np.finfo(np.float64).tiny)
+    explained = np.einsum("ij,ij->i", coefficients @ covariance, coefficients)
+    crossed = np.einsum("ij,ij->i", coefficients, covariance[targets])
+    own = covariance[targets, targets]
+    return np.maximum((own - 2 * crossed) / rows + explained, 0.0)
 
 
 def _quantile_centres(values: Floats, share: Floats, n_components: int) -> Floats:
@@ -115,8 +128,9 @@ def _quantile_centres(values: Floats, share: Floats, n_components: int) -> Float
         return np.zeros((values.shape[1], 1))
     levels = (np.arange(n_components) + 0.5) / n_components
     centres = np.empty((values.shape[1], n_components))
-    for row, column in enumerate(values.T):
+    for row, (column, weight) in enumerate(zip(values.T, share.T, strict=True)):
         order = np.argsort(column)
-        middle = np.cumsum(share[order]) - 0.5 * share[order]
-        centres[row] = np.interp(levels, middle, column[order])
+        order = order[weight[order] > 0]
+        middle = np.cumsum(weight[order]) - 0.5 * weight[order]
+        centres[row] = np.interp(levels, middle, column[order]) if len(order) else 0.0
     return centres

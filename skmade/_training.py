@@ -42,9 +42,9 @@ class Schedule:
 
 @dataclass(frozen=True)
 class Rows:
-    """Units of all rows, and which of them each member trains on and holds out."""
+    """Values of all rows, and which of them each member trains on and holds out."""
 
-    units: NDArray[np.float32]  # (n, D)
+    values: NDArray[np.float32]  # (n, D), NaN where missing
     weight: NDArray[np.float32]  # (n,), mean one
     train: NDArray[np.int64]  # (M, n_train)
     held_out: NDArray[np.int64] | None  # (M, n_held_out)
@@ -52,7 +52,7 @@ class Rows:
     def of_members(self, part: slice) -> "Rows":
         """Return the rows of some of the members."""
         held_out = None if self.held_out is None else self.held_out[part]
-        return Rows(self.units, self.weight, self.train[part], held_out)
+        return Rows(self.values, self.weight, self.train[part], held_out)
 
 
 @dataclass(frozen=True)
@@ -93,7 +93,7 @@ def fit_network(
     made : the network's shape
     start : weights to start from
     masks : layer masks, each with a leading axis of length M, for each mask of the list
-    rows : units, weights and which rows are trained on or held out
+    rows : values, weights and which rows are trained on or held out
     schedule : length and speed
     seed : of the private generator of batches and dropout
     device : where the arithmetic runs
@@ -152,7 +152,7 @@ class _Stack:
         device: str,
     ) -> None:
         self.made, self.masks, self.schedule = made.to(device), masks, schedule
-        self.units = _tensor(rows.units).to(device)
+        self.values = _tensor(rows.values).to(device)
         self.weight = _tensor(rows.weight).to(device)
         self.train = rows.train
         self.held_out = None if rows.held_out is None else _tensor(rows.held_out)
@@ -181,7 +181,7 @@ class _Stack:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
         total = torch.zeros(len(self.train), dtype=torch.float64)
         for batch in self._batches():
-            log_prob = self.made.log_prob(self._layers(), self.units[batch], self._drop)
+            log_prob = self.made.log_prob(self._layers(), self.values[batch], self._drop)
             weighted = log_prob * self.weight[batch]
             self.optimizer.zero_grad()
             (-weighted.mean(dim=1).sum()).backward()
@@ -199,10 +199,13 @@ class _Stack:
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
         with torch.no_grad():
             weights = self.made.unflatten(*self.average)
-            units, weight = self.units[self.held_out], self.weight[self.held_out].cpu().double()
+            values, weight = (
+                self.values[self.held_out],
+                self.weight[self.held_out].cpu().double(),
+            )
             logs = torch.stack(
                 [
-                    self.made.log_prob(self.made.masked(weights, self._gates(k)), units)
+                    self.made.log_prob(self.made.masked(weights, self._gates(k)), values)
                     for k in range(n_masks)
                 ]
             )

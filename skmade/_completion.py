@@ -1,0 +1,128 @@
+"""What a fitted `MADEDensity` makes up: whole rows, rows given some cells, missing cells."""
+
+import warnings
+from numbers import Integral
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import check_scalar
+from sklearn.utils.validation import check_is_fitted
+
+from ._drawing import complete, draw, draw_given
+from ._ensemble import Ensemble
+from ._frame import extended, open_table, to_numbers, to_table
+from ._reading import fitted_layout, private_random_state, read_given, read_table
+
+# Draws are called few when less than this many, or this share of those asked for, are
+# effective.
+MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 50, 0.1
+
+# A row is completed from few draws when less than this many are effective.
+MIN_EFFECTIVE_OF_ROW = 5
+
+ADVICE = (
+    "Fit with order_agnostic=True, which can put any columns first, or with an `ordering` "
+    "that puts these first."
+)
+
+
+class CompletionMixin:
+    """Draws and completions, in the form of the table that was fitted."""
+
+    def sample(self, n_samples=1, random_state=None, given=None):
+        """Draw rows from the density, column by column in the order of the members.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None gives different rows at each call.
+        given : dict or array-like of shape (n_features,), default=None
+            Cells that every row shall have, as {column: value} (position, without names)
+            or as one row with NaN for the rest. The rest is drawn given these cells:
+            exactly where orderings put them first, as `order_agnostic` members can, and
+            otherwise from weighted draws, with a warning if few of them fit.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Drawn rows, in the form of the table that was fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skmade import MADEDensity
+        >>> X = load_iris(as_frame=True).data
+        >>> density = MADEDensity(n_estimators=1, order_agnostic=True, random_state=0).fit(X)
+        >>> rows = density.sample(3, random_state=0, given={"petal length (cm)": 5.0})
+        >>> rows["petal length (cm)"].tolist()
+        [5.0, 5.0, 5.0]
+        """
+        check_is_fitted(self)
+        n_samples = int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
+        rng = private_random_state(random_state)
+        ensemble = Ensemble.from_state(self._state)
+        layout, table = fitted_layout(self)
+        if given is None:
+            return to_table(layout, draw(ensemble, n_samples, rng))
+        row = read_given(self, given, layout, table)
+        numbers, n_effective = draw_given(ensemble, row, n_samples, rng)
+        if n_effective < max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples):
+            warnings.warn(
+                f"Only about {n_effective:.0f} different draws fit the given cells. {ADVICE}",
+                UserWarning,
+                stacklevel=2,
+            )
+        return to_table(layout, np.where(np.isnan(row), numbers, row))
+
+    def impute(self, X, strategy="sample", random_state=None):
+        """Fill in the missing cells of rows from the density given their other cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with missing cells (NaN, None).
+        strategy : {'sample', 'mean'}, default='sample'
+            'sample' draws the missing cells of a row together; 'mean' takes the
+            conditional mean of a number and the most probable label.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None gives different cells at each call.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The rows without missing cells, in the form of the table that was fitted.
+            Integer columns of a DataFrame stay integers.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmade import MADEDensity
+        >>> a = np.random.RandomState(0).normal(size=200)
+        >>> density = MADEDensity(n_estimators=2, random_state=0).fit(np.c_[a, 2 * a])
+        >>> density.impute([[0.5, np.nan]], strategy="mean").round(1)
+        array([[0.5, 1. ]])
+        """
+        check_is_fitted(self)
+        if strategy not in ("sample", "mean"):
+            raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
+        rng = private_random_state(random_state) if strategy == "sample" else None
+        layout, table = fitted_layout(self)
+        numbers, unknown = read_table(self, X, layout, table)
+        ensemble = Ensemble.from_state(self._state)
+        max_bytes = get_config()["working_memory"] * 2**20
+        filled, n_effective = complete(ensemble, numbers, rng, max_bytes)
+        few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
+        if few:
+            warnings.warn(
+                f"The missing cells of {few} rows were filled in from less than "
+                f"{MIN_EFFECTIVE_OF_ROW} effective draws. {ADVICE}",
+                UserWarning,
+                stacklevel=2,
+            )
+        index = getattr(X, "index", None)
+        if unknown:  # labels that fit did not see stay as they are
+            layout = extended(layout, unknown)
+            filled = np.where(np.isnan(numbers), filled, to_numbers(layout, open_table(X)))
+        return to_table(layout, filled, index if layout.container == "pandas" else None)

@@ -1,0 +1,219 @@
+"""Draws from an ensemble: of whole rows, of rows given some cells, of missing cells.
+
+Given cells are conditioned on exactly where an ordering puts them first: in every component
+of an order-agnostic ensemble. Elsewhere the cells that are not given are drawn where the
+ordering puts them, and draws are chosen by how likely they make the given cells
+(self-normalised importance resampling).
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ._ensemble import Ensemble
+from ._features import Table, decode, encode
+from ._masks import Booleans, Integers
+from ._network import private_torch
+from ._scoring import (
+    MAX_CHUNK_ROWS,
+    N_DRAWS,
+    Explanation,
+    by_pattern,
+    chunks,
+    explain,
+    fixed_uniforms,
+    integrate,
+    moved_last,
+)
+
+Floats = NDArray[np.float64]
+
+# Draws to choose from for each row that `draw_given` returns, and at least.
+N_PROPOSALS, MIN_PROPOSALS = 8, 4096
+
+
+@private_torch()
+def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
+    """Draw rows (n_samples, D), each from a member and mask chosen at random."""
+    shape = (n_samples, ensemble.table.n_features)
+    choice = rng.randint(ensemble.n_components, size=n_samples)
+    values = np.full(shape, np.nan)
+    drawn = _draw_missing(ensemble, values, choice, ensemble.ranks, rng)
+    return decode(ensemble.table, drawn)
+
+
+@private_torch()
+def draw_given(
+    ensemble: Ensemble, row: Floats, n_samples: int, rng: np.random.RandomState
+) -> tuple[Floats, float]:
+    """Draw rows given the cells of one row (D,) that are not NaN.
+
+    Returns
+    -------
+    rows : (n_samples, D)
+    n_effective : effective number of draws that were chosen from; infinite where exact
+    """
+    values = encode(ensemble.table, row[None])
+    missing = np.isnan(values[0])
+    if _exact(ensemble, missing):
+        explanation = explain(ensemble, values, missing)
+        chances = explanation.responsibilities[0]
+        choice = rng.choice(ensemble.n_components, size=n_samples, p=chances)
+        rows = np.repeat(values, n_samples, axis=0)
+        ranks = moved_last(ensemble.ranks, missing)
+        drawn = _draw_missing(ensemble, rows, choice, ranks, rng)
+        return decode(ensemble.table, drawn), math.inf
+    n_proposals = max(N_PROPOSALS * n_samples, MIN_PROPOSALS)
+    n_draws = math.ceil(n_proposals / ensemble.n_components)
+    shape = (ensemble.n_components, 1, n_draws, len(row))
+    explanation = integrate(ensemble, values, missing[None], rng.random_sample(shape))
+    assert explanation.values is not None
+    upper = explanation.responsibilities[0].cumsum()
+    chosen = np.searchsorted(upper, rng.random_sample(n_samples) * upper[-1], side="right")
+    drawn = explanation.values[0, chosen]
+    return decode(ensemble.table, drawn), float(explanation.n_effective[0])
+
+
+def _exact(ensemble: Ensemble, missing: Booleans) -> bool:
+    """Whether every component can put the observed features first."""
+    first = ensemble.ranks <= (~missing).sum()
+    return ensemble.reorderable or bool((first == ~missing).all())
+
+
+@private_torch()
+def complete(
+    ensemble: Ensemble,
+    X: Floats,
+    rng: np.random.RandomState | None,
+    max_bytes: float,
+) -> tuple[Floats, Floats]:
+    """Fill in the missing cells of rows: by draws, or by expected values without `rng`.
+
+    Returns
+    -------
+    rows : (n, D), with the observed cells as they were
+    n_effective : (n,), effective number of draws that a row was completed from
+    """
+    values = encode(ensemble.table, X)
+    missing = np.isnan(values)
+    n_effective = np.full(len(X), math.inf)
+    inexact = []
+    for rows, pattern in by_pattern(missing, missing.any(axis=1)):
+        if not _exact(ensemble, pattern):
+            inexact.append(rows)
+            continue
+        for part in chunks(rows, MAX_CHUNK_ROWS):
+            values[part] = _complete_exactly(ensemble, values[part], pattern, rng)
+    n_draws = math.ceil(N_DRAWS / ensemble.n_components)
+    row_bytes = 8 * n_draws * ensemble.n_components * values.shape[1] * 4
+    size = int(np.clip(max_bytes / row_bytes, 1, MAX_CHUNK_ROWS))
+    for part in chunks(np.sort(np.concatenate([*inexact, []])).astype(np.int64), size):
+        values[part], n_effective[part] = _complete_by_draws(
+            ensemble, values[part], missing[part], n_draws, rng
+        )
+    filled = decode(ensemble.table, values, integers=rng is not None)
+    return np.where(np.isnan(X), filled, X), n_effective
+
+
+def _complete_exactly(
+    ensemble: Ensemble, values: Floats, missing: Booleans, rng: np.random.RandomState | None
+) -> Floats:
+    """Fill in rows of one pattern from orderings that put the observed features first."""
+    if rng is None:
+        return np.where(missing, _expected_exactly(ensemble, values, missing), values)
+    upper = explain(ensemble, values, missing).responsibilities.cumsum(axis=1)
+    choice = _first_above(upper, rng.random_sample(len(values)))
+    return _draw_missing(ensemble, values, choice, moved_last(ensemble.ranks, missing), rng)
+
+
+def _expected_exactly(ensemble: Ensemble, values: Floats, missing: Booleans) -> Floats:
+    """Mean or most probable level of every feature given those that are not missing."""
+    made = ensemble.build()
+    chances = explain(ensemble, values, missing).responsibilities
+    chances = torch.from_numpy(chances).unflatten(1, ensemble.ranks.shape[:2])
+    block = torch.from_numpy(values).expand(len(ensemble.weights), -1, -1)
+    expected = [0.0] * len(made.groups)
+    with torch.no_grad():
+        tied = moved_last(ensemble.ranks, missing, tied=True)
+        for k, layers in enumerate(ensemble.stacked_layers(made, tied)):
+            params = made.by_group(made.outputs(layers, block))
+            for group, ((law, _), of_group) in enumerate(zip(made.groups, params, strict=True)):
+                expected[group] += torch.einsum(
+                    "nm,mncu->ncu", chances[:, :, k], law.mean(of_group)
+                )
+    result = np.empty_like(values)
+    for (_, columns), units in zip(made.groups, expected, strict=True):
+        result[:, columns] = _most_probable(ensemble.table, columns, np.asarray(units))
+    return result
+
+
+def _most_probable(table: Table, columns: Integers, units: Floats) -> Floats:
+    """Turn expected units (n, n_columns, n_units) of one law into values (n, n_columns)."""
+    if table.numeric[columns[0]]:
+        return units[..., 0]
+    if units.shape[-1] == 1:
+        return (units[..., 0] > 0.5).astype(np.float64)
+    return units.argmax(axis=-1).astype(np.float64)
+
+
+def _complete_by_draws(
+    ensemble: Ensemble,
+    values: Floats,
+    missing: Booleans,
+    n_draws: int,
+    rng: np.random.RandomState | None,
+) -> tuple[Floats, Floats]:
+    """Fill in rows from weighted draws: choose one of them, or average."""
+    n_components, n_features = ensemble.n_components, values.shape[1]
+    if rng is None:
+        uniforms = fixed_uniforms(n_components, n_draws, n_features)[:, None]
+    else:
+        uniforms = rng.random_sample((n_components, len(values), n_draws, n_features))
+    explanation = integrate(ensemble, values, missing, uniforms)
+    assert explanation.values is not None
+    if rng is not None:
+        chosen = _choose(explanation, 1, rng)
+        filled = np.take_along_axis(explanation.values, chosen[:, :, None], axis=1)[:, 0]
+        return filled, explanation.n_effective
+    weights = explanation.responsibilities
+    filled = np.einsum("nj,njd->nd", weights, explanation.values)
+    for column in np.flatnonzero(~ensemble.table.numeric):
+        levels = explanation.values[:, :, column]
+        n_levels = max(int(ensemble.table.n_levels[column]), 2)
+        mass = [(weights * (levels == level)).sum(axis=1) for level in range(n_levels)]
+        filled[:, column] = np.argmax(mass, axis=0)
+    return np.where(missing, filled, values), explanation.n_effective
+
+
+def _choose(explanation: Explanation, n: int, rng: np.random.RandomState) -> Integers:
+    """Choose `n` of the ways to explain each row, by their probabilities, (n_rows, n)."""
+    upper = explanation.responsibilities.cumsum(axis=1)
+    uniforms = rng.random_sample((len(upper), n))
+    return np.stack([_first_above(upper, column) for column in uniforms.T], axis=1)
+
+
+def _first_above(upper: Floats, uniform: Floats) -> Integers:
+    """Return the first of the cumulative probabilities (n, J) above each uniform (n,)."""
+    return np.minimum((uniform[:, None] >= upper).sum(axis=1), upper.shape[1] - 1)
+
+
+def _draw_missing(
+    ensemble: Ensemble,
+    values: Floats,
+    choice: Integers,
+    ranks: Integers,
+    rng: np.random.RandomState,
+) -> Floats:
+    """Draw the missing cells of rows, each from the component that was chosen for it."""
+    made = ensemble.build()
+    uniforms = torch.from_numpy(rng.random_sample(values.shape))
+    given = torch.from_numpy(values)
+    drawn = torch.empty_like(uniforms)
+    with torch.no_grad():
+        for chosen in np.unique(choice):
+            rows = torch.from_numpy(np.flatnonzero(choice == chosen))
+            component = ensemble.component(made, int(chosen), ranks)
+            drawn[rows] = component.sample(uniforms[rows], given[rows], given[rows].isnan())
+    return np.asarray(drawn)

@@ -1,0 +1,123 @@
+"""The weights that training starts from: a network that is the classical solution.
+
+Hidden layers are random, and their output weights zero. Output biases and direct weights
+hold linear regressions of the numbers on the features before them, and the frequencies of
+the labels.
+"""
+
+import math
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ._conditionals import Bernoulli, Categorical, MixtureOfGaussians
+from ._masks import Integers
+from ._network import MADE
+from ._special import raw_scale
+from ._start import LinearStart, fit_linear_start
+
+Floats = NDArray[np.float64]
+
+
+def initial_weights(
+    made: MADE, values: Floats, weight: Floats, ranks: Integers, seed: int
+) -> NDArray[np.float32]:
+    """Return a member's flat weights (n_weights,).
+
+    Parameters
+    ----------
+    made : the network's shape
+    values : (n_samples, n_features), of the rows that the member trains on
+    weight : (n_samples,)
+    ranks : (n_masks, n_features)
+    seed : of the hidden layers (He et al. 2015)
+    """
+    rng = np.random.default_rng(seed)
+    weights = {name: np.zeros(shape) for name, shape in made.weight_shapes().items()}
+    for level in range(len(made.hidden_layer_sizes)):
+        n_out, n_in = weights[f"weight{level}"].shape
+        weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
+    weights["weight0"][:, made.present_units] = 0.0
+    biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
+    weight = weight / weight.mean()
+    for (law, outputs, _), column in zip(made.by_feature(), values.T, strict=True):
+        if isinstance(law, Bernoulli | Categorical):
+            biases[outputs] = _frequency_start(law, column, weight)
+    _set_linear_start(made, weights, biases, values, weight, ranks)
+    return np.concatenate([value.ravel() for value in weights.values()]).astype(np.float32)
+
+
+def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Floats) -> Floats:
+    """Logits of the levels' frequencies, with half a row more in each level."""
+    present = ~np.isnan(column)
+    n_levels = law.n_levels if isinstance(law, Categorical) else 2
+    codes = column[present].astype(np.int64)
+    counts = np.bincount(codes, weights=weight[present], minlength=n_levels) + 0.5
+    if isinstance(law, Categorical):
+        return np.log(counts / counts.sum())
+    return np.log(counts[1:] / counts[0])
+
+
+def _set_linear_start(
+    made: MADE,
+    weights: dict[str, Floats],
+    biases: Floats,
+    values: Floats,
+    weight: Floats,
+    ranks: Integers,
+) -> None:
+    """Write linear regressions of the numbers into output biases and direct weights."""
+    numbers = [
+        (column, law, outputs, units.start)
+        for column, (law, outputs, units) in enumerate(made.by_feature())
+        if isinstance(law, MixtureOfGaussians)
+    ]
+    if not numbers:
+        return
+    units = _direct_units(made, values)
+    features = made.unit_features[: units.shape[1]]
+    unit_ranks = ranks[:, features]
+    if not made.direct_connections:
+        unit_ranks = np.ones_like(unit_ranks)  # no place for coefficients: the marginals
+    targets = np.array([target for *_, target in numbers])
+    n_components = numbers[0][1].n_components
+    start = fit_linear_start(units, weight, unit_ranks, targets, n_components)
+    floor = torch.cat([law.floor for _, law, _, _ in numbers])
+    raw = np.asarray(raw_scale(torch.from_numpy(start.scale), floor))
+    for row, (_, _, outputs, _) in enumerate(numbers):
+        means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
+        biases[means] = start.intercept[row] + start.offsets[row]
+        biases[means.stop : outputs.stop] = raw[row]
+        if made.direct_connections:
+            weights["direct"][means, : units.shape[1]] = start.coefficients[row]
+        _centre(made, weights, biases, means, start, row, features)
+
+
+def _centre(
+    made: MADE,
+    weights: dict[str, Floats],
+    biases: Floats,
+    means: slice,
+    start: LinearStart,
+    row: int,
+    features: Integers,
+) -> None:
+    """Take the center off the units that a mask shows."""
+    shift = start.coefficients[row] * start.center
+    if made.conditioning_weights and made.direct_connections:
+        by_feature = np.bincount(features, weights=shift, minlength=made.n_features)
+        weights["direct"][means, made.present_units] = -by_feature
+    else:  # right for one ordering, and on average over several
+        biases[means] -= shift @ start.shown[row]
+
+
+def _direct_units(made: MADE, values: Floats) -> Floats:
+    """Units of the features with direct connections, NaN where missing."""
+    parts = []
+    for law, columns in made.small_groups:
+        of_group = values[:, columns]
+        units = np.array(law.units(torch.from_numpy(of_group)))
+        units[np.isnan(of_group)] = np.nan
+        parts.append(units.reshape(len(values), -1))
+    return np.concatenate(parts, axis=1)

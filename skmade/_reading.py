@@ -1,0 +1,185 @@
+"""What the user passes, checked and as numbers: tables, weights, given cells, random states.
+
+scikit-learn's own checks around `_frame` (labels to codes) and `_features` (kinds).
+"""
+
+import warnings
+from collections.abc import Mapping
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+
+from ._features import (
+    KINDS,
+    Table,
+    check_cells,
+    check_kinds,
+    check_known,
+    check_present,
+    resolve_kinds,
+)
+from ._frame import Layout, check_types, column_words, learn_layout, open_table, to_numbers
+from ._frame import unknown_labels as find_unknown
+
+# Rows that weigh less than this share of the heaviest are left out.
+MIN_WEIGHT = 1e-30
+
+# A column of labels is taken for free text when it has this many levels, and a level for
+# every second row.
+MANY_LEVELS = 100
+
+
+def private_random_state(random_state):
+    """Return a RandomState; None means fresh entropy, not NumPy's global generator."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def weighted_rows(X, sample_weight):
+    """Return the rows of positive weight, and their weights."""
+    if sample_weight is None:
+        return X, np.ones(_num_samples(X))
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight contains NaN or infinity.")
+    # Only ratios count; a share below the resolution of single precision is none.
+    weight = weight / weight.max()
+    kept = weight > MIN_WEIGHT
+    return (X, weight) if kept.all() else (_safe_indexing(X, kept), weight[kept])
+
+
+def read_new_table(estimator, X):
+    """Read a table to learn from: its layout, kinds and numbers."""
+    table = _filled(X)
+    if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
+        table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
+        names = list(table.columns) if isinstance(table, nw.DataFrame) else None
+        words = _words(estimator, table.shape[1], names)
+        layout = learn_layout(table, words)
+        numbers = _check_numbers(to_numbers(layout, table))
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+    else:
+        numbers = _plain_numbers(estimator, table, reset=True)
+        n_features = numbers.shape[1]
+        words = _words(estimator, n_features, None)
+        layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
+    check_cells(numbers, layout)
+    check_present(numbers, layout)
+    kinds = resolve_kinds(words, numbers, layout)
+    check_kinds(kinds, numbers, layout)
+    return layout, kinds, numbers
+
+
+def read_table(estimator, X, layout, table, name="X"):
+    """Read a table like the one of fit: its numbers, and labels that fit did not see."""
+    given = _filled(X)
+    if isinstance(given, nw.DataFrame) or layout.n_levels.any():
+        given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        numbers = _check_numbers(to_numbers(layout, given, name))
+        unknown = find_unknown(layout, numbers, given)
+        check_known(
+            name, {k: v for k, v in unknown.items() if not table.unknown_mass[k]}, layout
+        )
+    else:
+        numbers, unknown = _plain_numbers(estimator, given, reset=False, name=name), {}
+    check_cells(numbers, layout, name)
+    check_kinds(table.kinds, numbers, layout, table.lowest)
+    return numbers, unknown
+
+
+def read_fitted(estimator, X):
+    """Read rows for a fitted estimator as numbers; labels it does not know are -1."""
+    layout, table = fitted_layout(estimator)
+    return read_table(estimator, X, layout, table)[0]
+
+
+def fitted_layout(estimator):
+    """Return what fit remembers of the user's columns."""
+    return Layout(**estimator._state["layout"]), Table(**estimator._state["table"])
+
+
+def read_given(estimator, given, layout, table):
+    """Read the cells that draws are conditioned on: one row of numbers, NaN elsewhere."""
+    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
+        given = given.to_dict()  # a row of a DataFrame
+    if isinstance(open_table(given), nw.DataFrame):
+        numbers, unknown = read_table(estimator, given, layout, table, "given")
+    else:
+        row = _given_row(given, layout)
+        numbers = to_numbers(layout, row, "given")
+        unknown = find_unknown(layout, numbers, row)
+        check_cells(numbers, layout, "given")
+        check_kinds(table.kinds, numbers, layout, table.lowest)
+    check_known("given", unknown, layout)
+    if len(numbers) != 1:
+        raise ValueError(f"given must be a mapping or one row, got {len(numbers)} rows.")
+    return numbers[0]
+
+
+def _given_row(given, layout):
+    """Return given cells as a row of objects, None for the others."""
+    columns = list(range(len(layout.levels))) if layout.names is None else layout.names
+    row = np.full((1, len(columns)), None, dtype=object)
+    if not isinstance(given, Mapping):
+        cells = np.asarray(given, dtype=object).ravel()
+        if len(cells) != len(columns):
+            raise ValueError(
+                f"given has {len(cells)} cells for {len(columns)} columns: give a mapping "
+                "{column: value}, or one row with NaN where nothing is given."
+            )
+        row[0] = cells
+        return row
+    for column, value in given.items():
+        if column not in columns:
+            raise ValueError(f"given names {column!r}, which is no column of the table in fit.")
+        row[0, columns.index(column)] = value
+    return row
+
+
+def warn_free_text(layout, n_samples, stacklevel):
+    """Warn of columns of labels in which nearly every row has its own."""
+    for position in np.flatnonzero(layout.n_levels >= max(MANY_LEVELS, n_samples / 2)):
+        warnings.warn(
+            f"{layout.label(int(position))} has {layout.n_levels[position]} levels in "
+            f"{n_samples} rows. If it is free text or an identifier, drop it.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _words(estimator, n_features, names):
+    return column_words(estimator.feature_types, n_features, names, (*KINDS, "auto"))
+
+
+def _declares_labels(feature_types):
+    """Whether some column of an array is declared to hold labels."""
+    words = feature_types.values() if isinstance(feature_types, dict) else feature_types
+    words = [words] if isinstance(words, str) else words
+    return any(isinstance(word, str) and word == "categorical" for word in words)
+
+
+def _filled(X):
+    """Open a table; masked cells are missing."""
+    if np.ma.is_masked(X):
+        X = np.ma.filled(X.astype(np.float64), np.nan)
+    return open_table(X)
+
+
+def _check_shape(array):
+    """Apply scikit-learn's checks of an array, whatever it holds."""
+    return check_array(array, dtype=None, ensure_all_finite=False)
+
+
+def _check_numbers(numbers):
+    """Apply scikit-learn's checks to a matrix that was made from a table."""
+    return check_array(numbers, dtype=np.float64, ensure_all_finite=False)
+
+
+def _plain_numbers(estimator, X, reset, name="X"):
+    """Validate an array of numbers; errors name the column."""
+    check_types(X, name=name)
+    return validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset)

@@ -1,0 +1,234 @@
+"""Log-densities of rows, with or without missing cells, and the parts of their features.
+
+Rows are matrices of numbers and codes, as `_frame` makes them; NaN is a missing cell. The
+density is an average over components, one for each member and mask. A missing cell is
+marginalised in one of three ways, each of which gives a proper density of the others:
+
+left out    the network was trained on rows with holes in this column: it is told so;
+moved last  order-agnostic members can use any ordering: what is missing comes after all
+            that is observed, where nothing depends on it;
+integrated  it is drawn from the conditionals, and the density averaged over the draws. The
+            uniforms are the same for every row (quasi-random, Sobol 1967), so that each draw
+            is one fixed function of the observed cells before it, and the average of such
+            products of conditionals sums to one.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import qmc
+from torch import Tensor
+
+from ._ensemble import Ensemble
+from ._features import encode, fixed_log_density
+from ._masks import Booleans, Integers
+from ._network import MaskList, mixture_log_prob, private_torch
+
+Floats = NDArray[np.float64]
+
+# Rows scored together: more bring no speed, and their parameters leave the cache.
+MAX_CHUNK_ROWS = 2048
+
+# Draws that integrate the missing cells of a row, over all members and masks.
+N_DRAWS = 512
+
+# A column may be left out if this share of its cells was missing in fit: the network has
+# then seen often enough how to do without.
+MIN_MISSING = 0.01
+
+
+@private_torch()
+def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
+    """Log of the mean density over members and masks, (n_samples,), in nats."""
+    scores = np.zeros(len(X))
+    values = encode(ensemble.table, X)
+    integrated = integrated_cells(ensemble, values).any(axis=1)
+    scores[~integrated] = _log_density_at_once(ensemble, values[~integrated], max_bytes)
+    for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
+        scores[rows] = explanation.log_density
+    for rows in chunks(np.arange(len(X)), MAX_CHUNK_ROWS):
+        scores[rows] += fixed_log_density(ensemble.table, X[rows]).sum(axis=1)
+    return scores
+
+
+def _log_density_at_once(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
+    """Log-density of rows of which no cell has to be integrated."""
+    made = ensemble.build()
+    width = 4 * len(made.output_features) + sum(made.hidden_layer_sizes)
+    chunk_size = int(
+        np.clip(max_bytes / (8 * width * len(ensemble.weights)), 1, MAX_CHUNK_ROWS)
+    )
+    scores = mixture_log_prob(
+        made,
+        torch.tensor(ensemble.weights, dtype=torch.float64),
+        MaskList(made, ensemble.ranks, ensemble.degrees),
+        torch.from_numpy(values),
+        chunk_size,
+    )
+    return np.asarray(scores)
+
+
+@private_torch()
+def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
+    """Each feature's part of the log-density, (n_samples, n_features); 0 where missing.
+
+    Parts of the components are weighted by their responsibilities; what the log-density
+    of the average has beyond that is spread evenly over the observed features.
+    """
+    parts = fixed_log_density(ensemble.table, X)
+    values = encode(ensemble.table, X)
+    everything = np.ones(len(X), dtype=bool)
+    for rows, explanation in explanations(ensemble, values, everything, max_bytes):
+        own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.parts)
+        present = ~np.isnan(values[rows])
+        rest = explanation.log_density - own.sum(axis=1)
+        share = rest / np.maximum(present.sum(axis=1), 1)
+        parts[rows] += np.where(present, own + share[:, None], 0.0)
+    return parts
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """J equally likely ways to explain each of n rows: components, and draws of each."""
+
+    parts: Floats  # (n, J, D) log-probabilities of the observed cells
+    values: Floats | None = None  # (n, J, D) rows with the integrated cells drawn
+
+    @property
+    def log_weights(self) -> Floats:
+        """Log-density of the observed cells under each way, (n, J)."""
+        return self.parts.sum(axis=2)
+
+    @property
+    def log_density(self) -> Floats:
+        """Log of the mean over the ways, (n,)."""
+        return logsumexp(self.log_weights, axis=1) - math.log(self.parts.shape[1])
+
+    @property
+    def responsibilities(self) -> Floats:
+        """Probability of each way given the observed cells, (n, J)."""
+        weights = self.log_weights
+        return np.exp(weights - logsumexp(weights, axis=1, keepdims=True))
+
+    @property
+    def n_effective(self) -> Floats:
+        """Effective number of ways, between 1 and J, (n,)."""
+        return 1 / np.square(self.responsibilities).sum(axis=1)
+
+
+def integrated_cells(ensemble: Ensemble, values: Floats) -> Booleans:
+    """Which missing cells the network cannot just leave out."""
+    may_be_left_out = (
+        ensemble.table.missing >= MIN_MISSING
+    ) & ensemble.architecture.conditioning_weights
+    return np.isnan(values) & ~may_be_left_out
+
+
+def explanations(
+    ensemble: Ensemble, values: Floats, chosen: Booleans, max_bytes: float
+) -> Iterator[tuple[Integers, Explanation]]:
+    """Explain the chosen rows, chunk by chunk: their positions and what explains them."""
+    cells = integrated_cells(ensemble, values)
+    positions = np.flatnonzero(chosen)
+    if ensemble.reorderable:
+        moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
+        for rows, pattern in by_pattern(moved, chosen):
+            for part in chunks(rows, MAX_CHUNK_ROWS):
+                yield part, explain(ensemble, values[part], pattern)
+        return
+    n_components = ensemble.n_components
+    n_draws = math.ceil(N_DRAWS / n_components)
+    for some in (False, True):
+        rows = positions[cells[positions].any(axis=1) == some]
+        n_ways = n_components * (n_draws if some else 1)
+        row_bytes = 8 * n_ways * values.shape[1] * 4
+        size = int(np.clip(max_bytes / row_bytes, 1, MAX_CHUNK_ROWS))
+        uniforms = fixed_uniforms(n_components, n_draws if some else 1, values.shape[1])
+        for part in chunks(rows, size):
+            yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
+
+
+def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Booleans]]:
+    """Group the chosen rows that have the same cells: positions and pattern (D,)."""
+    positions = np.flatnonzero(chosen)
+    if len(positions) == 0:
+        return
+    patterns, group = np.unique(cells[positions], axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    ends = np.cumsum(np.bincount(group.ravel()))
+    for rows, pattern in zip(np.split(order, ends[:-1]), patterns, strict=True):
+        yield positions[rows], pattern
+
+
+def moved_last(ranks: Integers, missing: Booleans, tied: bool = False) -> Integers:
+    """Return ranks (..., D) in which what is missing follows what is observed.
+
+    Tied, all missing features have the first rank after the observed ones: none of them
+    sees another.
+    """
+    moved = np.argsort(np.argsort(ranks + missing * ranks.shape[-1], axis=-1), axis=-1) + 1
+    return np.minimum(moved, (~missing).sum() + 1) if tied else moved
+
+
+def explain(ensemble: Ensemble, values: Floats, missing: Booleans) -> Explanation:
+    """Parts of the components for rows of one pattern, what is missing moved last."""
+    made = ensemble.build()
+    block = torch.from_numpy(values).expand(len(ensemble.weights), -1, -1)
+    ranks = moved_last(ensemble.ranks, missing, tied=True)
+    with torch.no_grad():
+        by_mask = [
+            made.feature_log_prob(layers, block)
+            for layers in ensemble.stacked_layers(made, ranks)
+        ]
+    # (n, M, K, D), with components counted as everywhere: member by member.
+    parts = torch.stack(by_mask).permute(2, 1, 0, 3).flatten(1, 2)
+    return Explanation(np.asarray(parts))
+
+
+def integrate(
+    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
+) -> Explanation:
+    """Explain rows by draws of some of their cells, weighted by the observed ones.
+
+    `uniforms` has shape (n_components, n or 1, n_draws, D).
+    """
+    made = ensemble.build()
+    shape = (len(values), uniforms.shape[2], values.shape[1])
+    given = _repeated(values, shape)
+    drawn = _repeated(cells, shape)
+    observed = ~np.isnan(values)[:, None]
+    parts, completed = [], []
+    with torch.no_grad():
+        for position, own in enumerate(uniforms):
+            component = ensemble.component(made, position, ensemble.ranks)
+            numbers = _repeated(np.broadcast_to(own, shape), shape)
+            filled = component.sample(numbers, given, drawn) if cells.any() else given
+            log_prob = made.feature_log_prob(component.layers, filled[None])[0]
+            completed.append(np.asarray(filled).reshape(shape))
+            parts.append(np.asarray(log_prob).reshape(shape) * observed)
+    return Explanation(np.concatenate(parts, axis=1), np.concatenate(completed, axis=1))
+
+
+def _repeated(array: NDArray, shape: tuple[int, int, int]) -> Tensor:
+    """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
+    full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
+    return torch.from_numpy(np.ascontiguousarray(full).reshape(-1, shape[2]))
+
+
+def fixed_uniforms(n_components: int, n_draws: int, n_features: int) -> Floats:
+    """Quasi-random numbers in (0, 1), (n_components, n_draws, n_features), always the same."""
+    n_points = n_components * n_draws
+    power = math.ceil(math.log2(max(n_points, 2)))
+    points = qmc.Sobol(n_features, rng=np.random.default_rng(0)).random_base2(power)
+    return points[:n_points].reshape(n_components, n_draws, n_features)
+
+
+def chunks(rows: Integers, size: int) -> Iterator[Integers]:
+    """Split row positions into chunks of at most `size`."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

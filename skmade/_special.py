@@ -1,0 +1,85 @@
+"""Functions that torch lacks: a Gaussian's mass in an interval, the Student t tail.
+
+All of them keep values and gradients finite far out, in single precision too.
+"""
+
+import math
+
+import torch
+from torch import Tensor
+
+LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
+
+# softplus(SOFTPLUS_ONE) = 1: a raw scale of zero means one standard deviation.
+SOFTPLUS_ONE = math.log(math.e - 1)
+
+# Scale of the Student t tail (4 degrees of freedom), in units.
+TAIL_SCALE = 2.0
+
+# Within an interval narrower than this (in scales) a Gaussian's mass is density times width:
+# a difference of distribution functions would cancel in single precision. Such masses, too,
+# sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
+NARROW = 0.01
+
+# Below this a Gaussian's distribution function is its asymptotic series (to 1e-4), since
+# torch's own loses its gradient there in single precision.
+FAR = -8.0
+
+# Beyond this distance (in scales) squares leave single precision.
+MAX_DISTANCE = 1e18
+
+
+def log_ndtr(value: Tensor) -> Tensor:
+    """Log of the standard Gaussian's distribution function."""
+    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
+    far = value.clamp(min=-MAX_DISTANCE, max=FAR)
+    inverse = far.square().reciprocal()
+    series = torch.log1p(-inverse + 3 * inverse.square())
+    asymptotic = -0.5 * far.square() - torch.log(-far) - LOG_SQRT_2PI + series
+    return torch.where(value < FAR, asymptotic, torch.special.log_ndtr(value.clamp(min=FAR)))
+
+
+def log_interval(lower: Tensor, upper: Tensor) -> Tensor:
+    """Log of the standard Gaussian's mass between two points."""
+    width, middle = upper - lower, (lower + upper) / 2
+    narrow = width < NARROW
+    density = -0.5 * middle.square() - LOG_SQRT_2PI
+    # On the left side neither distribution function is close to one.
+    left = -middle.abs().clamp(max=MAX_DISTANCE)
+    wide = torch.where(narrow, 1.0, width)
+    log_upper, log_lower = log_ndtr(left + wide / 2), log_ndtr(left - wide / 2)
+    # Far out the difference is that of squares, which would cancel.
+    ratio = torch.where(left + wide / 2 < FAR, left * wide, log_lower - log_upper)
+    difference = log_upper + torch.log(-torch.expm1(ratio))
+    return torch.where(narrow, density + torch.log(width), difference)
+
+
+def student_log_prob(value: Tensor) -> Tensor:
+    """Log-density of the tail; ``hypot`` keeps it finite to the end of the float range."""
+    root = torch.hypot(torch.ones_like(value), value / (2 * TAIL_SCALE))
+    return math.log(3 / (8 * TAIL_SCALE)) - 5 * root.log()
+
+
+def student_cdf(value: Tensor) -> Tensor:
+    """Distribution function of the tail (4 degrees of freedom, closed form)."""
+    half = value / (2 * TAIL_SCALE)
+    sine = half / torch.hypot(torch.ones_like(half), half)
+    return 0.5 + 0.75 * sine * (1 - sine.square() / 3)
+
+
+def student_quantile(uniform: Tensor) -> Tensor:
+    """Quantile of the tail (4 degrees of freedom, closed form: Shaw 2006)."""
+    alpha = (4 * uniform * (1 - uniform)).sqrt()
+    ratio = torch.cos(torch.acos(alpha) / 3) / alpha
+    return TAIL_SCALE * torch.sign(uniform - 0.5) * 2 * (ratio - 1).clamp(min=0).sqrt()
+
+
+def raw_scale(scale: Tensor, floor: Tensor) -> Tensor:
+    """Return the raw parameter of a scale, the inverse of ``floor + softplus(raw)``."""
+    above = (scale - floor).clamp(min=1e-4)
+    return above + torch.log(-torch.expm1(-above)) - SOFTPLUS_ONE
+
+
+def open_unit(uniform: Tensor) -> Tensor:
+    """Keep rounding from reaching 0 or 1, whose quantiles are infinite."""
+    return uniform.clamp(1e-12, 1 - 1e-12)
