@@ -268,12 +268,10 @@ class DiscretisedMixture(MixtureOfGaussians):
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass; finite for every integer from `lowest` on."""
         logits, means, scales = self.unpack(params)
-        half = self.step / 2
-        is_lowest = value < self.lowest + half
-        upper = (value + half)[..., None] - means
-        lower = (value - half)[..., None] - means
-        inside = log_interval(lower / scales, upper / scales)
-        below = log_ndtr(upper / scales)
+        is_lowest = value < self.lowest + self.step / 2
+        middle, width = (value[..., None] - means) / scales, self.step[:, None] / scales
+        inside = log_interval(middle, width)
+        below = log_ndtr(middle + width / 2)
         parts = logits + torch.where(is_lowest[..., None], below, inside)
         body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
         return torch.logaddexp(
@@ -293,16 +291,16 @@ class DiscretisedMixture(MixtureOfGaussians):
         around = torch.arange(-8, 9, dtype=params.dtype, device=params.device)
         steps = torch.round((means - origin) / step)[..., None] + around
         integers = origin[..., None] + steps * step[..., None]
-        distance = (integers - means[..., None]) / scales[..., None]
-        half = step[..., None] / 2 / scales[..., None]
-        mass = log_interval(distance - half, distance + half).exp()
+        middle = (integers - means[..., None]) / scales[..., None]
+        mass = log_interval(middle, (step / scales)[..., None]).exp()
         narrow = (mass * torch.maximum(integers, lowest[..., None])).sum(dim=-1)
         # A wide one: the mean of what is cut off at the lowest integer.
         above = ((means - lowest) / scales).clamp(max=MAX_DISTANCE)
         density = torch.exp(-0.5 * above.square() - LOG_SQRT_2PI)
         cut = means + scales * (density - above * torch.special.ndtr(-above))
         mean = torch.where(scales < step, narrow, cut)
-        return (torch.softmax(logits, dim=-1) * mean).sum(dim=-1, keepdim=True)
+        body = (torch.softmax(logits, dim=-1) * mean).sum(dim=-1, keepdim=True)
+        return (1 - TAIL_WEIGHT) * body
 
     def cdf(self, params: Tensor, value: Tensor) -> Tensor:
         """Distribution function of the mixture at the upper edge of the integer below."""

@@ -54,6 +54,8 @@ def open_table(X: Any) -> Any:
     frame = nw.from_native(X, pass_through=True, eager_only=True)
     if isinstance(frame, nw.DataFrame):
         return frame
+    if hasattr(X, "tocsr"):  # sparse: refused by scikit-learn's own check
+        return X
     try:
         array = np.asarray(X)
     except ValueError:  # ragged lists: scikit-learn's own check says so
@@ -187,15 +189,17 @@ def _to_pandas(layout: Layout, columns: Sequence[NDArray[Any]], index: Any) -> A
 
 
 def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
+    import polars as pl
+
     assert layout.names is not None
-    frame = {}
+    series = []
     for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
         labels = layout.levels[position]
-        kind = nw.Enum(labels) if dtype == "Enum" else getattr(nw, dtype)
         values = cells if labels is not None else _rounded(cells, dtype)
+        kind = pl.Enum(labels) if dtype == "Enum" else getattr(pl, dtype)
         name = layout.names[position]
-        frame[name] = nw.new_series(name, values.tolist(), backend="polars").cast(kind)
-    return nw.from_dict(frame, backend="polars").to_native()
+        series.append(pl.Series(name, values.tolist(), strict=False).cast(kind))
+    return pl.DataFrame(series)
 
 
 def _rounded(values: Floats, dtype: str) -> NDArray[Any]:
@@ -227,7 +231,7 @@ def _cells(table: Any, position: int) -> NDArray[Any]:
 
 def _is_labelled(table: Any, position: int) -> bool:
     """Whether a DataFrame's column holds labels: text, categories, or only booleans."""
-    dtype = table.dtypes[position]
+    dtype = table[:, position].dtype
     if not isinstance(dtype, nw.Object):
         return isinstance(dtype, nw.Categorical | nw.Enum | nw.String | nw.Boolean)
     present = [cell for cell in _cells(table, position) if not _is_missing(cell)]
@@ -243,7 +247,7 @@ def _levels(table: Any, position: int, word: str) -> Labels | None:
     if word in ("continuous", "count") or (word != "categorical" and not labelled):
         return None
     if framed:
-        dtype = table.dtypes[position]
+        dtype = table[:, position].dtype
         native = getattr(table[:, position].to_native(), "dtype", None)
         declared = getattr(native, "categories", None)
         if isinstance(dtype, nw.Boolean):

@@ -117,7 +117,7 @@ def _direct_units(made: MADE, values: Floats) -> Floats:
     parts = []
     for law, columns in made.small_groups:
         of_group = values[:, columns]
-        units = np.array(law.units(torch.from_numpy(of_group)))
+        units = law.units(torch.from_numpy(of_group)).numpy().copy()
         units[np.isnan(of_group)] = np.nan
         parts.append(units.reshape(len(values), -1))
     return np.concatenate(parts, axis=1)

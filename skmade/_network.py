@@ -193,12 +193,10 @@ class MADE:
             law.units(values[..., torch.from_numpy(columns)]).flatten(-2)
             for law, columns in self.groups
         ]
-        missing = values.isnan()
         if self.conditioning_weights:
             # The paper's constant 1, seen through the masks of the inputs (section 4.2).
-            parts.insert(len(self.small_groups), (~missing).to(values.dtype))
-        units = torch.cat(parts, dim=-1)
-        return units.nan_to_num(nan=0.0) if missing.any() else units
+            parts.insert(len(self.small_groups), (~values.isnan()).to(values.dtype))
+        return torch.cat(parts, dim=-1).nan_to_num(nan=0.0)
 
     def outputs(
         self,
@@ -232,16 +230,11 @@ class MADE:
 
     def log_prob_by_group(self, params: Tensor, values: Tensor) -> Iterator[Tensor]:
         """Log-probabilities given the parameters, (..., n_columns) for each group."""
-        missing = values.isnan()
-        some_missing = bool(missing.any())
+        missing, known = values.isnan(), values.nan_to_num(nan=0.0)
         for by_feature, (law, columns) in zip(self.by_group(params), self.groups, strict=True):
             of_group = torch.from_numpy(columns)
-            value = values[..., of_group]
-            if not some_missing:
-                yield law.log_prob(by_feature, value)
-                continue
-            known = law.log_prob(by_feature, value.nan_to_num(nan=0.0))
-            yield known.masked_fill(missing[..., of_group], 0.0)
+            log_prob = law.log_prob(by_feature, known[..., of_group])
+            yield log_prob.masked_fill(missing[..., of_group], 0.0)
 
     def by_group(self, params: Tensor) -> Iterator[Tensor]:
         """View the parameters (..., n_outputs) as (..., n_columns, n_params) by group."""

@@ -217,7 +217,7 @@ def integrate(
 def _repeated(array: NDArray, shape: tuple[int, int, int]) -> Tensor:
     """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
     full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
-    return torch.from_numpy(np.ascontiguousarray(full).reshape(-1, shape[2]))
+    return torch.from_numpy(np.array(full).reshape(-1, shape[2]))
 
 
 def fixed_uniforms(n_components: int, n_draws: int, n_features: int) -> Floats:

@@ -39,18 +39,17 @@ def log_ndtr(value: Tensor) -> Tensor:
     return torch.where(value < FAR, asymptotic, torch.special.log_ndtr(value.clamp(min=FAR)))
 
 
-def log_interval(lower: Tensor, upper: Tensor) -> Tensor:
-    """Log of the standard Gaussian's mass between two points."""
-    width, middle = upper - lower, (lower + upper) / 2
-    narrow = width < NARROW
-    density = -0.5 * middle.square() - LOG_SQRT_2PI
+def log_interval(middle: Tensor, width: Tensor) -> Tensor:
+    """Log of the standard Gaussian's mass in an interval."""
     # On the left side neither distribution function is close to one.
     left = -middle.abs().clamp(max=MAX_DISTANCE)
+    narrow = width < NARROW
     wide = torch.where(narrow, 1.0, width)
     log_upper, log_lower = log_ndtr(left + wide / 2), log_ndtr(left - wide / 2)
     # Far out the difference is that of squares, which would cancel.
     ratio = torch.where(left + wide / 2 < FAR, left * wide, log_lower - log_upper)
     difference = log_upper + torch.log(-torch.expm1(ratio))
+    density = -0.5 * left.square() - LOG_SQRT_2PI
     return torch.where(narrow, density + torch.log(width), difference)
 
 

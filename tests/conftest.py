@@ -14,6 +14,8 @@ def make_ensemble(
     n_features,
     n_binary=0,
     *,
+    levels=(),
+    n_counts=0,
     n_members=2,
     n_masks=3,
     hidden_layer_sizes=(16, 16),
@@ -27,13 +29,20 @@ def make_ensemble(
     order_agnostic=True,
     connectivity_agnostic=True,
     columns_scale=1.0,
+    missing=0.0,
+    unknown=False,
 ):
-    """Return an ensemble of untrained members whose weights are all random."""
+    """Return an ensemble of untrained members whose weights are all random.
+
+    Columns are binary, categorical (one for each number in `levels`), counts (the first of
+    them never negative), and else continuous, in random order.
+    """
     rng = np.random.RandomState(seed)
-    X = rng.normal(size=(50, n_features)) * columns_scale
-    kinds = np.repeat(["continuous", "binary"], [n_features - n_binary, n_binary])
-    kinds = rng.permutation(kinds)
-    X[:, kinds == "binary"] = rng.randint(2, size=(50, n_binary))
+    kinds, n_levels = draw_kinds(n_features, n_binary, levels, n_counts, rng)
+    X = draw_table(kinds, n_levels, 50, rng) * np.where(
+        kinds == "continuous", columns_scale, 1.0
+    )
+    X[rng.random_sample(X.shape) < missing] = np.nan
     architecture = Architecture(
         hidden_layer_sizes,
         activation,
@@ -42,7 +51,7 @@ def make_ensemble(
         direct_connections,
         conditioning_weights,
     )
-    table = learn_table(X, np.ones(50), kinds)
+    table = learn_table(X, np.ones(50), kinds, n_levels, smoothed=unknown)
     rows = split_rows(encode(table, X), np.ones(50), None, n_members, None, rng)
     ensemble = draw_ensemble(
         table,
@@ -55,6 +64,33 @@ def make_ensemble(
     )
     weights = ensemble.weights + rng.normal(scale=scale, size=ensemble.weights.shape)
     return replace(ensemble, weights=weights.astype(np.float32))
+
+
+def draw_kinds(n_features, n_binary, levels, n_counts, rng):
+    """Return the kinds of columns in random order, and the levels of the categorical ones."""
+    n_continuous = n_features - n_binary - len(levels) - n_counts
+    kinds = np.repeat(
+        ["continuous", "binary", "count", "categorical"],
+        [n_continuous, n_binary, n_counts, len(levels)],
+    )
+    n_levels = np.concatenate([np.zeros(n_features - len(levels), dtype=np.int64), levels])
+    order = rng.permutation(n_features)
+    return kinds[order], n_levels[order].astype(np.int64)
+
+
+def draw_table(kinds, n_levels, n_samples, rng):
+    """Draw independent columns of the given kinds."""
+    X = rng.normal(size=(n_samples, len(kinds)))
+    n_signed = 0
+    for column, kind in enumerate(kinds):
+        if kind == "binary":
+            X[:, column] = rng.randint(2, size=n_samples)
+        elif kind == "categorical":
+            X[:, column] = rng.randint(n_levels[column], size=n_samples)
+        elif kind == "count":
+            X[:, column] = rng.poisson(2.0, size=n_samples) - 3 * n_signed
+            n_signed += 1
+    return X
 
 
 def quick(**parameters):

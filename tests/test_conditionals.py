@@ -5,8 +5,9 @@ from numpy.testing import assert_allclose
 from scipy import stats
 
 from skmade import _conditionals as c
+from skmade import _special as special
 
-TAIL = stats.t(4, scale=c.TAIL_SCALE)
+TAIL = stats.t(4, scale=special.TAIL_SCALE)
 
 
 @pytest.fixture(params=[1, 3])
@@ -26,7 +27,9 @@ def reference_density(law, params, value):
         (1 - c.TAIL_WEIGHT)
         * sum(
             weights[i]
-            * stats.norm(means[i], floor + np.log1p(np.exp(raw[i] + c.SOFTPLUS_ONE))).pdf(value)
+            * stats.norm(means[i], floor + np.log1p(np.exp(raw[i] + special.SOFTPLUS_ONE))).pdf(
+                value
+            )
             for i in range(n)
         )
         + c.TAIL_WEIGHT * TAIL.pdf(value)
@@ -61,7 +64,7 @@ def test_mixture_draws_follow_the_distribution_function(mixture):
         drawn = law.sample(row.expand(20_000, -1, -1), uniform)
         for column in law.cdf(row, drawn).numpy().T:
             assert stats.kstest(column, "uniform").pvalue > 1e-4
-        assert_allclose(law.mean(row), drawn.mean(dim=0), atol=0.1)
+        assert_allclose(law.mean(row)[..., 0], drawn.mean(dim=0), atol=0.1)
 
 
 def test_every_uniform_gives_a_finite_draw(mixture):
@@ -85,7 +88,9 @@ def test_far_values_have_finite_log_density(mixture, value):
     law, params = mixture
     logs = law.log_prob(params, torch.full((5, 2), value, dtype=torch.float64))
     # Far out a Student t of 4 degrees of freedom falls with the fifth power.
-    tail = np.log(3 / (8 * c.TAIL_SCALE)) - 5 * np.log(abs(value) / (2 * c.TAIL_SCALE))
+    tail = np.log(3 / (8 * special.TAIL_SCALE)) - 5 * np.log(
+        abs(value) / (2 * special.TAIL_SCALE)
+    )
     assert_allclose(logs, np.log(c.TAIL_WEIGHT) + tail, rtol=1e-6)
 
 
@@ -96,20 +101,12 @@ def test_scale_never_falls_below_its_floor():
     assert_allclose(peak, stats.norm(0, 0.5).pdf(0), rtol=1e-3)
 
 
-def test_raw_scale_is_the_inverse():
-    floor = torch.tensor([0.1], dtype=torch.float64)
-    scale = torch.tensor([0.3, 2.0, 1e4], dtype=torch.float64)
-    raw = c.raw_scale(scale, floor)
-    assert_allclose(floor + torch.nn.functional.softplus(raw + c.SOFTPLUS_ONE), scale)
-    assert c.raw_scale(floor / 2, floor).isfinite().all()
-
-
 def test_bernoulli():
     law, logit = c.Bernoulli(), torch.tensor([[[0.7]], [[-40.0]]], dtype=torch.float64)
     zero, one = torch.zeros(2, 1, dtype=torch.float64), torch.ones(2, 1, dtype=torch.float64)
     assert_allclose(law.log_prob(logit, zero).exp() + law.log_prob(logit, one).exp(), one)
     assert_allclose(law.log_prob(logit, one), stats.logistic.logcdf(logit[..., 0]))
-    assert_allclose(law.mean(logit), stats.logistic.cdf(logit[..., 0]))
+    assert_allclose(law.mean(logit), stats.logistic.cdf(logit))
     assert_allclose(law.cdf(logit, zero), stats.logistic.sf(logit[..., 0]))
     assert law.cdf(logit, zero - 1).tolist() == [[0.0], [0.0]]
     assert law.cdf(logit, one).tolist() == [[1.0], [1.0]]
@@ -118,9 +115,110 @@ def test_bernoulli():
     assert abs(share - stats.logistic.cdf(0.7)) < 0.015
 
 
-def test_tail_is_a_student_t():
-    value = torch.linspace(-50, 50, 101, dtype=torch.float64)
-    assert_allclose(c.student_log_prob(value), TAIL.logpdf(value))
-    assert_allclose(c.student_cdf(value), TAIL.cdf(value), rtol=1e-6)
-    uniform = torch.linspace(0.001, 0.999, 101, dtype=torch.float64)
-    assert_allclose(c.student_quantile(uniform), TAIL.ppf(uniform), atol=1e-12)
+def test_categorical():
+    law = c.Categorical(4)
+    logits = torch.from_numpy(np.random.RandomState(0).normal(size=(2, 1, 4)))
+    probabilities = torch.softmax(logits, dim=-1)
+    levels = torch.arange(4.0, dtype=torch.float64)
+    logs = torch.stack([law.log_prob(logits, level.expand(2, 1)) for level in levels], dim=-1)
+    assert_allclose(logs.exp(), probabilities)
+    assert_allclose(law.mean(logits), probabilities)
+    for level in range(4):
+        expected = probabilities[..., : level + 1].sum(dim=-1)
+        assert_allclose(law.cdf(logits, torch.full((2, 1), float(level))), expected)
+    uniform = torch.from_numpy(np.random.RandomState(0).random_sample((20_000, 1)))
+    drawn = law.sample(logits[:1].expand(20_000, -1, -1), uniform)
+    shares = torch.bincount(drawn[:, 0].long(), minlength=4) / 20_000
+    assert_allclose(shares, probabilities[0, 0], atol=0.015)
+    edges = torch.tensor([[0.0], [1 - 1e-17]], dtype=torch.float64)
+    assert law.sample(logits, edges).tolist() == [[0.0], [3.0]]
+    units = law.units(torch.tensor([[2.0], [torch.nan]]))
+    assert units[:, 0].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
+
+
+def count_law(spread, center=3.7, lowest=0.0, n_components=3):
+    """Return the law of one count whose integers are 1 / spread apart in units."""
+    constants = [0.1 / spread, -center / spread, 1 / spread, (lowest - center) / spread]
+    tensors = [torch.tensor([constant], dtype=torch.float64) for constant in constants]
+    return c.DiscretisedMixture(n_components, *tensors)
+
+
+COUNTS = {
+    "wide": {"spread": 5.0},
+    "wider than its components": {"spread": 0.2},
+    "narrow": {"spread": 1000.0},
+    "signed": {"spread": 5.0, "lowest": -np.inf},
+    "from minus ten": {"spread": 2.0, "lowest": -10.0},
+}
+
+
+@pytest.fixture(params=COUNTS.values(), ids=COUNTS.keys())
+def count(request):
+    """Return the law of a count, random parameters, its integers and their values."""
+    law = count_law(**request.param)
+    lowest = request.param.get("lowest", 0.0)
+    integers = torch.arange(max(lowest, -100_000), 100_000, dtype=torch.float64)
+    params = torch.from_numpy(np.random.RandomState(0).normal(size=(1, law.n_params)))
+    return law, params, integers, law.origin + integers[:, None] * law.step
+
+
+def test_masses_of_a_count_sum_to_one_over_the_integers(count):
+    law, params, integers, values = count
+    logs = law.log_prob(params.expand(len(integers), -1, -1), values)
+    assert abs(logs.exp().sum() - 1) < 1e-6
+    assert logs.isfinite().all()
+
+
+def test_distribution_function_of_a_count_adds_up_its_masses(count):
+    law, params, integers, values = count
+    mass = law.log_prob(params.expand(len(integers), -1, -1), values).exp()
+    assert_allclose(law.cdf(params, values), mass.cumsum(dim=0), atol=1e-5)
+    between = values + 0.4 * law.step
+    assert_allclose(law.cdf(params, between), law.cdf(params, values))
+
+
+def test_draws_of_a_count_follow_its_masses(count):
+    law, params, _, values = count
+    uniform = torch.from_numpy(np.random.RandomState(0).random_sample((20_000, 1)))
+    drawn = law.sample(params.expand(20_000, -1, -1), uniform)
+    assert np.isin(drawn.numpy().round(6), values.numpy().round(6)).all()
+    levels = law.cdf(params, values)[:, 0].numpy()
+    edges = np.searchsorted(levels, np.linspace(0.1, 0.9, 9))
+    edges = np.unique(np.clip(edges, 0, len(levels) - 1))
+    expected = np.diff(levels[edges], prepend=0, append=1)
+    below = (drawn[:, 0, None] <= values[edges, 0] + law.step / 2).numpy().mean(axis=0)
+    assert_allclose(np.diff(below, prepend=0, append=1), expected, atol=0.02)
+
+
+def test_mean_of_a_count_is_that_of_its_masses(count):
+    law, params, integers, values = count
+    mass = law.log_prob(params.expand(len(integers), -1, -1), values).exp()
+    step = float(law.step)
+    assert_allclose(law.mean(params)[0, 0], (mass * values).sum(), atol=0.03 * step + 1e-3)
+    far_below = params.clone()
+    far_below[..., 3:6] = float(law.lowest.clamp(min=-1e3)) - 50 * (1 + step)
+    if law.lowest.isfinite():  # all mass is at the lowest integer
+        assert_allclose(law.mean(far_below)[0, 0], law.lowest[0], atol=0.01 * step + 1e-3)
+
+
+@pytest.mark.parametrize("value", [1e10, 1e100, 1e300])
+def test_far_counts_have_finite_masses(value):
+    law = count_law(2.0)
+    params = torch.zeros(1, law.n_params, dtype=torch.float64)
+    far = torch.tensor([[value]], dtype=torch.float64)
+    assert law.log_prob(params, far).isfinite().all()
+    assert law.log_prob(params, 2 * far) < law.log_prob(params, far)
+
+
+def test_gradients_of_counts_are_finite_in_single_precision():
+    law = count_law(5.0)
+    law = c.DiscretisedMixture(
+        3, *(x.float() for x in (law.floor, law.origin, law.step, law.lowest))
+    )
+    values = (
+        law.origin
+        + law.step * torch.cat([torch.arange(0, 50), torch.logspace(2, 12, 50)])[:, None]
+    )
+    params = torch.randn(100, 1, 9, generator=torch.Generator().manual_seed(0)).requires_grad_()
+    law.log_prob(params, values).sum().backward()
+    assert params.grad.isfinite().all()

@@ -195,5 +195,6 @@ def test_html_page_links_to_the_documentation():
 def test_tags():
     tags = get_tags(MADEDensity())
     assert tags.estimator_type == "density_estimator"
-    assert not tags.input_tags.allow_nan
+    assert tags.input_tags.allow_nan
+    assert tags.input_tags.categorical
     assert not tags.target_tags.required

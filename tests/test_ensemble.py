@@ -2,14 +2,16 @@ import numpy as np
 from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skmade._drawing import draw
 from skmade._ensemble import STACK_SIZE, Ensemble, merge_histories, split_rows
+from skmade._scoring import log_density
 from skmade._training import TrainingState
 
 
 def split(n_samples, n_members, fraction, validation=None):
-    units = np.arange(float(n_samples))[:, None]
+    values = np.arange(float(n_samples))[:, None]
     rng = np.random.RandomState(0)
-    return split_rows(units, np.ones(n_samples), validation, n_members, fraction, rng)
+    return split_rows(values, np.ones(n_samples), validation, n_members, fraction, rng)
 
 
 def test_members_hold_out_different_rows_and_train_on_the_rest():
@@ -33,7 +35,7 @@ def test_without_a_fraction_all_rows_are_trained_on():
 def test_given_validation_rows_are_held_out_by_all():
     rows = split(5, 2, 0.1, validation=np.array([[70.0], [80.0]]))
     assert_array_equal(rows.train, [np.arange(5)] * 2)
-    assert_array_equal(rows.units[rows.held_out][..., 0], [[70, 80]] * 2)
+    assert_array_equal(rows.values[rows.held_out][..., 0], [[70, 80]] * 2)
 
 
 def test_weights_have_mean_one():
@@ -42,16 +44,16 @@ def test_weights_have_mean_one():
     assert_allclose(rows.weight, [0.25, 0.5, 0.75, 2.5])
 
 
-def test_units_fit_single_precision():
+def test_values_fit_single_precision():
     rows = split_rows(np.array([[1e300], [-1e300]]), np.ones(2), None, 1, None, None)
-    assert np.isfinite(rows.units.astype(np.float32) ** 2).all()
+    assert np.isfinite(rows.values.astype(np.float32) ** 2).all()
 
 
 def test_state_makes_the_same_ensemble():
     ensemble = make_ensemble(4, 1)
-    X = ensemble.draw(20, np.random.RandomState(0))
+    X = draw(ensemble, 20, np.random.RandomState(0))
     again = Ensemble.from_state(ensemble.to_state())
-    assert_array_equal(again.log_density(X, 1e6), ensemble.log_density(X, 1e6))
+    assert_array_equal(log_density(again, X, 1e6), log_density(ensemble, X, 1e6))
 
 
 def test_stacks_cover_all_members_once():

@@ -1,30 +1,35 @@
 """The laws of a density and of a masked network, on untrained random weights."""
 
+import functools
 import itertools
-from dataclasses import replace
+from dataclasses import fields, replace
 
 import numpy as np
 import pytest
 import torch
-from conftest import make_ensemble
+from conftest import draw_table, make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.special import logsumexp
 
+from skmade import _scoring
+from skmade._drawing import complete, draw, draw_given
 from skmade._features import encode
 from skmade._network import MaskList
+from skmade._scoring import feature_log_density, moved_last
+from skmade._scoring import log_density as score
 
 MAX_BYTES = 2**26
 ALPHA = 1e-4  # of every statistical test; seeds are fixed
 
 
 def log_density(ensemble, X):
-    return ensemble.log_density(np.asarray(X, dtype=float), MAX_BYTES)
+    return score(ensemble, np.asarray(X, dtype=float), MAX_BYTES)
 
 
 def members_and_masks(ensemble):
     """Yield (shape, layers, ranks) of each member and mask, with a leading axis of one."""
-    made = ensemble.architecture.build(ensemble.table)
+    made = ensemble.build()
     for m, k in itertools.product(range(len(ensemble.weights)), range(ensemble.ranks.shape[1])):
         flat = torch.from_numpy(ensemble.weights[m : m + 1]).double()
         masks = MaskList(
@@ -69,15 +74,99 @@ def quantile_grid(ensemble, column, n_points):
     return center + spread * u
 
 
+MIXED = {"levels": (3,), "n_counts": 1, "n_binary": 1, "seed": 3}  # and a continuous column
+# The three ways of marginalising, and what is neither left out nor moved: integrated.
+MARGINALISED = {
+    "integrated": {"order_agnostic": False, "conditioning_weights": False},
+    "moved last": {"order_agnostic": True},
+    "left out": {"order_agnostic": False, "missing": 0.2},
+    "with unknown labels": {"order_agnostic": True, "unknown": True},
+}
+
+
+def total_probability(ensemble, missing):
+    """Sum over the labels and integrate over the numbers of the cells that are observed."""
+    table, axes, weights = ensemble.table, [], []
+    for column, kind in enumerate(table.kinds):
+        if missing[column]:
+            points = np.array([np.nan])
+        elif kind == "continuous":
+            points = quantile_grid(ensemble, column, 401)
+        elif kind == "count":
+            points = np.arange(table.lowest[column], 40)
+        else:
+            first = -1 if table.unknown_mass[column] else 0  # -1 is an unknown label
+            points = np.arange(first, max(table.n_levels[column], 2))
+        weight = np.ones(len(points))
+        if kind == "continuous" and not missing[column]:
+            # The trapezoidal rule.
+            weight = np.diff(points, prepend=points[0], append=points[-1])
+            weight = (weight[1:] + weight[:-1]) / 2
+        axes.append(points)
+        weights.append(weight)
+    rows = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, len(axes))
+    return (
+        np.exp(log_density(ensemble, rows))
+        @ functools.reduce(np.multiply.outer, weights).ravel()
+    )
+
+
 def test_mixed_density_sums_and_integrates_to_one(configuration):
-    ensemble = make_ensemble(4, 3, seed=3, **configuration)
-    continuous = int(np.flatnonzero(~ensemble.table.binary)[0])
-    grid = quantile_grid(ensemble, continuous, 8001)
-    total = 0.0
-    for state in itertools.product([0, 1], repeat=3):
-        X = np.insert(np.tile(state, (len(grid), 1)).astype(float), continuous, grid, axis=1)
-        total += np.trapezoid(np.exp(log_density(ensemble, X)), grid)
-    assert abs(total - 1) < 1e-3
+    ensemble = make_ensemble(4, **MIXED, scale=0.3, **configuration)
+    assert abs(total_probability(ensemble, np.zeros(4, dtype=bool)) - 1) < 1e-3
+
+
+@pytest.mark.parametrize("missing", list(itertools.product([False, True], repeat=4)))
+@pytest.mark.parametrize("way", MARGINALISED.values(), ids=MARGINALISED.keys())
+def test_density_of_the_observed_cells_sums_to_one(way, missing, monkeypatch):
+    # Whatever the number of draws: each of them gives a product of conditionals.
+    monkeypatch.setattr(_scoring, "N_DRAWS", 16)
+    ensemble = make_ensemble(4, **MIXED, scale=0.3, **way)
+    assert abs(total_probability(ensemble, np.array(missing)) - 1) < 1e-3
+
+
+def discrete_ensemble(**options):
+    """Return members of five columns with 2, 2, 3, 4 and 2 labels, and all their states."""
+    ensemble = make_ensemble(5, 3, levels=(3, 4), n_members=2, scale=0.4, **options)
+    sizes = np.maximum(ensemble.table.n_levels, 2)
+    return ensemble, np.array(list(itertools.product(*map(range, sizes))), dtype=float)
+
+
+@pytest.mark.parametrize("missing", [[0], [1, 3], [0, 2, 4], [0, 1, 2, 3], [0, 1, 2, 3, 4]])
+def test_integrated_cells_are_summed_over(missing, monkeypatch):
+    monkeypatch.setattr(_scoring, "N_DRAWS", 2**13)
+    ensemble, states = discrete_ensemble(order_agnostic=False, conditioning_weights=False)
+    holes = states.copy()
+    holes[:, missing] = -9
+    unique, group = np.unique(holes, axis=0, return_inverse=True)
+    unique[:, missing] = np.nan
+    exact = np.log(np.bincount(group.ravel(), weights=np.exp(log_density(ensemble, states))))
+    assert_allclose(log_density(ensemble, unique), exact, atol=0.02)
+
+
+@pytest.mark.parametrize("way", MARGINALISED.values(), ids=MARGINALISED.keys())
+def test_parts_of_the_features_sum_to_the_log_density(way, monkeypatch):
+    monkeypatch.setattr(_scoring, "N_DRAWS", 32)
+    ensemble = make_ensemble(4, **MIXED, **way)
+    rng = np.random.RandomState(0)
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 60, rng)
+    counts = ensemble.table.kinds == "count"
+    X[:, counts] = np.abs(X[:, counts])
+    X[::2][rng.random_sample((30, 4)) < 0.4] = np.nan
+    parts = feature_log_density(ensemble, X, MAX_BYTES)
+    assert_allclose(parts.sum(axis=1), log_density(ensemble, X), atol=1e-9)
+    assert (parts[np.isnan(X)] == 0).all()
+    assert (parts[~np.isnan(X)] != 0).all()
+
+
+def test_parts_of_one_component_are_its_conditionals():
+    ensemble = make_ensemble(5, **MIXED, n_members=1, n_masks=1, order_agnostic=False)
+    ((made, layers, _),) = members_and_masks(ensemble)
+    rng = np.random.RandomState(0)
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 10, rng)
+    values = torch.from_numpy(encode(ensemble.table, X))[None]
+    expected = made.feature_log_prob(layers, values)[0].numpy() + ensemble.table.log_jacobian
+    assert_allclose(feature_log_density(ensemble, X, MAX_BYTES), expected)
 
 
 def test_importance_weights_average_to_one():
@@ -91,38 +180,63 @@ def test_importance_weights_average_to_one():
     assert error < 0.02
 
 
-def jacobian_of(made, layers, units):
-    return torch.autograd.functional.jacobian(lambda u: made.outputs(layers, u)[0, 0], units)
-
-
-@pytest.mark.parametrize(("n_features", "n_binary"), [(1, 0), (2, 1), (5, 2), (32, 10)])
+@pytest.mark.parametrize(
+    ("n_features", "kinds"),
+    [
+        (1, {}),
+        (2, {"n_binary": 1}),
+        (5, {"n_binary": 2}),
+        (6, {"n_binary": 1, "n_counts": 1, "levels": (3, 70)}),
+        (32, {"n_binary": 10}),
+    ],
+)
 def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
-    n_features, n_binary, configuration
+    n_features, kinds, configuration
 ):
     sizes = [max(size, 40) for size in configuration.get("hidden_layer_sizes", (40, 40))]
     options = {**configuration, "hidden_layer_sizes": tuple(sizes), "activation": "softplus"}
-    ensemble = make_ensemble(n_features, n_binary, **options)
-    units = torch.randn(
-        1, 1, n_features, dtype=torch.float64, generator=torch.Generator().manual_seed(0)
-    )
+    ensemble = make_ensemble(n_features, **kinds, **options)
     for made, layers, ranks in members_and_masks(ensemble):
-        jacobian = jacobian_of(made, layers, units)
         moved = np.zeros((n_features, n_features), dtype=bool)
-        for feature, row in zip(made.output_features, jacobian[:, 0, 0], strict=True):
-            moved[feature] |= (row != 0).numpy()
+        jacobian = jacobian_by_units(made, layers)
+        for output, unit in np.argwhere(jacobian):
+            moved[made.output_features[output], made.unit_features[unit]] = True
         assert_array_equal(moved, ranks[None, :] < ranks[:, None])
+
+
+def jacobian_by_units(made, layers):
+    """Derivatives of the outputs by the units that enter the network."""
+    units = torch.randn(
+        1,
+        1,
+        len(made.unit_features),
+        dtype=torch.float64,
+        generator=torch.Generator().manual_seed(0),
+    )
+
+    class Entered(type(made)):
+        def units(self, values):
+            return values
+
+    entered = Entered(**{field.name: getattr(made, field.name) for field in fields(made)})
+    return (
+        torch.autograd.functional.jacobian(lambda u: entered.outputs(layers, u)[0, 0], units)[
+            :, 0, 0
+        ].numpy()
+        != 0
+    )
 
 
 def test_average_is_of_probabilities(configuration):
     ensemble = make_ensemble(5, 2, n_members=3, **configuration)
     X = np.random.RandomState(0).normal(size=(20, 5))
-    X[:, ensemble.table.binary] = X[:, ensemble.table.binary] > 0
+    X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
     units = torch.from_numpy(encode(ensemble.table, X))[None]
     alone = [
         made.log_prob(layers, units)[0].numpy()
         for made, layers, _ in members_and_masks(ensemble)
     ]
-    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + ensemble.table.log_jacobian
+    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + ensemble.table.mean_log_jacobian
     assert_allclose(log_density(ensemble, X), expected, rtol=1e-10)
     assert len(alone) == 3 * ensemble.ranks.shape[1]
 
@@ -140,11 +254,11 @@ def test_log_jacobian_is_that_of_the_columns_units():
 def test_row_alone_in_batch_and_permuted_score_the_same(configuration):
     ensemble = make_ensemble(6, 2, **configuration)
     X = np.random.RandomState(0).normal(size=(300, 6))
-    X[:, ensemble.table.binary] = X[:, ensemble.table.binary] > 0
+    X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
     together = log_density(ensemble, X)
     alone = np.concatenate([log_density(ensemble, row[None]) for row in X])
     order = np.random.RandomState(1).permutation(300)
-    small_chunks = ensemble.log_density(X, max_bytes=1)
+    small_chunks = score(ensemble, X, max_bytes=1)
     assert_allclose(alone, together, rtol=1e-7)
     assert_allclose(log_density(ensemble, X[order]), together[order], rtol=1e-7)
     assert_allclose(small_chunks, together, rtol=1e-7)
@@ -155,6 +269,7 @@ def test_scores_fall_along_rays_and_stay_finite():
     rng = np.random.RandomState(0)
     distance = np.concatenate([np.geomspace(30, 1e6, 40), 10.0 ** np.arange(10, 301, 10)])
     for direction in rng.normal(size=(20, 4)):
+        direction /= np.abs(direction).min()  # every column is far out
         scores = log_density(ensemble, distance[:, None] * direction)
         assert np.isfinite(scores).all()
         assert (np.diff(scores) <= 1e-9).all()
@@ -164,7 +279,7 @@ def test_draws_follow_the_exact_probabilities():
     ensemble = make_ensemble(8, 8, scale=0.5)
     states = np.array(list(itertools.product([0, 1], repeat=8)))
     expected = 20_000 * np.exp(log_density(ensemble, states))
-    drawn = ensemble.draw(20_000, np.random.RandomState(0))
+    drawn = draw(ensemble, 20_000, np.random.RandomState(0))
     counts = np.bincount(drawn.astype(int) @ 2 ** np.arange(8)[::-1], minlength=256)
     # States expected fewer than five times share one cell.
     rare = expected < 5
@@ -176,10 +291,11 @@ def test_draws_follow_the_exact_probabilities():
 def test_draws_have_uniform_probability_integral_transforms():
     ensemble = make_ensemble(4, n_members=1, n_masks=1, scale=0.3)
     ((made, layers, _),) = members_and_masks(ensemble)
-    drawn = ensemble.draw(50_000, np.random.RandomState(0))
+    drawn = draw(ensemble, 50_000, np.random.RandomState(0))
     units = torch.from_numpy(encode(ensemble.table, drawn))[None]
-    params = made.outputs(layers, units).unflatten(-1, (4, made.law.n_params))
-    levels = made.law.cdf(params, units)[0].numpy()
+    ((law, _),) = made.groups
+    params = made.outputs(layers, units).unflatten(-1, (4, law.n_params))
+    levels = law.cdf(params, units)[0].numpy()
     for column in levels.T:
         assert stats.kstest(column, "uniform").pvalue > ALPHA
     # Joint uniformity: transforms of different columns are independent.
@@ -189,7 +305,7 @@ def test_draws_have_uniform_probability_integral_transforms():
 
 def test_draws_fill_cells_as_the_density_says():
     ensemble = make_ensemble(2, scale=0.3)
-    drawn = ensemble.draw(50_000, np.random.RandomState(0))
+    drawn = draw(ensemble, 50_000, np.random.RandomState(0))
     edges = [np.quantile(drawn[::2, column], np.linspace(0.05, 0.95, 10)) for column in (0, 1)]
     counts, _, _ = np.histogram2d(*drawn[1::2].T, bins=edges)
     nodes, weights = np.polynomial.legendre.leggauss(24)
@@ -206,3 +322,90 @@ def test_draws_fill_cells_as_the_density_says():
         25_000 - expected.sum()
     )
     assert stats.chi2.sf(chi2, counts.size) > ALPHA
+
+
+CONDITIONED = {
+    "orderings of their own": {"order_agnostic": False, "conditioning_weights": False},
+    "order-agnostic": {"order_agnostic": True, "n_masks": 3},
+}
+
+
+def exact_conditional(ensemble, states, row):
+    """Probabilities of the states given the cells of a row, by enumeration.
+
+    Order-agnostic components are those whose orderings put the given cells first.
+    """
+    missing = np.isnan(row)
+    ranks = moved_last(ensemble.ranks, missing) if ensemble.reorderable else ensemble.ranks
+    moved = replace(ensemble, ranks=ranks)
+    agree = (states == row)[:, ~missing].all(axis=1)
+    return np.where(agree, np.exp(log_density(moved, states)), 0.0) / np.exp(
+        logsumexp(log_density(moved, states[agree]))
+    )
+
+
+@pytest.mark.parametrize("given", [[0], [1, 2], [0, 3, 4]])
+@pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
+def test_draws_given_cells_follow_the_conditional_probabilities(members, given):
+    ensemble, states = discrete_ensemble(**members)
+    row = np.full(5, np.nan)
+    row[given] = 1
+    expected = 10_000 * exact_conditional(ensemble, states, row)
+    drawn, n_effective = draw_given(ensemble, row, 10_000, np.random.RandomState(0))
+    position = {tuple(state): i for i, state in enumerate(states)}
+    counts = np.bincount([position[tuple(r)] for r in drawn], minlength=len(states))
+    assert counts[expected == 0].sum() == 0
+    likely = expected >= 5
+    if ensemble.reorderable:
+        assert n_effective == np.inf
+        assert (
+            stats.chisquare(
+                counts[likely], expected[likely] * counts[likely].sum() / expected[likely].sum()
+            ).pvalue
+            > ALPHA
+        )
+    # Weighted draws repeat: their errors are those of the effective number.
+    error = np.sqrt(expected * (1 + 10_000 / min(n_effective, 1e9)))
+    assert (np.abs(counts - expected) < 5 * error + 1)[likely].all()
+
+
+@pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
+def test_completed_cells_follow_the_conditional_probabilities(members):
+    ensemble, states = discrete_ensemble(**members)
+    row = np.array([1, np.nan, np.nan, 1, np.nan])
+    expected = 2000 * exact_conditional(ensemble, states, row)
+    filled, _ = complete(ensemble, np.tile(row, (2000, 1)), np.random.RandomState(0), MAX_BYTES)
+    position = {tuple(state): i for i, state in enumerate(states)}
+    counts = np.bincount([position[tuple(r)] for r in filled], minlength=len(states))
+    likely = expected >= 5
+    shares = expected[likely] * counts[likely].sum() / expected[likely].sum()
+    assert stats.chisquare(counts[likely], shares).pvalue > ALPHA
+
+
+@pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
+def test_most_probable_labels_are_those_of_the_conditional(members):
+    ensemble, states = discrete_ensemble(**members)
+    for missing in ([1], [0, 2], [1, 2, 4]):
+        row = np.ones(5)
+        row[missing] = np.nan
+        conditional = exact_conditional(ensemble, states, row)
+        (filled,), _ = complete(ensemble, row[None], None, MAX_BYTES)
+        for column in missing:
+            mass = np.bincount(states[:, column].astype(int), weights=conditional)
+            assert mass[int(filled[column])] > mass.max() - 0.02
+
+
+def test_means_are_those_of_the_draws():
+    for members in CONDITIONED.values():
+        ensemble = make_ensemble(4, n_counts=2, scale=0.2, **members)
+        row = draw_table(
+            ensemble.table.kinds, ensemble.table.n_levels, 1, np.random.RandomState(1)
+        )
+        row[0, [0, 2]] = np.nan
+        drawn, _ = complete(
+            ensemble, np.tile(row, (4000, 1)), np.random.RandomState(0), MAX_BYTES
+        )
+        (mean,), _ = complete(ensemble, row, None, MAX_BYTES)
+        error = drawn.std(axis=0) * (5 / np.sqrt(4000) + 0.05)
+        assert (np.abs(mean - drawn.mean(axis=0)) <= error)[[0, 2]].all()
+        assert_array_equal(mean[[1, 3]], row[0, [1, 3]])

@@ -1,62 +1,96 @@
 import numpy as np
 import pytest
 import torch
-from conftest import make_ensemble
+from conftest import draw_table, make_ensemble
 from numpy.testing import assert_allclose
 
 from skmade import _sampling
-from skmade._sampling import sample_units
+from skmade._drawing import draw
+from skmade._features import encode
+from skmade._sampling import sample_values
+from skmade._scoring import moved_last
 
 
-def sample_naively(made, layers, ranks, uniforms):
+def sample_naively(made, layers, ranks, uniforms, given, drawn):
     """Draw with one full pass of the network for each feature: the plain algorithm."""
-    units = torch.zeros_like(uniforms)
-    laws = made.outputs_by_feature()
+    values = given.clone()
+    values[drawn] = 0.0
+    laws = made.by_feature()
     for column in np.argsort(ranks):
-        law, outputs = laws[column]
-        params = made.outputs(layers, units[None])[0][:, None, outputs]
-        units[:, column] = law.sample(params, uniforms[:, column : column + 1])[:, 0]
-    return units
+        law, outputs, _ = laws[column]
+        params = made.outputs(layers, values[None])[0][:, None, outputs]
+        draw = law.sample(params, uniforms[:, column : column + 1])[:, 0]
+        values[:, column] = torch.where(drawn[:, column], draw, values[:, column])
+    return values
 
 
-@pytest.mark.parametrize(("n_features", "n_binary"), [(1, 0), (2, 2), (7, 3), (33, 5)])
-def test_fast_sampler_equals_the_naive_one(n_features, n_binary, configuration):
-    ensemble = make_ensemble(n_features, n_binary, n_members=2, scale=0.3, **configuration)
-    made = ensemble.architecture.build(ensemble.table)
-    uniforms = torch.from_numpy(np.random.RandomState(0).random_sample((40, n_features)))
-    for m, k in np.ndindex(ensemble.ranks.shape[:2]):
-        ranks, degrees = ensemble.ranks[m, k], [layer[m, k] for layer in ensemble.degrees]
-        flat = torch.from_numpy(ensemble.weights[m : m + 1]).double()
-        stacked = made.masks(ranks[None], [layer[None] for layer in degrees])
-        layers = made.masked(made.unflatten(*made.split(flat)), made.gates(stacked, flat))
-        naive = sample_naively(made, layers, ranks, uniforms)
-        fast = sample_units(made, layers.member(0), ranks, degrees, uniforms)
-        assert_allclose(fast.numpy(), naive.numpy(), rtol=1e-6, atol=1e-7)
+TABLES = {
+    "one column": (1, {}),
+    "binary": (2, {"n_binary": 2}),
+    "mixed": (7, {"n_binary": 2, "n_counts": 1, "levels": (3, 5)}),
+    "many levels": (4, {"levels": (70, 3)}),
+    "more features than units": (33, {"n_binary": 5}),
+}
+
+
+@pytest.mark.parametrize("given", [False, True])
+@pytest.mark.parametrize(("n_features", "kinds"), TABLES.values(), ids=TABLES.keys())
+def test_fast_sampler_equals_the_naive_one(n_features, kinds, given, configuration):
+    ensemble = make_ensemble(n_features, **kinds, n_members=2, scale=0.3, **configuration)
+    made, rng = ensemble.build(), np.random.RandomState(0)
+    uniforms = torch.from_numpy(rng.random_sample((40, n_features)))
+    values = encode(
+        ensemble.table, draw_table(ensemble.table.kinds, ensemble.table.n_levels, 40, rng)
+    )
+    drawn = np.ones((40, n_features), dtype=bool)
+    if given:  # some cells are kept, a few of them missing; and one column is given in all rows
+        drawn = rng.random_sample(values.shape) < 0.5
+        values[~drawn & (rng.random_sample(values.shape) < 0.2)] = np.nan
+        drawn[:, 0] = False
+    values, drawn = torch.from_numpy(values), torch.from_numpy(drawn)
+    for position in range(ensemble.n_components):
+        component = ensemble.component(made, position, ensemble.ranks)
+        naive = sample_naively(made, component.layers, component.ranks, uniforms, values, drawn)
+        fast = component.sample(uniforms, values, drawn)
+        assert_allclose(fast, naive, rtol=1e-6, atol=1e-7)
+
+
+def test_a_given_cell_reaches_the_first_feature_that_is_drawn():
+    # Moved to the front, the given column changes the law of every other one.
+    ensemble = make_ensemble(4, n_members=1, order_agnostic=True, scale=0.5)
+    missing = np.array([True, True, False, True])
+    ranks = moved_last(ensemble.ranks, missing)
+    assert (ranks[..., 2] == 1).all()
+    component = ensemble.component(ensemble.build(), 0, ranks)
+    uniforms = torch.full((2, 4), 0.3, dtype=torch.float64)
+    given = torch.tensor([[0.0, 0, -1, 0], [0, 0, 1, 0]], dtype=torch.float64)
+    drawn = component.sample(uniforms, given, torch.from_numpy(missing).expand(2, -1))
+    assert (drawn[0] != drawn[1]).all()
 
 
 def test_rows_beyond_one_chunk_are_drawn_alike(monkeypatch):
     ensemble = make_ensemble(3, n_members=1, n_masks=1)
-    made = ensemble.architecture.build(ensemble.table)
+    made = ensemble.build()
     ranks, degrees = ensemble.ranks[0, 0], [layer[0, 0] for layer in ensemble.degrees]
     flat = torch.from_numpy(ensemble.weights).double()
     gates = made.gates(made.masks(ranks, degrees), flat)
     layers = made.masked(made.unflatten(*made.split(flat)), gates).member(0)
     uniforms = torch.from_numpy(np.random.RandomState(0).random_sample((100, 3)))
-    together = sample_units(made, layers, ranks, degrees, uniforms)
+    together = sample_values(made, layers, ranks, degrees, uniforms)
     monkeypatch.setattr(_sampling, "CHUNK_BYTES", 8 * 35 * 7)  # seven rows
-    in_chunks = sample_units(made, layers, ranks, degrees, uniforms)
+    in_chunks = sample_values(made, layers, ranks, degrees, uniforms)
     assert_allclose(in_chunks.numpy(), together.numpy(), rtol=1e-9)
 
 
 def test_rows_come_from_every_member_and_mask():
     # Members that are far apart show which of them a row comes from.
     ensemble = make_ensemble(1, n_members=4, n_masks=1, n_components=1, scale=0.0)
-    made = ensemble.architecture.build(ensemble.table)
+    made = ensemble.build()
     names = made.unflatten(*made.split(torch.arange(ensemble.weights.shape[1])[None]))
     mean = int(names["bias2"][0, 1])
     ensemble.weights[:, mean] = [-300, -100, 100, 300]
     drawn = (
-        ensemble.draw(4000, np.random.RandomState(0))
+        draw(ensemble, 4000, np.random.RandomState(0))
         / ensemble.table.spread
         / 2.0**ensemble.table.exponent
     )

@@ -80,7 +80,7 @@ def test_start_predicts_means_under_every_mask(conditioning_weights):
     ).fit(X)
     assert len(np.unique(density.ordering_[0], axis=0)) == 2
     ensemble = Ensemble.from_state(density._state)
-    made = ensemble.architecture.build(ensemble.table)
+    made = ensemble.build()
     units = torch.from_numpy(encode(ensemble.table, X))[None]
     masks = MaskList(made, ensemble.ranks, ensemble.degrees)
     flat = torch.tensor(ensemble.weights, dtype=torch.float64)
@@ -123,7 +123,7 @@ def test_binary_outputs_start_at_smoothed_rates():
     ensemble = make_ensemble(
         3, 3, n_members=1, n_masks=1, scale=0.0, conditioning_weights=False
     )
-    made = ensemble.architecture.build(ensemble.table)
+    made = ensemble.build()
     weights = made.unflatten(*made.split(torch.from_numpy(ensemble.weights)))
     rates = torch.sigmoid(weights["bias2"][0]).numpy()
     assert ((rates > 0) & (rates < 1)).all()

@@ -102,9 +102,9 @@ def test_held_out_rows_never_reach_the_weights():
     made, start, masks, rows = prepare(n_members=1)
     patient = replace(SCHEDULE, n_iter_no_change=100)
     clean = fit_network(made, start, masks, rows, patient, seed=0)
-    units = rows.units.copy()
-    units[rows.held_out[0]] += 100
-    moved = fit_network(made, start, masks, replace(rows, units=units), patient, seed=0)
+    values = rows.values.copy()
+    values[rows.held_out[0]] += 100
+    moved = fit_network(made, start, masks, replace(rows, values=values), patient, seed=0)
     assert_array_equal(clean.current, moved.current)
     assert (clean.best_score != moved.best_score).all()
 
