@@ -31,7 +31,7 @@ N_BINS = (5, 10, 20, 40, 80, 160, 320, 10**9)
 TAILS = (None, 0.01, 0.05)
 # Intervals of a number in the tree, and rows' worth of trust in the column's own
 # frequencies.
-N_STATES = (2, 3, 5, 10, 20, 40)
+N_STATES = (2, 3, 5, 10, 20, 40, 80, 160, 320)
 STRENGTHS = (0.1, 0.3, 1, 3, 10, 30)
 
 

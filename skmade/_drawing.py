@@ -25,7 +25,6 @@ from ._scoring import (
     explain,
     fixed_uniforms,
     integrate,
-    moved_last,
 )
 
 Floats = NDArray[np.float64]
@@ -40,7 +39,7 @@ def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floa
     shape = (n_samples, ensemble.table.n_features)
     choice = rng.randint(ensemble.n_components, size=n_samples)
     values = np.full(shape, np.nan)
-    drawn = _draw_missing(ensemble, values, choice, ensemble.ranks, rng)
+    drawn = _draw_missing(ensemble, values, choice, rng)
     return decode(ensemble.table, drawn)
 
 
@@ -57,13 +56,11 @@ def draw_given(
     """
     values = encode(ensemble.table, row[None])
     missing = np.isnan(values[0])
-    if _exact(ensemble, missing):
-        explanation = explain(ensemble, values, missing)
-        chances = explanation.responsibilities[0]
-        choice = rng.choice(ensemble.n_components, size=n_samples, p=chances)
-        rows = np.repeat(values, n_samples, axis=0)
-        ranks = moved_last(ensemble.ranks, missing)
-        drawn = _draw_missing(ensemble, rows, choice, ranks, rng)
+    exact = _conditioned(ensemble, missing)
+    if exact is not None:
+        chances = explain(exact, values).responsibilities[0]
+        choice = rng.choice(exact.n_components, size=n_samples, p=chances)
+        drawn = _draw_missing(exact, np.repeat(values, n_samples, axis=0), choice, rng)
         return decode(ensemble.table, drawn), math.inf
     n_proposals = max(N_PROPOSALS * n_samples, MIN_PROPOSALS)
     n_draws = math.ceil(n_proposals / ensemble.n_components)
@@ -76,10 +73,12 @@ def draw_given(
     return decode(ensemble.table, drawn), float(explanation.n_effective[0])
 
 
-def _exact(ensemble: Ensemble, missing: Booleans) -> bool:
-    """Whether every component can put the observed features first."""
+def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
+    """Return the ensemble with observed features first, if its members can do so."""
+    if ensemble.reorderable:
+        return ensemble.moved_last(missing)
     first = ensemble.ranks <= (~missing).sum()
-    return ensemble.reorderable or bool((first == ~missing).all())
+    return ensemble if bool((first == ~missing).all()) else None
 
 
 @private_torch()
@@ -101,11 +100,12 @@ def complete(
     n_effective = np.full(len(X), math.inf)
     inexact = []
     for rows, pattern in by_pattern(missing, missing.any(axis=1)):
-        if not _exact(ensemble, pattern):
+        exact = _conditioned(ensemble, pattern)
+        if exact is None:
             inexact.append(rows)
             continue
         for part in chunks(rows, MAX_CHUNK_ROWS):
-            values[part] = _complete_exactly(ensemble, values[part], pattern, rng)
+            values[part] = _complete_exactly(exact, values[part], pattern, rng)
     n_draws = math.ceil(N_DRAWS / ensemble.n_components)
     row_bytes = 8 * n_draws * ensemble.n_components * values.shape[1] * 4
     size = int(np.clip(max_bytes / row_bytes, 1, MAX_CHUNK_ROWS))
@@ -118,26 +118,26 @@ def complete(
 
 
 def _complete_exactly(
-    ensemble: Ensemble, values: Floats, missing: Booleans, rng: np.random.RandomState | None
+    exact: Ensemble, values: Floats, missing: Booleans, rng: np.random.RandomState | None
 ) -> Floats:
-    """Fill in rows of one pattern from orderings that put the observed features first."""
+    """Fill in rows of one pattern by members that put the observed features first."""
     if rng is None:
-        return np.where(missing, _expected_exactly(ensemble, values, missing), values)
-    upper = explain(ensemble, values, missing).responsibilities.cumsum(axis=1)
+        tied = exact.moved_last(missing, tied=True)
+        return np.where(missing, _expected(tied, values), values)
+    upper = explain(exact, values).responsibilities.cumsum(axis=1)
     choice = _first_above(upper, rng.random_sample(len(values)))
-    return _draw_missing(ensemble, values, choice, moved_last(ensemble.ranks, missing), rng)
+    return _draw_missing(exact, values, choice, rng)
 
 
-def _expected_exactly(ensemble: Ensemble, values: Floats, missing: Booleans) -> Floats:
-    """Mean or most probable level of every feature given those that are not missing."""
-    made = ensemble.build()
-    chances = explain(ensemble, values, missing).responsibilities
-    chances = torch.from_numpy(chances).unflatten(1, ensemble.ranks.shape[:2])
-    block = torch.from_numpy(values).expand(len(ensemble.weights), -1, -1)
+def _expected(tied: Ensemble, values: Floats) -> Floats:
+    """Mean or most probable level of the missing features, which see what is observed."""
+    made = tied.build()
+    chances = torch.from_numpy(explain(tied, values).responsibilities)
+    chances = chances.unflatten(1, tied.ranks.shape[:2])
+    block = torch.from_numpy(values).expand(len(tied.weights), -1, -1)
     expected = [0.0] * len(made.groups)
     with torch.no_grad():
-        tied = moved_last(ensemble.ranks, missing, tied=True)
-        for k, layers in enumerate(ensemble.stacked_layers(made, tied)):
+        for k, layers in enumerate(tied.stacked_layers(made)):
             params = made.by_group(made.outputs(layers, block))
             for group, ((law, _), of_group) in enumerate(zip(made.groups, params, strict=True)):
                 expected[group] += torch.einsum(
@@ -145,7 +145,7 @@ def _expected_exactly(ensemble: Ensemble, values: Floats, missing: Booleans) -> 
                 )
     result = np.empty_like(values)
     for (_, columns), units in zip(made.groups, expected, strict=True):
-        result[:, columns] = _most_probable(ensemble.table, columns, np.asarray(units))
+        result[:, columns] = _most_probable(tied.table, columns, np.asarray(units))
     return result
 
 
@@ -200,11 +200,7 @@ def _first_above(upper: Floats, uniform: Floats) -> Integers:
 
 
 def _draw_missing(
-    ensemble: Ensemble,
-    values: Floats,
-    choice: Integers,
-    ranks: Integers,
-    rng: np.random.RandomState,
+    ensemble: Ensemble, values: Floats, choice: Integers, rng: np.random.RandomState
 ) -> Floats:
     """Draw the missing cells of rows, each from the component that was chosen for it."""
     made = ensemble.build()
@@ -214,6 +210,6 @@ def _draw_missing(
     with torch.no_grad():
         for chosen in np.unique(choice):
             rows = torch.from_numpy(np.flatnonzero(choice == chosen))
-            component = ensemble.component(made, int(chosen), ranks)
+            component = ensemble.component(made, int(chosen))
             drawn[rows] = component.sample(uniforms[rows], given[rows], given[rows].isnan())
     return np.asarray(drawn)

@@ -23,7 +23,7 @@ from ._conditionals import (
 )
 from ._features import Table
 from ._initial import initial_weights
-from ._masks import Integers, draw_mask_list
+from ._masks import Booleans, Integers, draw_mask_list, move_last
 from ._network import MADE, Layers, MaskList, private_torch
 from ._sampling import sample_values
 from ._training import Rows, TrainingState
@@ -160,25 +160,40 @@ class Ensemble:
         """Whether members were trained for several orderings, and so can use any."""
         return bool((self.ranks != self.ranks[:, :1]).any())
 
+    def moved_last(self, missing: Booleans, tied: bool = False) -> "Ensemble":
+        """Return members whose orderings put the missing features (D,) after the others.
+
+        Of each member's masks it is the one in which the fewest pairs of features change
+        places: the nearest to what was trained. Tied, missing features do not see each
+        other.
+        """
+        if not missing.any():
+            return self
+        before = self.ranks[..., missing, None] < self.ranks[..., None, ~missing]
+        nearest = before.sum(axis=(2, 3)).argmin(axis=1)
+        own = np.arange(len(nearest)), nearest
+        ranks = move_last(self.ranks[own], missing, tied)[:, None]
+        return replace(self, ranks=ranks, degrees=tuple(d[own][:, None] for d in self.degrees))
+
     def build(self) -> MADE:
         """Return the network's shape in double precision."""
         return self.architecture.build(self.table)
 
-    def stacked_layers(self, made: MADE, ranks: Integers) -> Iterator[Layers]:
-        """Yield the masked weights of all members for each mask, with ranks (M, K, D)."""
+    def stacked_layers(self, made: MADE) -> Iterator[Layers]:
+        """Yield the masked weights of all members for each mask."""
         flat = torch.tensor(self.weights, dtype=torch.float64)
         weights = made.unflatten(*made.split(flat))
-        for masks in MaskList(made, ranks, self.degrees):
+        for masks in MaskList(made, self.ranks, self.degrees):
             yield made.masked(weights, made.gates(masks, flat))
 
-    def component(self, made: MADE, position: int, ranks: Integers) -> "Component":
-        """Return one member with one mask, counted through, with ranks (M, K, D)."""
-        m, k = divmod(position, ranks.shape[1])
+    def component(self, made: MADE, position: int) -> "Component":
+        """Return one member with one mask, counted member by member."""
+        m, k = divmod(position, self.ranks.shape[1])
         degrees = [layer[m, k] for layer in self.degrees]
         flat = torch.tensor(self.weights[m : m + 1], dtype=torch.float64)
-        gates = made.gates(made.masks(ranks[m, k], degrees), like=flat)
+        gates = made.gates(made.masks(self.ranks[m, k], degrees), like=flat)
         layers = made.masked(made.unflatten(*made.split(flat)), gates)
-        return Component(made, layers, ranks[m, k], degrees)
+        return Component(made, layers, self.ranks[m, k], degrees)
 
     def stacks(self) -> Iterator[tuple[slice, TrainingState, MaskList]]:
         """Yield the members to train together: positions, starting point and masks."""

@@ -138,3 +138,14 @@ def layer_masks(
     masks.append(output_mask(ranks_out, sides[-1]))
     masks.append(output_mask(ranks_out, ranks_in))
     return masks
+
+
+def move_last(ranks: Integers, missing: Booleans, tied: bool = False) -> Integers:
+    """Return ranks (..., D) in which what is missing (D,) follows what is observed.
+
+    Tied, all missing features have the first rank after the observed ones: none of them
+    sees another.
+    """
+    order = np.argsort(ranks + missing * ranks.shape[-1], axis=-1)
+    moved = np.argsort(order, axis=-1) + 1
+    return np.minimum(moved, (~missing).sum() + 1) if tied else moved

@@ -138,8 +138,9 @@ def explanations(
     if ensemble.reorderable:
         moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
         for rows, pattern in by_pattern(moved, chosen):
+            reordered = ensemble.moved_last(pattern, tied=True)
             for part in chunks(rows, MAX_CHUNK_ROWS):
-                yield part, explain(ensemble, values[part], pattern)
+                yield part, explain(reordered, values[part])
         return
     n_components = ensemble.n_components
     n_draws = math.ceil(N_DRAWS / n_components)
@@ -165,25 +166,13 @@ def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Bo
         yield positions[rows], pattern
 
 
-def moved_last(ranks: Integers, missing: Booleans, tied: bool = False) -> Integers:
-    """Return ranks (..., D) in which what is missing follows what is observed.
-
-    Tied, all missing features have the first rank after the observed ones: none of them
-    sees another.
-    """
-    moved = np.argsort(np.argsort(ranks + missing * ranks.shape[-1], axis=-1), axis=-1) + 1
-    return np.minimum(moved, (~missing).sum() + 1) if tied else moved
-
-
-def explain(ensemble: Ensemble, values: Floats, missing: Booleans) -> Explanation:
-    """Parts of the components for rows of one pattern, what is missing moved last."""
+def explain(ensemble: Ensemble, values: Floats) -> Explanation:
+    """Parts of the components for rows of which no cell has to be drawn."""
     made = ensemble.build()
     block = torch.from_numpy(values).expand(len(ensemble.weights), -1, -1)
-    ranks = moved_last(ensemble.ranks, missing, tied=True)
     with torch.no_grad():
         by_mask = [
-            made.feature_log_prob(layers, block)
-            for layers in ensemble.stacked_layers(made, ranks)
+            made.feature_log_prob(layers, block) for layers in ensemble.stacked_layers(made)
         ]
     # (n, M, K, D), with components counted as everywhere: member by member.
     parts = torch.stack(by_mask).permute(2, 1, 0, 3).flatten(1, 2)
@@ -205,7 +194,7 @@ def integrate(
     parts, completed = [], []
     with torch.no_grad():
         for position, own in enumerate(uniforms):
-            component = ensemble.component(made, position, ensemble.ranks)
+            component = ensemble.component(made, position)
             numbers = _repeated(np.broadcast_to(own, shape), shape)
             filled = component.sample(numbers, given, drawn) if cells.any() else given
             log_prob = made.feature_log_prob(component.layers, filled[None])[0]

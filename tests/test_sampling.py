@@ -8,7 +8,6 @@ from skmade import _sampling
 from skmade._drawing import draw
 from skmade._features import encode
 from skmade._sampling import sample_values
-from skmade._scoring import moved_last
 
 
 def sample_naively(made, layers, ranks, uniforms, given, drawn):
@@ -49,7 +48,7 @@ def test_fast_sampler_equals_the_naive_one(n_features, kinds, given, configurati
         drawn[:, 0] = False
     values, drawn = torch.from_numpy(values), torch.from_numpy(drawn)
     for position in range(ensemble.n_components):
-        component = ensemble.component(made, position, ensemble.ranks)
+        component = ensemble.component(made, position)
         naive = sample_naively(made, component.layers, component.ranks, uniforms, values, drawn)
         fast = component.sample(uniforms, values, drawn)
         assert_allclose(fast, naive, rtol=1e-6, atol=1e-7)
@@ -59,9 +58,9 @@ def test_a_given_cell_reaches_the_first_feature_that_is_drawn():
     # Moved to the front, the given column changes the law of every other one.
     ensemble = make_ensemble(4, n_members=1, order_agnostic=True, scale=0.5)
     missing = np.array([True, True, False, True])
-    ranks = moved_last(ensemble.ranks, missing)
-    assert (ranks[..., 2] == 1).all()
-    component = ensemble.component(ensemble.build(), 0, ranks)
+    moved = ensemble.moved_last(missing)
+    assert (moved.ranks[..., 2] == 1).all()
+    component = moved.component(moved.build(), 0)
     uniforms = torch.full((2, 4), 0.3, dtype=torch.float64)
     given = torch.tensor([[0.0, 0, -1, 0], [0, 0, 1, 0]], dtype=torch.float64)
     drawn = component.sample(uniforms, given, torch.from_numpy(missing).expand(2, -1))
