@@ -51,7 +51,7 @@ class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstim
     connectivity_agnostic : bool, default=False
         Each mini-batch uses the next of `n_masks` draws of the hidden units' degrees,
         and prediction averages them [1]_.
-    n_masks : int, default=8
+    n_masks : int, default=16
         Masks in the fixed list of order- or connectivity-agnostic training.
     conditioning_weights : bool or None, default=None
         Add weights from a constant 1 through the masks of the inputs, which tell a unit
@@ -181,7 +181,7 @@ class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstim
         ordering="random",
         order_agnostic=False,
         connectivity_agnostic=False,
-        n_masks=8,
+        n_masks=16,
         conditioning_weights=None,
         direct_connections=True,
         residual=True,

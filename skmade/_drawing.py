@@ -18,13 +18,14 @@ from ._masks import Booleans, Integers
 from ._network import private_torch
 from ._scoring import (
     MAX_CHUNK_ROWS,
-    N_DRAWS,
     Explanation,
     by_pattern,
     chunks,
+    draws_per_component,
     explain,
     fixed_uniforms,
     integrate,
+    rows_at_once,
 )
 
 Floats = NDArray[np.float64]
@@ -106,9 +107,8 @@ def complete(
             continue
         for part in chunks(rows, MAX_CHUNK_ROWS):
             values[part] = _complete_exactly(exact, values[part], pattern, rng)
-    n_draws = math.ceil(N_DRAWS / ensemble.n_components)
-    row_bytes = 8 * n_draws * ensemble.n_components * values.shape[1] * 4
-    size = int(np.clip(max_bytes / row_bytes, 1, MAX_CHUNK_ROWS))
+    n_draws = draws_per_component(ensemble)
+    size = rows_at_once(ensemble, n_draws, max_bytes)
     for part in chunks(np.sort(np.concatenate([*inexact, []])).astype(np.int64), size):
         values[part], n_effective[part] = _complete_by_draws(
             ensemble, values[part], missing[part], n_draws, rng

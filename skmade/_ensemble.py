@@ -163,17 +163,21 @@ class Ensemble:
     def moved_last(self, missing: Booleans, tied: bool = False) -> "Ensemble":
         """Return members whose orderings put the missing features (D,) after the others.
 
-        Of each member's masks it is the one in which the fewest pairs of features change
-        places: the nearest to what was trained. Tied, missing features do not see each
-        other.
+        Of all members and masks these are the nearest to what was trained: as many as there
+        are members, with the fewest pairs of features that change places. Tied, missing
+        features do not see each other.
         """
         if not missing.any():
             return self
         before = self.ranks[..., missing, None] < self.ranks[..., None, ~missing]
-        nearest = before.sum(axis=(2, 3)).argmin(axis=1)
-        own = np.arange(len(nearest)), nearest
-        ranks = move_last(self.ranks[own], missing, tied)[:, None]
-        return replace(self, ranks=ranks, degrees=tuple(d[own][:, None] for d in self.degrees))
+        nearest = np.argsort(before.sum(axis=(2, 3)).ravel(), kind="stable")
+        m, k = np.unravel_index(nearest[: len(self.weights)], self.ranks.shape[:2])
+        return replace(
+            self,
+            ranks=move_last(self.ranks[m, k], missing, tied)[:, None],
+            degrees=tuple(layer[m, k][:, None] for layer in self.degrees),
+            weights=self.weights[m],
+        )
 
     def build(self) -> MADE:
         """Return the network's shape in double precision."""

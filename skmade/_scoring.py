@@ -35,7 +35,7 @@ Floats = NDArray[np.float64]
 MAX_CHUNK_ROWS = 2048
 
 # Draws that integrate the missing cells of a row, over all members and masks.
-N_DRAWS = 512
+N_DRAWS = 256
 
 # A column may be left out if this share of its cells was missing in fit: the network has
 # then seen often enough how to do without.
@@ -142,16 +142,25 @@ def explanations(
             for part in chunks(rows, MAX_CHUNK_ROWS):
                 yield part, explain(reordered, values[part])
         return
-    n_components = ensemble.n_components
-    n_draws = math.ceil(N_DRAWS / n_components)
     for some in (False, True):
         rows = positions[cells[positions].any(axis=1) == some]
-        n_ways = n_components * (n_draws if some else 1)
-        row_bytes = 8 * n_ways * values.shape[1] * 4
-        size = int(np.clip(max_bytes / row_bytes, 1, MAX_CHUNK_ROWS))
-        uniforms = fixed_uniforms(n_components, n_draws if some else 1, values.shape[1])
-        for part in chunks(rows, size):
+        n_draws = draws_per_component(ensemble) if some else 1
+        uniforms = fixed_uniforms(ensemble.n_components, n_draws, values.shape[1])
+        for part in chunks(rows, rows_at_once(ensemble, n_draws, max_bytes)):
             yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
+
+
+def draws_per_component(ensemble: Ensemble) -> int:
+    """How many draws of each member and mask integrate the missing cells of a row."""
+    return math.ceil(N_DRAWS / ensemble.n_components)
+
+
+def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
+    """How many rows can be explained by draws within a number of bytes."""
+    made = ensemble.build()
+    kept = 4 * ensemble.n_components * n_draws * made.n_features
+    in_passing = n_draws * (5 * len(made.output_features) + 3 * len(made.unit_features))
+    return int(np.clip(max_bytes / (8 * (kept + in_passing)), 1, MAX_CHUNK_ROWS))
 
 
 def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Booleans]]:
