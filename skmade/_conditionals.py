@@ -9,8 +9,8 @@ says how a value enters the network: as `n_units` units.
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Protocol
+from dataclasses import dataclass, fields
+from typing import Protocol, Self
 
 import torch
 from torch import Tensor
@@ -174,17 +174,24 @@ class Categorical:
 class MixtureOfGaussians:
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
 
-    The parameters of a feature are logits, means and raw scales, `n_components` of each.
-    A scale is ``floor + softplus(raw)``: smooth, and never below the feature's floor.
+    The parameters of a feature are logits, means and raw scales, `n_components` of each, and
+    the logits of the values that recur: components with a place of their own and the
+    smallest scale. A scale is ``floor + softplus(raw)``: smooth, and never below the floor.
     """
 
     n_components: int
     floor: Tensor  # (n_features,), in units
+    recurring: Tensor  # (n_features, n_recurring), in units; NaN where there are fewer
+
+    @property
+    def n_recurring(self) -> int:
+        """Values that recur, of the feature that has most of them."""
+        return self.recurring.shape[1]
 
     @property
     def n_params(self) -> int:
-        """Logits, means and raw scales."""
-        return 3 * self.n_components
+        """Logits, means and raw scales, and logits of the values that recur."""
+        return 3 * self.n_components + self.n_recurring
 
     @property
     def n_units(self) -> int:
@@ -210,8 +217,9 @@ class MixtureOfGaussians:
         logits, means, scales = self.unpack(params)
         weights = (1 - TAIL_WEIGHT) * torch.softmax(logits, dim=-1)
         upper = weights.cumsum(dim=-1)
-        chosen = (uniform[..., None] >= upper).sum(dim=-1)  # n_components: the tail
-        component = chosen.clamp(max=self.n_components - 1)[..., None]
+        chosen = (uniform[..., None] >= upper).sum(dim=-1)  # beyond the last: the tail
+        n_components = weights.shape[-1]
+        component = chosen.clamp(max=n_components - 1)[..., None]
 
         def pick(table: Tensor) -> Tensor:
             return table.gather(-1, component)[..., 0]
@@ -220,7 +228,7 @@ class MixtureOfGaussians:
         gaussian = pick(means) + pick(scales) * torch.special.ndtri(
             open_unit((uniform - lower) / pick(weights))
         )
-        in_tail = chosen == self.n_components
+        in_tail = chosen == n_components
         if not in_tail.any():
             return gaussian
         tail = student_quantile(open_unit((uniform - upper[..., -1]) / TAIL_WEIGHT))
@@ -239,18 +247,33 @@ class MixtureOfGaussians:
         body = (torch.softmax(logits, dim=-1) * parts).sum(dim=-1)
         return (1 - TAIL_WEIGHT) * body + TAIL_WEIGHT * student_cdf(value)
 
-    def at(self, position: int) -> "MixtureOfGaussians":
+    def at(self, position: int) -> Self:
         """Return the law of one feature alone."""
-        return MixtureOfGaussians(self.n_components, self.floor[position : position + 1])
+        return self._mapped(lambda constant: constant[position : position + 1])
 
-    def to(self, device: str) -> "MixtureOfGaussians":
+    def to(self, device: str) -> Self:
         """Return the law with its constants on a device."""
-        return MixtureOfGaussians(self.n_components, self.floor.to(device))
+        return self._mapped(lambda constant: constant.to(device))
+
+    def _mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+        constants = [getattr(self, field.name) for field in fields(self)[1:]]
+        return type(self)(self.n_components, *map(function, constants))
 
     def unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
         """Split parameters into logits, means and scales of the components."""
-        logits, means, raw = params.split(self.n_components, dim=-1)
-        return logits, means, self.floor[:, None] + softplus(raw + SOFTPLUS_ONE)
+        k = self.n_components
+        logits, means, raw, own = params.split([k, k, k, self.n_recurring], dim=-1)
+        scales = self.floor[:, None] + softplus(raw + SOFTPLUS_ONE)
+        if self.n_recurring == 0:
+            return logits, means, scales
+        places = self.recurring.nan_to_num(nan=0.0).expand_as(own)
+        own = own.masked_fill(self.recurring.isnan(), -torch.inf)
+        narrow = self.floor[:, None].expand_as(own)
+        return (
+            torch.cat([logits, own], dim=-1),
+            torch.cat([means, places], dim=-1),
+            torch.cat([scales, narrow], dim=-1),
+        )
 
 
 @dataclass(frozen=True)
@@ -307,18 +330,6 @@ class DiscretisedMixture(MixtureOfGaussians):
         integer = self._round(value, torch.floor)
         levels = super().cdf(params, integer + self.step / 2)
         return torch.where(value < self.lowest - self.step / 2, 0.0, levels)
-
-    def at(self, position: int) -> "DiscretisedMixture":
-        """Return the law of one feature alone."""
-        return self._mapped(lambda constant: constant[position : position + 1])
-
-    def to(self, device: str) -> "DiscretisedMixture":
-        """Return the law with its constants on a device."""
-        return self._mapped(lambda constant: constant.to(device))
-
-    def _mapped(self, function: Callable[[Tensor], Tensor]) -> "DiscretisedMixture":
-        constants = (self.floor, self.origin, self.step, self.lowest)
-        return DiscretisedMixture(self.n_components, *map(function, constants))
 
     def _round(self, value: Tensor, nearest: Callable[[Tensor], Tensor]) -> Tensor:
         """Move a value to an integer's unit, `lowest` or above."""

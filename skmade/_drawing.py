@@ -105,93 +105,65 @@ def complete(
         if exact is None:
             inexact.append(rows)
             continue
-        for part in chunks(rows, MAX_CHUNK_ROWS):
-            values[part] = _complete_exactly(exact, values[part], pattern, rng)
-    n_draws = draws_per_component(ensemble)
-    size = rows_at_once(ensemble, n_draws, max_bytes)
-    for part in chunks(np.sort(np.concatenate([*inexact, []])).astype(np.int64), size):
-        values[part], n_effective[part] = _complete_by_draws(
-            ensemble, values[part], missing[part], n_draws, rng
-        )
+        values[rows] = _complete_exactly(exact, values[rows], rng, max_bytes)
+    rows = np.sort(np.concatenate([*inexact, []])).astype(np.int64)
+    values[rows], n_effective[rows] = _complete_by_draws(ensemble, values[rows], rng, max_bytes)
     filled = decode(ensemble.table, values, integers=rng is not None)
     return np.where(np.isnan(X), filled, X), n_effective
 
 
 def _complete_exactly(
-    exact: Ensemble, values: Floats, missing: Booleans, rng: np.random.RandomState | None
+    exact: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
 ) -> Floats:
     """Fill in rows of one pattern by members that put the observed features first."""
     if rng is None:
-        tied = exact.moved_last(missing, tied=True)
-        return np.where(missing, _expected(tied, values), values)
-    upper = explain(exact, values).responsibilities.cumsum(axis=1)
-    choice = _first_above(upper, rng.random_sample(len(values)))
-    return _draw_missing(exact, values, choice, rng)
-
-
-def _expected(tied: Ensemble, values: Floats) -> Floats:
-    """Mean or most probable level of the missing features, which see what is observed."""
-    made = tied.build()
-    chances = torch.from_numpy(explain(tied, values).responsibilities)
-    chances = chances.unflatten(1, tied.ranks.shape[:2])
-    block = torch.from_numpy(values).expand(len(tied.weights), -1, -1)
-    expected = [0.0] * len(made.groups)
-    with torch.no_grad():
-        for k, layers in enumerate(tied.stacked_layers(made)):
-            params = made.by_group(made.outputs(layers, block))
-            for group, ((law, _), of_group) in enumerate(zip(made.groups, params, strict=True)):
-                expected[group] += torch.einsum(
-                    "nm,mncu->ncu", chances[:, :, k], law.mean(of_group)
-                )
-    result = np.empty_like(values)
-    for (_, columns), units in zip(made.groups, expected, strict=True):
-        result[:, columns] = _most_probable(tied.table, columns, np.asarray(units))
-    return result
-
-
-def _most_probable(table: Table, columns: Integers, units: Floats) -> Floats:
-    """Turn expected units (n, n_columns, n_units) of one law into values (n, n_columns)."""
-    if table.numeric[columns[0]]:
-        return units[..., 0]
-    if units.shape[-1] == 1:
-        return (units[..., 0] > 0.5).astype(np.float64)
-    return units.argmax(axis=-1).astype(np.float64)
+        return _complete_by_draws(exact, values, rng, max_bytes)[0]
+    filled = np.empty_like(values)
+    for part in chunks(np.arange(len(values)), MAX_CHUNK_ROWS):
+        upper = explain(exact, values[part]).responsibilities.cumsum(axis=1)
+        choice = _first_above(upper, rng.random_sample(len(part)))
+        filled[part] = _draw_missing(exact, values[part], choice, rng)
+    return filled
 
 
 def _complete_by_draws(
-    ensemble: Ensemble,
-    values: Floats,
-    missing: Booleans,
-    n_draws: int,
-    rng: np.random.RandomState | None,
+    ensemble: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
 ) -> tuple[Floats, Floats]:
-    """Fill in rows from weighted draws: choose one of them, or average."""
-    n_components, n_features = ensemble.n_components, values.shape[1]
-    if rng is None:
-        uniforms = fixed_uniforms(n_components, n_draws, n_features)[:, None]
-    else:
-        uniforms = rng.random_sample((n_components, len(values), n_draws, n_features))
-    explanation = integrate(ensemble, values, missing, uniforms)
-    assert explanation.values is not None
-    if rng is not None:
-        chosen = _choose(explanation, 1, rng)
-        filled = np.take_along_axis(explanation.values, chosen[:, :, None], axis=1)[:, 0]
-        return filled, explanation.n_effective
-    weights = explanation.responsibilities
-    filled = np.einsum("nj,njd->nd", weights, explanation.values)
-    for column in np.flatnonzero(~ensemble.table.numeric):
-        levels = explanation.values[:, :, column]
-        n_levels = max(int(ensemble.table.n_levels[column]), 2)
-        mass = [(weights * (levels == level)).sum(axis=1) for level in range(n_levels)]
-        filled[:, column] = np.argmax(mass, axis=0)
-    return np.where(missing, filled, values), explanation.n_effective
+    """Fill in rows from weighted draws, one of them or their average; and how many count."""
+    n_components, n_draws = ensemble.n_components, draws_per_component(ensemble)
+    filled, n_effective = np.empty_like(values), np.empty(len(values))
+    fixed = fixed_uniforms(n_components, n_draws, values.shape[1])[:, None]
+    for part in chunks(np.arange(len(values)), rows_at_once(ensemble, n_draws, max_bytes)):
+        shape = (n_components, len(part), n_draws, values.shape[1])
+        uniforms = fixed if rng is None else rng.random_sample(shape)
+        explanation = integrate(ensemble, values[part], np.isnan(values[part]), uniforms)
+        n_effective[part] = explanation.n_effective
+        if rng is None:
+            averages = _averages(ensemble.table, explanation)
+            filled[part] = np.where(np.isnan(values[part]), averages, values[part])
+            continue
+        assert explanation.values is not None
+        chosen = _choose(explanation, rng)[:, None, None]
+        filled[part] = np.take_along_axis(explanation.values, chosen, axis=1)[:, 0]
+    return filled, n_effective
 
 
-def _choose(explanation: Explanation, n: int, rng: np.random.RandomState) -> Integers:
-    """Choose `n` of the ways to explain each row, by their probabilities, (n_rows, n)."""
+def _averages(table: Table, explanation: Explanation) -> Floats:
+    """Mean of each number and most probable level of each label over weighted draws."""
+    weights, values = explanation.responsibilities, explanation.values
+    assert values is not None
+    averages = np.einsum("nj,njd->nd", weights, values)
+    for column in np.flatnonzero(~table.numeric):
+        n_levels = max(int(table.n_levels[column]), 2)
+        mass = [(weights * (values[:, :, column] == k)).sum(axis=1) for k in range(n_levels)]
+        averages[:, column] = np.argmax(mass, axis=0)
+    return averages
+
+
+def _choose(explanation: Explanation, rng: np.random.RandomState) -> Integers:
+    """Choose one of the ways to explain each row, by their probabilities, (n_rows,)."""
     upper = explanation.responsibilities.cumsum(axis=1)
-    uniforms = rng.random_sample((len(upper), n))
-    return np.stack([_first_above(upper, column) for column in uniforms.T], axis=1)
+    return _first_above(upper, rng.random_sample(len(upper)))
 
 
 def _first_above(upper: Floats, uniform: Floats) -> Integers:

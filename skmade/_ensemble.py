@@ -69,16 +69,22 @@ def _groups(
     def constants(values: Floats) -> torch.Tensor:
         return torch.from_numpy(values).to(torch.float32 if single else torch.float64)
 
-    continuous = np.flatnonzero(table.kinds == "continuous")
+    def numbers(kind: str) -> tuple[Integers, torch.Tensor, torch.Tensor]:
+        columns = np.flatnonzero(table.kinds == kind)
+        recurring = table.recurring[columns]
+        used = ~np.isnan(recurring).all(axis=0)
+        return columns, constants(table.scale_floor[columns]), constants(recurring[:, used])
+
+    continuous, floor, recurring = numbers("continuous")
     if len(continuous):
-        floor = constants(table.scale_floor[continuous])
-        yield MixtureOfGaussians(n_components, floor), continuous
-    counts = np.flatnonzero(table.kinds == "count")
+        yield MixtureOfGaussians(n_components, floor, recurring), continuous
+    counts, floor, recurring = numbers("count")
     if len(counts):
         center, spread = table.center[counts], table.spread[counts]
         law = DiscretisedMixture(
             n_components,
-            constants(table.scale_floor[counts]),
+            floor,
+            recurring,
             origin=constants(-center / spread),
             step=constants(1 / spread),
             lowest=constants((table.lowest[counts] - center) / spread),
@@ -160,12 +166,11 @@ class Ensemble:
         """Whether members were trained for several orderings, and so can use any."""
         return bool((self.ranks != self.ranks[:, :1]).any())
 
-    def moved_last(self, missing: Booleans, tied: bool = False) -> "Ensemble":
+    def moved_last(self, missing: Booleans) -> "Ensemble":
         """Return members whose orderings put the missing features (D,) after the others.
 
         Of all members and masks these are the nearest to what was trained: as many as there
-        are members, with the fewest pairs of features that change places. Tied, missing
-        features do not see each other.
+        are members, with the fewest pairs of features that change places.
         """
         if not missing.any():
             return self
@@ -174,7 +179,7 @@ class Ensemble:
         m, k = np.unravel_index(nearest[: len(self.weights)], self.ranks.shape[:2])
         return replace(
             self,
-            ranks=move_last(self.ranks[m, k], missing, tied)[:, None],
+            ranks=move_last(self.ranks[m, k], missing)[:, None],
             degrees=tuple(layer[m, k][:, None] for layer in self.degrees),
             weights=self.weights[m],
         )

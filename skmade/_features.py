@@ -4,6 +4,7 @@ Numbers are standardised, labels keep their codes, missing cells are NaN. What w
 of the columns from the training rows is a `Table` of plain numpy arrays.
 """
 
+import itertools
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,15 @@ MIN_SCALE = 1e-3
 COUNT_SCALE = 0.1
 MIN_COUNT_SCALE = 1e-5
 
+# Values that recur far more often than their neighbours (zeros of an income, round numbers)
+# get a component of their own: at most so many in a column, each in at least this share of
+# the rows and five of them, and so many times what the values around it let expect.
+MAX_RECURRING = 32
+MIN_RECURRING_SHARE = 0.002
+MIN_RECURRING_ROWS = 5
+MIN_EXCESS = 3.0
+N_NEIGHBOURS = 3  # on each side
+
 # Distance between the 5 % and the 95 % quantile of a standard Gaussian.
 GAUSSIAN_CENTRAL_RANGE = 3.2897
 
@@ -36,7 +46,7 @@ MAX_UNIT = 1e300
 
 @dataclass(frozen=True)
 class Table:
-    """What fit learned of the columns; all arrays have shape (n_features,).
+    """What fit learned of the columns; arrays have shape (n_features,) unless said.
 
     A number x has the unit z = (x / 2**exponent - center) / spread. The power of two is
     exact and keeps columns of any magnitude clear of overflow.
@@ -49,6 +59,7 @@ class Table:
     spread: Floats
     scale_floor: Floats  # smallest scale of a conditional, in units
     lowest: Floats  # smallest value of a count, minus infinity if there is none
+    recurring: Floats  # (n_features, n), units of values that recur often, else NaN
     constant: NDArray[np.bool_]
     missing: Floats  # share of cells that were missing in fit, by weight
     unknown_mass: Floats  # kept for labels that fit did not see
@@ -114,17 +125,20 @@ def learn_table(
         _learn_column(column[seen], weight[seen], str(kind))
         for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
     ]
-    exponent, center, spread, scale_floor, constant = map(np.array, zip(*learned, strict=True))
+    exponent, center, spread, scale_floor, constant, recurring = zip(*learned, strict=True)
     never_negative = (kinds == "count") & (np.nanmin(X, axis=0) >= 0)
     return Table(
         kinds=kinds,
         n_levels=n_levels,
-        exponent=exponent,
-        center=center,
-        spread=spread,
-        scale_floor=scale_floor,
+        exponent=np.array(exponent),
+        center=np.array(center),
+        spread=np.array(spread),
+        scale_floor=np.array(scale_floor),
         lowest=np.where(never_negative, 0.0, -np.inf),
-        constant=constant,
+        recurring=np.array(list(itertools.zip_longest(*recurring, fillvalue=np.nan))).T.reshape(
+            n_features, -1
+        ),
+        constant=np.array(constant),
         missing=np.clip(1 - share @ observed, 0.0, 1.0),
         unknown_mass=np.where(
             smoothed & (n_levels > 0), 0.5 / (observed.sum(axis=0) + 0.5 * (n_levels + 1)), 0.0
@@ -134,10 +148,10 @@ def learn_table(
 
 def _learn_column(
     values: Floats, weight: Floats, kind: str
-) -> tuple[int, float, float, float, bool]:
-    """Return exponent, center, spread, smallest scale, and whether a column is constant."""
+) -> tuple[int, float, float, float, bool, Floats]:
+    """Return exponent, center, spread, smallest scale, whether constant, recurring values."""
     if kind not in ("continuous", "count"):
-        return 0, 0.0, 1.0, 1.0, False
+        return 0, 0.0, 1.0, 1.0, False, np.empty(0)
     # Integers are far from overflow, and keep their distance of one.
     exponent = 0 if kind == "count" else int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
@@ -146,15 +160,39 @@ def _learn_column(
     constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
     if kind == "count":
         spread = 1.0 if constant else spread
-        return 0, center, spread, max(COUNT_SCALE / spread, MIN_COUNT_SCALE), False
-    if constant:
+        floor, step = max(COUNT_SCALE / spread, MIN_COUNT_SCALE), 1.0
+    elif constant:
         # No scale to learn: its own magnitude (or 1) stands in, with the floor at one such
         # scale, so that the column says nothing about rows with the same value.
-        return exponent, float(scaled[0]), abs(float(scaled[0])) or 1.0, 1.0, True
-    gap = float(np.diff(np.unique(scaled)).min()) / spread
-    # A value rounded to multiples of `gap` has an error of standard deviation
-    # gap / sqrt(12): nothing finer than that was recorded.
-    return exponent, center, spread, max(gap / np.sqrt(12), MIN_SCALE), False
+        return exponent, float(scaled[0]), abs(float(scaled[0])) or 1.0, 1.0, True, np.empty(0)
+    else:
+        # A value rounded to multiples of `step` has an error of standard deviation
+        # step / sqrt(12): nothing finer than that was recorded.
+        step = max(float(np.diff(np.unique(scaled)).min()), MIN_SCALE * np.sqrt(12) * spread)
+        floor = step / spread / np.sqrt(12)
+    recurring = (_recurring_values(scaled, weight, step) - center) / spread
+    return exponent, center, spread, floor, False, recurring
+
+
+def _recurring_values(values: Floats, weight: Floats, step: float) -> Floats:
+    """Values with far more mass than the values around them let expect in one step."""
+    distinct, position = np.unique(values, return_inverse=True)
+    shares = np.bincount(position, weights=weight) / weight.sum()
+    if len(distinct) <= 2 * N_NEIGHBOURS + 1:
+        return distinct
+    first = np.clip(
+        np.arange(len(distinct)) - N_NEIGHBOURS, 0, len(distinct) - 2 * N_NEIGHBOURS - 1
+    )
+    last = first + 2 * N_NEIGHBOURS
+    upto = np.append(0.0, shares.cumsum())
+    around = upto[last + 1] - upto[first] - shares
+    expected = around * step / (distinct[last] - distinct[first])
+    least = max(MIN_RECURRING_SHARE, MIN_RECURRING_ROWS / len(values))
+    excess = np.where(
+        (shares >= least) & (shares > MIN_EXCESS * expected), shares - expected, 0
+    )
+    chosen = np.argsort(-excess, kind="stable")[:MAX_RECURRING]
+    return distinct[np.sort(chosen[excess[chosen] > 0])]
 
 
 def _location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:

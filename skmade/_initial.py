@@ -42,21 +42,36 @@ def initial_weights(
     biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
     weight = weight / weight.mean()
     for (law, outputs, _), column in zip(made.by_feature(), values.T, strict=True):
+        present = ~np.isnan(column)
         if isinstance(law, Bernoulli | Categorical):
-            biases[outputs] = _frequency_start(law, column, weight)
+            biases[outputs] = _frequency_start(law, column[present], weight[present])
+        elif isinstance(law, MixtureOfGaussians):
+            _set_shares(law, biases[outputs], column[present], weight[present])
     _set_linear_start(made, weights, biases, values, weight, ranks)
     return np.concatenate([value.ravel() for value in weights.values()]).astype(np.float32)
 
 
 def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Floats) -> Floats:
     """Logits of the levels' frequencies, with half a row more in each level."""
-    present = ~np.isnan(column)
     n_levels = law.n_levels if isinstance(law, Categorical) else 2
-    codes = column[present].astype(np.int64)
-    counts = np.bincount(codes, weights=weight[present], minlength=n_levels) + 0.5
+    counts = np.bincount(column.astype(np.int64), weights=weight, minlength=n_levels) + 0.5
     if isinstance(law, Categorical):
         return np.log(counts / counts.sum())
     return np.log(counts[1:] / counts[0])
+
+
+def _set_shares(
+    law: MixtureOfGaussians, biases: Floats, column: Floats, weight: Floats
+) -> None:
+    """Write the logits of the values that recur, and of what is left to the mixture."""
+    if law.n_recurring == 0:
+        return
+    k, close = law.n_components, float(law.floor) / 2
+    recurs = np.abs(column[:, None] - law.recurring.numpy()) < close
+    counts = weight @ recurs + 0.5
+    rest = max(weight.sum() + 0.5 - counts.sum(), 0.5)
+    biases[:k] = np.log(rest / k)
+    biases[3 * k :] = np.log(counts)
 
 
 def _set_linear_start(
@@ -88,7 +103,7 @@ def _set_linear_start(
     for row, (_, _, outputs, _) in enumerate(numbers):
         means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
         biases[means] = start.intercept[row] + start.offsets[row]
-        biases[means.stop : outputs.stop] = raw[row]
+        biases[means.stop : means.stop + n_components] = raw[row]
         if made.direct_connections:
             weights["direct"][means, : units.shape[1]] = start.coefficients[row]
         _centre(made, weights, biases, means, start, row, features)

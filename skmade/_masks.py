@@ -140,12 +140,7 @@ def layer_masks(
     return masks
 
 
-def move_last(ranks: Integers, missing: Booleans, tied: bool = False) -> Integers:
-    """Return ranks (..., D) in which what is missing (D,) follows what is observed.
-
-    Tied, all missing features have the first rank after the observed ones: none of them
-    sees another.
-    """
+def move_last(ranks: Integers, missing: Booleans) -> Integers:
+    """Return ranks (..., D) in which what is missing (D,) follows what is observed."""
     order = np.argsort(ranks + missing * ranks.shape[-1], axis=-1)
-    moved = np.argsort(order, axis=-1) + 1
-    return np.minimum(moved, (~missing).sum() + 1) if tied else moved
+    return np.argsort(order, axis=-1) + 1

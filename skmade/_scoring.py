@@ -138,7 +138,7 @@ def explanations(
     if ensemble.reorderable:
         moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
         for rows, pattern in by_pattern(moved, chosen):
-            reordered = ensemble.moved_last(pattern, tied=True)
+            reordered = ensemble.moved_last(pattern)
             for part in chunks(rows, MAX_CHUNK_ROWS):
                 yield part, explain(reordered, values[part])
         return

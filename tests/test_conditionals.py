@@ -13,7 +13,9 @@ TAIL = stats.t(4, scale=special.TAIL_SCALE)
 @pytest.fixture(params=[1, 3])
 def mixture(request):
     """Return a mixture law for two features and random parameters for five rows."""
-    law = c.MixtureOfGaussians(request.param, torch.tensor([0.01, 0.5], dtype=torch.float64))
+    law = c.MixtureOfGaussians(
+        request.param, torch.tensor([0.01, 0.5], dtype=torch.float64), torch.empty(2, 0)
+    )
     params = np.random.RandomState(0).normal(size=(5, 2, law.n_params))
     return law, torch.from_numpy(params)
 
@@ -95,7 +97,7 @@ def test_far_values_have_finite_log_density(mixture, value):
 
 
 def test_scale_never_falls_below_its_floor():
-    law = c.MixtureOfGaussians(1, torch.tensor([0.5], dtype=torch.float64))
+    law = c.MixtureOfGaussians(1, torch.tensor([0.5], dtype=torch.float64), torch.empty(1, 0))
     params = torch.tensor([[0.0, 0.0, -1e6]], dtype=torch.float64)
     peak = law.log_prob(params, torch.zeros(1, dtype=torch.float64)).exp()
     assert_allclose(peak, stats.norm(0, 0.5).pdf(0), rtol=1e-3)
@@ -136,11 +138,14 @@ def test_categorical():
     assert units[:, 0].tolist() == [[0, 0, 1, 0], [0, 0, 0, 0]]
 
 
-def count_law(spread, center=3.7, lowest=0.0, n_components=3):
+def count_law(spread, center=3.7, lowest=0.0, n_components=3, n_recurring=0):
     """Return the law of one count whose integers are 1 / spread apart in units."""
     constants = [0.1 / spread, -center / spread, 1 / spread, (lowest - center) / spread]
-    tensors = [torch.tensor([constant], dtype=torch.float64) for constant in constants]
-    return c.DiscretisedMixture(n_components, *tensors)
+    floor, *others = [torch.tensor([value], dtype=torch.float64) for value in constants]
+    recurring = torch.tensor(
+        [[(7 - center) / spread, torch.nan][:n_recurring]], dtype=torch.float64
+    )
+    return c.DiscretisedMixture(n_components, floor, recurring, *others)
 
 
 COUNTS = {
@@ -148,6 +153,7 @@ COUNTS = {
     "wider than its components": {"spread": 0.2},
     "narrow": {"spread": 1000.0},
     "signed": {"spread": 5.0, "lowest": -np.inf},
+    "with values that recur": {"spread": 5.0, "n_recurring": 2},
     "from minus ten": {"spread": 2.0, "lowest": -10.0},
 }
 
@@ -197,6 +203,7 @@ def test_mean_of_a_count_is_that_of_its_masses(count):
     assert_allclose(law.mean(params)[0, 0], (mass * values).sum(), atol=0.03 * step + 1e-3)
     far_below = params.clone()
     far_below[..., 3:6] = float(law.lowest.clamp(min=-1e3)) - 50 * (1 + step)
+    far_below[..., 9:] = -1e9
     if law.lowest.isfinite():  # all mass is at the lowest integer
         assert_allclose(law.mean(far_below)[0, 0], law.lowest[0], atol=0.01 * step + 1e-3)
 
@@ -212,9 +219,7 @@ def test_far_counts_have_finite_masses(value):
 
 def test_gradients_of_counts_are_finite_in_single_precision():
     law = count_law(5.0)
-    law = c.DiscretisedMixture(
-        3, *(x.float() for x in (law.floor, law.origin, law.step, law.lowest))
-    )
+    law = law._mapped(torch.Tensor.float)
     values = (
         law.origin
         + law.step * torch.cat([torch.arange(0, 50), torch.logspace(2, 12, 50)])[:, None]

@@ -384,17 +384,14 @@ def test_completed_cells_follow_the_conditional_probabilities(members):
 @pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
 def test_most_probable_labels_are_those_of_the_conditional(members):
     ensemble, states = discrete_ensemble(**members)
-    # Of several missing cells an order-agnostic member asks each for its own law, given what
-    # is observed, and needs no ordering among them.
-    patterns = ([1], [3]) if ensemble.reorderable else ([1], [0, 2], [1, 2, 4])
-    for missing in patterns:
+    for missing in ([1], [0, 2], [1, 2, 4]):
         row = np.ones(5)
         row[missing] = np.nan
         conditional = exact_conditional(ensemble, states, row)
         (filled,), _ = complete(ensemble, row[None], None, MAX_BYTES)
         for column in missing:
             mass = np.bincount(states[:, column].astype(int), weights=conditional)
-            assert mass[int(filled[column])] > mass.max() - 0.02
+            assert mass[int(filled[column])] > mass.max() - 0.05
 
 
 def test_means_are_those_of_the_draws():
