@@ -203,13 +203,15 @@ class MixtureOfGaussians:
         return value.clamp(-INPUT_BOUND, INPUT_BOUND)[..., None]
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
-        """Log-density; finite for every finite value."""
-        logits, means, scales = self.unpack(params)
-        residual = (value[..., None] - means) / scales
-        parts = logits - scales.log() - 0.5 * residual.square()
-        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1) - LOG_SQRT_2PI
+        """Log-density (log-mass of a count); finite for every finite value."""
+        logits, means, scales, own = self._split(params)
+        parts = logits + self._log_component(value[..., None], means, scales)
+        if self.n_recurring:
+            parts = torch.cat([parts, own + self._log_recurring(value[..., None])], dim=-1)
+            logits = torch.cat([logits, own], dim=-1)
+        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
         return torch.logaddexp(
-            body + math.log1p(-TAIL_WEIGHT), student_log_prob(value) + math.log(TAIL_WEIGHT)
+            body + math.log1p(-TAIL_WEIGHT), self._log_tail(value) + math.log(TAIL_WEIGHT)
         )
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
@@ -259,15 +261,30 @@ class MixtureOfGaussians:
         constants = [getattr(self, field.name) for field in fields(self)[1:]]
         return type(self)(self.n_components, *map(function, constants))
 
-    def unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-        """Split parameters into logits, means and scales of the components."""
+    def _log_component(self, value: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+        """Log-density of each component, of values (..., n_features, 1)."""
+        residual = (value - means) / scales
+        return -scales.log() - 0.5 * residual.square() - LOG_SQRT_2PI
+
+    def _log_recurring(self, value: Tensor) -> Tensor:
+        """Log-density of the components of values that recur; they have no parameters."""
+        return self._log_component(value, self.recurring.nan_to_num(), self.floor[:, None])
+
+    def _log_tail(self, value: Tensor) -> Tensor:
+        """Log-density of the tail."""
+        return student_log_prob(value)
+
+    def _split(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Split parameters into logits, means, scales, and logits of what recurs."""
         k = self.n_components
         logits, means, raw, own = params.split([k, k, k, self.n_recurring], dim=-1)
         scales = self.floor[:, None] + softplus(raw + SOFTPLUS_ONE)
-        if self.n_recurring == 0:
-            return logits, means, scales
-        places = self.recurring.nan_to_num(nan=0.0).expand_as(own)
-        own = own.masked_fill(self.recurring.isnan(), -torch.inf)
+        return logits, means, scales, own.masked_fill(self.recurring.isnan(), -torch.inf)
+
+    def unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        """Logits, means and scales of all components, values that recur included."""
+        logits, means, scales, own = self._split(params)
+        places = self.recurring.nan_to_num().expand_as(own)
         narrow = self.floor[:, None].expand_as(own)
         return (
             torch.cat([logits, own], dim=-1),
@@ -287,20 +304,6 @@ class DiscretisedMixture(MixtureOfGaussians):
     origin: Tensor  # (n_features,), as the following
     step: Tensor
     lowest: Tensor
-
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
-        """Log-mass; finite for every integer from `lowest` on."""
-        logits, means, scales = self.unpack(params)
-        is_lowest = value < self.lowest + self.step / 2
-        middle, width = (value[..., None] - means) / scales, self.step[:, None] / scales
-        inside = log_interval(middle, width)
-        below = log_ndtr(middle + width / 2)
-        parts = logits + torch.where(is_lowest[..., None], below, inside)
-        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
-        return torch.logaddexp(
-            body + math.log1p(-TAIL_WEIGHT),
-            self._log_tail(value, is_lowest) + math.log(TAIL_WEIGHT),
-        )
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
         """Round a draw of the mixture."""
@@ -339,9 +342,24 @@ class DiscretisedMixture(MixtureOfGaussians):
         steps = torch.where((steps - close).abs() < 1e-6, close, nearest(steps))
         return torch.maximum(self.origin + steps * self.step, self.lowest)
 
-    def _log_tail(self, value: Tensor, is_lowest: Tensor) -> Tensor:
-        """Log-mass of the Student t tail; it has no parameters, and so no gradient."""
-        half = self.step / 2
+    def _is_lowest(self, value: Tensor) -> Tensor:
+        return value < self.lowest + self.step / 2
+
+    def _log_component(self, value: Tensor, means: Tensor, scales: Tensor) -> Tensor:
+        """Log-mass of each component, of integers (..., n_features, 1)."""
+        middle, width = (value - means) / scales, self.step[:, None] / scales
+        below = log_ndtr(middle + width / 2)
+        is_lowest = self._is_lowest(value[..., 0])[..., None]
+        return torch.where(is_lowest, below, log_interval(middle, width))
+
+    def _log_recurring(self, value: Tensor) -> Tensor:
+        """Nothing but the integer itself has the mass of one that recurs."""
+        same = (value - self.recurring).abs() < self.step[:, None] / 2
+        return torch.where(same, 0.0, -torch.inf)
+
+    def _log_tail(self, value: Tensor) -> Tensor:
+        """Log-mass of the tail."""
+        half, is_lowest = self.step / 2, self._is_lowest(value)
         below = student_cdf(value - half).masked_fill(is_lowest, 0.0)
         near = (student_cdf(value + half) - below).clamp(min=torch.finfo(value.dtype).tiny)
         far = student_log_prob(value) + self.step.log()

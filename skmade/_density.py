@@ -3,21 +3,20 @@
 from numbers import Integral, Real
 from typing import ClassVar
 
-from sklearn import get_config
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._completion import CompletionMixin
 from ._ensemble import Ensemble
 from ._features import KINDS
 from ._fitting import fit_estimator
-from ._reading import read_fitted
-from ._scoring import feature_log_density, log_density
+from ._reading import read_fitted, working_bytes
+from ._scoring import log_density
+from ._tabular import TabularMixin
 
 
-class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
+class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     """Density estimation with masked autoencoders (MADE).
 
     The joint density of the columns is a product of conditionals, one for each column
@@ -321,28 +320,7 @@ class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstim
         """
         check_is_fitted(self)
         numbers = read_fitted(self, X)
-        return log_density(Ensemble.from_state(self._state), numbers, _max_bytes())
-
-    def score_features(self, X):
-        """Each column's part of the log-density of each row, in nats.
-
-        The part is the log-probability of the cell given the columns before it in the
-        ordering. Of members and masks it is averaged by their probability given the row;
-        what the average density has beyond that is spread evenly over the row's cells.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        parts : ndarray of shape (n_samples, n_features)
-            Parts that sum to `score_samples`; 0 for a missing cell.
-        """
-        check_is_fitted(self)
-        numbers = read_fitted(self, X)
-        return feature_log_density(Ensemble.from_state(self._state), numbers, _max_bytes())
+        return log_density(Ensemble.from_state(self._state), numbers, working_bytes())
 
     def score(self, X, y=None, sample_weight=None):
         """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
@@ -366,7 +344,3 @@ class MADEDensity(CompletionMixin, CallbackSupportMixin, DensityMixin, BaseEstim
             weight = _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
             scores = scores * weight
         return float(scores.sum())
-
-
-def _max_bytes():
-    return get_config()["working_memory"] * 2**20

@@ -1,12 +1,15 @@
 """Draws from an ensemble: of whole rows, of rows given some cells, of missing cells.
 
 Given cells are conditioned on exactly where an ordering puts them first: in every component
-of an order-agnostic ensemble. Elsewhere the cells that are not given are drawn where the
-ordering puts them, and draws are chosen by how likely they make the given cells
-(self-normalised importance resampling).
+of an order-agnostic ensemble. Elsewhere every component draws the other cells where its
+ordering puts them, and of all these draws some are chosen (self-normalised importance
+resampling). The weight of a draw is its density over the density with which the components
+propose it on average (the balance heuristic of Veach and Guibas 1995), so that a component
+whose ordering puts the given cells first helps all of them.
 """
 
 import math
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -18,13 +21,13 @@ from ._masks import Booleans, Integers
 from ._network import private_torch
 from ._scoring import (
     MAX_CHUNK_ROWS,
-    Explanation,
     by_pattern,
     chunks,
     draws_per_component,
     explain,
+    fill,
     fixed_uniforms,
-    integrate,
+    normalised,
     rows_at_once,
 )
 
@@ -32,6 +35,9 @@ Floats = NDArray[np.float64]
 
 # Draws to choose from for each row that `draw_given` returns, and at least.
 N_PROPOSALS, MIN_PROPOSALS = 8, 4096
+
+# Draws weighed together by all members.
+MAX_WEIGHED_ROWS = 512
 
 
 @private_torch()
@@ -66,12 +72,48 @@ def draw_given(
     n_proposals = max(N_PROPOSALS * n_samples, MIN_PROPOSALS)
     n_draws = math.ceil(n_proposals / ensemble.n_components)
     shape = (ensemble.n_components, 1, n_draws, len(row))
-    explanation = integrate(ensemble, values, missing[None], rng.random_sample(shape))
-    assert explanation.values is not None
-    upper = explanation.responsibilities[0].cumsum()
+    draws = _propose(ensemble, values, rng.random_sample(shape))
+    upper = draws.chances[0].cumsum()
     chosen = np.searchsorted(upper, rng.random_sample(n_samples) * upper[-1], side="right")
-    drawn = explanation.values[0, chosen]
-    return decode(ensemble.table, drawn), float(explanation.n_effective[0])
+    return decode(ensemble.table, draws.values[0, chosen]), float(draws.n_effective[0])
+
+
+@dataclass(frozen=True)
+class _Draws:
+    """J draws of the missing cells of each of n rows."""
+
+    values: Floats  # (n, J, D)
+    chances: Floats  # (n, J), their probabilities
+
+    @property
+    def n_effective(self) -> Floats:
+        """Effective number of draws, between 1 and J, (n,)."""
+        return 1 / np.square(self.chances).sum(axis=1)
+
+
+def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
+    """Let every component draw the missing cells of rows, and weigh all draws.
+
+    `uniforms` has shape (n_components, n or 1, n_draws, D).
+    """
+    missing = np.isnan(values)
+    with torch.no_grad():
+        filled = torch.cat(list(fill(ensemble, values, missing, uniforms)), dim=1)
+        rows = filled.flatten(0, 1)
+        proposed = torch.from_numpy(missing).repeat_interleave(filled.shape[1], dim=0)
+        joint = torch.full((len(rows),), -torch.inf, dtype=rows.dtype)
+        proposal = joint.clone()
+        made = ensemble.build()
+        for layers in ensemble.stacked_layers(made):
+            for first in range(0, len(rows), MAX_WEIGHED_ROWS):
+                part = slice(first, first + MAX_WEIGHED_ROWS)
+                block = rows[part].expand(len(ensemble.weights), -1, -1)
+                log_prob = made.feature_log_prob(layers, block)
+                own = (log_prob * proposed[part]).sum(dim=-1)
+                joint[part] = torch.logaddexp(joint[part], log_prob.sum(dim=-1).logsumexp(0))
+                proposal[part] = torch.logaddexp(proposal[part], own.logsumexp(0))
+    log_weights = np.asarray((joint - proposal).unflatten(0, filled.shape[:2]))
+    return _Draws(np.asarray(filled), normalised(log_weights))
 
 
 def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
@@ -100,7 +142,7 @@ def complete(
     missing = np.isnan(values)
     n_effective = np.full(len(X), math.inf)
     inexact = []
-    for rows, pattern in by_pattern(missing, missing.any(axis=1)):
+    for rows, pattern in by_pattern(missing, np.asarray(missing.any(axis=1))):
         exact = _conditioned(ensemble, pattern)
         if exact is None:
             inexact.append(rows)
@@ -136,34 +178,26 @@ def _complete_by_draws(
     for part in chunks(np.arange(len(values)), rows_at_once(ensemble, n_draws, max_bytes)):
         shape = (n_components, len(part), n_draws, values.shape[1])
         uniforms = fixed if rng is None else rng.random_sample(shape)
-        explanation = integrate(ensemble, values[part], np.isnan(values[part]), uniforms)
-        n_effective[part] = explanation.n_effective
+        draws = _propose(ensemble, values[part], uniforms)
+        n_effective[part] = draws.n_effective
         if rng is None:
-            averages = _averages(ensemble.table, explanation)
+            averages = _averages(ensemble.table, draws)
             filled[part] = np.where(np.isnan(values[part]), averages, values[part])
             continue
-        assert explanation.values is not None
-        chosen = _choose(explanation, rng)[:, None, None]
-        filled[part] = np.take_along_axis(explanation.values, chosen, axis=1)[:, 0]
+        chosen = _first_above(draws.chances.cumsum(axis=1), rng.random_sample(len(part)))
+        filled[part] = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
     return filled, n_effective
 
 
-def _averages(table: Table, explanation: Explanation) -> Floats:
+def _averages(table: Table, draws: _Draws) -> Floats:
     """Mean of each number and most probable level of each label over weighted draws."""
-    weights, values = explanation.responsibilities, explanation.values
-    assert values is not None
+    weights, values = draws.chances, draws.values
     averages = np.einsum("nj,njd->nd", weights, values)
     for column in np.flatnonzero(~table.numeric):
         n_levels = max(int(table.n_levels[column]), 2)
         mass = [(weights * (values[:, :, column] == k)).sum(axis=1) for k in range(n_levels)]
         averages[:, column] = np.argmax(mass, axis=0)
     return averages
-
-
-def _choose(explanation: Explanation, rng: np.random.RandomState) -> Integers:
-    """Choose one of the ways to explain each row, by their probabilities, (n_rows,)."""
-    upper = explanation.responsibilities.cumsum(axis=1)
-    return _first_above(upper, rng.random_sample(len(upper)))
 
 
 def _first_above(upper: Floats, uniform: Floats) -> Integers:

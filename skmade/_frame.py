@@ -196,7 +196,7 @@ def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
     for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
         labels = layout.levels[position]
         values = cells if labels is not None else _rounded(cells, dtype)
-        kind = pl.Enum(labels) if dtype == "Enum" else getattr(pl, dtype)
+        kind = pl.Enum(labels or []) if dtype == "Enum" else getattr(pl, dtype)
         name = layout.names[position]
         series.append(pl.Series(name, values.tolist(), strict=False).cast(kind))
     return pl.DataFrame(series)

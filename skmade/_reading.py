@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from sklearn import get_config
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
 
@@ -36,6 +37,11 @@ def private_random_state(random_state):
     if random_state is None:
         return np.random.RandomState()
     return check_random_state(random_state)
+
+
+def working_bytes():
+    """How much memory scikit-learn allows for intermediate results."""
+    return get_config()["working_memory"] * 2**20
 
 
 def weighted_rows(X, sample_weight):

@@ -16,6 +16,7 @@ integrated  it is drawn from the conditionals, and the density averaged over the
 import math
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import torch
@@ -47,7 +48,7 @@ def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     """Log of the mean density over members and masks, (n_samples,), in nats."""
     scores = np.zeros(len(X))
     values = encode(ensemble.table, X)
-    integrated = integrated_cells(ensemble, values).any(axis=1)
+    integrated = np.asarray(integrated_cells(ensemble, values).any(axis=1))
     scores[~integrated] = _log_density_at_once(ensemble, values[~integrated], max_bytes)
     for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
         scores[rows] = explanation.log_density
@@ -97,7 +98,6 @@ class Explanation:
     """J equally likely ways to explain each of n rows: components, and draws of each."""
 
     parts: Floats  # (n, J, D) log-probabilities of the observed cells
-    values: Floats | None = None  # (n, J, D) rows with the integrated cells drawn
 
     @property
     def log_weights(self) -> Floats:
@@ -112,13 +112,12 @@ class Explanation:
     @property
     def responsibilities(self) -> Floats:
         """Probability of each way given the observed cells, (n, J)."""
-        weights = self.log_weights
-        return np.exp(weights - logsumexp(weights, axis=1, keepdims=True))
+        return normalised(self.log_weights)
 
-    @property
-    def n_effective(self) -> Floats:
-        """Effective number of ways, between 1 and J, (n,)."""
-        return 1 / np.square(self.responsibilities).sum(axis=1)
+
+def normalised(log_weights: Floats) -> Floats:
+    """Turn log-weights (n, J) into probabilities of each row's J ways."""
+    return np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
 
 
 def integrated_cells(ensemble: Ensemble, values: Floats) -> Booleans:
@@ -196,23 +195,32 @@ def integrate(
     `uniforms` has shape (n_components, n or 1, n_draws, D).
     """
     made = ensemble.build()
-    shape = (len(values), uniforms.shape[2], values.shape[1])
-    given = _repeated(values, shape)
-    drawn = _repeated(cells, shape)
     observed = ~np.isnan(values)[:, None]
-    parts, completed = [], []
+    parts = []
     with torch.no_grad():
-        for position, own in enumerate(uniforms):
-            component = ensemble.component(made, position)
-            numbers = _repeated(np.broadcast_to(own, shape), shape)
-            filled = component.sample(numbers, given, drawn) if cells.any() else given
-            log_prob = made.feature_log_prob(component.layers, filled[None])[0]
-            completed.append(np.asarray(filled).reshape(shape))
-            parts.append(np.asarray(log_prob).reshape(shape) * observed)
-    return Explanation(np.concatenate(parts, axis=1), np.concatenate(completed, axis=1))
+        for position, filled in enumerate(fill(ensemble, values, cells, uniforms)):
+            layers = ensemble.component(made, position).layers
+            log_prob = made.feature_log_prob(layers, filled.flatten(0, 1)[None])[0]
+            parts.append(np.asarray(log_prob).reshape(filled.shape) * observed)
+    return Explanation(np.concatenate(parts, axis=1))
 
 
-def _repeated(array: NDArray, shape: tuple[int, int, int]) -> Tensor:
+def fill(
+    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
+) -> Iterator[Tensor]:
+    """Yield rows with some of their cells drawn, (n, n_draws, D) by each component."""
+    made = ensemble.build()
+    shape = (len(values), uniforms.shape[2], values.shape[1])
+    given, drawn = _repeated(values, shape), _repeated(cells, shape)
+    for position, own in enumerate(uniforms):
+        numbers = _repeated(np.broadcast_to(own, shape), shape)
+        filled = given
+        if cells.any():
+            filled = ensemble.component(made, position).sample(numbers, given, drawn)
+        yield filled.unflatten(0, shape[:2])
+
+
+def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> Tensor:
     """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
     full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
     return torch.from_numpy(np.array(full).reshape(-1, shape[2]))

@@ -32,11 +32,8 @@ MAX_DISTANCE = 1e18
 def log_ndtr(value: Tensor) -> Tensor:
     """Log of the standard Gaussian's distribution function."""
     # Each formula gets arguments that it can take, or the other's gradient would be NaN.
-    far = value.clamp(min=-MAX_DISTANCE, max=FAR)
-    inverse = far.square().reciprocal()
-    series = torch.log1p(-inverse + 3 * inverse.square())
-    asymptotic = -0.5 * far.square() - torch.log(-far) - LOG_SQRT_2PI + series
-    return torch.where(value < FAR, asymptotic, torch.special.log_ndtr(value.clamp(min=FAR)))
+    far = _log_ndtr_far(value.clamp(min=-MAX_DISTANCE, max=FAR))
+    return torch.where(value < FAR, far, torch.log(_ndtr(value.clamp(min=FAR))))
 
 
 def log_interval(middle: Tensor, width: Tensor) -> Tensor:
@@ -45,12 +42,27 @@ def log_interval(middle: Tensor, width: Tensor) -> Tensor:
     left = -middle.abs().clamp(max=MAX_DISTANCE)
     narrow = width < NARROW
     wide = torch.where(narrow, 1.0, width)
-    log_upper, log_lower = log_ndtr(left + wide / 2), log_ndtr(left - wide / 2)
-    # Far out the difference is that of squares, which would cancel.
-    ratio = torch.where(left + wide / 2 < FAR, left * wide, log_lower - log_upper)
-    difference = log_upper + torch.log(-torch.expm1(ratio))
-    density = -0.5 * left.square() - LOG_SQRT_2PI
-    return torch.where(narrow, density + torch.log(width), difference)
+    far = left + wide / 2 < FAR
+    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
+    near = torch.where(far, 0.0, left)
+    mass = _ndtr(near + wide / 2) - _ndtr(near - wide / 2)
+    upper = torch.where(far, left + wide / 2, FAR)
+    ratio = torch.where(far, left * wide, -1.0)
+    tail = _log_ndtr_far(upper) + torch.log(-torch.expm1(ratio))
+    density = -0.5 * left.square() - LOG_SQRT_2PI + torch.log(width)
+    return torch.where(narrow, density, torch.where(far, tail, mass.log()))
+
+
+def _ndtr(value: Tensor) -> Tensor:
+    """Distribution function with full relative precision on the left side."""
+    return 0.5 * torch.erfc(-value * math.sqrt(0.5))
+
+
+def _log_ndtr_far(value: Tensor) -> Tensor:
+    """Log of the distribution function below `FAR`: its asymptotic series."""
+    inverse = value.square().reciprocal()
+    series = torch.log1p(-inverse + 3 * inverse.square())
+    return -0.5 * value.square() - torch.log(-value) - LOG_SQRT_2PI + series
 
 
 def student_log_prob(value: Tensor) -> Tensor:

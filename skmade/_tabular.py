@@ -1,17 +1,25 @@
-"""What a fitted `MADEDensity` makes up: whole rows, rows given some cells, missing cells."""
+"""Answers with the columns of the fitted table: parts of scores, draws and completions."""
 
 import warnings
 from numbers import Integral
+from typing import Any
 
 import numpy as np
-from sklearn import get_config
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import check_is_fitted
 
 from ._drawing import complete, draw, draw_given
 from ._ensemble import Ensemble
 from ._frame import extended, open_table, to_numbers, to_table
-from ._reading import fitted_layout, private_random_state, read_given, read_table
+from ._reading import (
+    fitted_layout,
+    private_random_state,
+    read_fitted,
+    read_given,
+    read_table,
+    working_bytes,
+)
+from ._scoring import feature_log_density
 
 # Draws are called few when less than this many, or this share of those asked for, are
 # effective.
@@ -26,8 +34,31 @@ ADVICE = (
 )
 
 
-class CompletionMixin:
-    """Draws and completions, in the form of the table that was fitted."""
+class TabularMixin:
+    """Methods of `MADEDensity` that return a value for each column of its table."""
+
+    _state: dict[str, Any]
+
+    def score_features(self, X):
+        """Each column's part of the log-density of each row, in nats.
+
+        The part is the log-probability of the cell given the columns before it in the
+        ordering. Of members and masks it is averaged by their probability given the row;
+        what the average density has beyond that is spread evenly over the row's cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        parts : ndarray of shape (n_samples, n_features)
+            Parts that sum to `score_samples`; 0 for a missing cell.
+        """
+        check_is_fitted(self)
+        numbers = read_fitted(self, X)
+        return feature_log_density(Ensemble.from_state(self._state), numbers, working_bytes())
 
     def sample(self, n_samples=1, random_state=None, given=None):
         """Draw rows from the density, column by column in the order of the members.
@@ -111,8 +142,7 @@ class CompletionMixin:
         layout, table = fitted_layout(self)
         numbers, unknown = read_table(self, X, layout, table)
         ensemble = Ensemble.from_state(self._state)
-        max_bytes = get_config()["working_memory"] * 2**20
-        filled, n_effective = complete(ensemble, numbers, rng, max_bytes)
+        filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
         few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
         if few:
             warnings.warn(

@@ -1,0 +1,339 @@
+import copy
+import pickle
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from conftest import quick
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.compose import make_column_transformer
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmade import MADEDensity
+
+
+def make_people(n_rows=300, seed=0):
+    """Return a mixed table: size depends on the group, children are counted, some cells miss."""
+    rng = np.random.RandomState(seed)
+    group = rng.choice(["red", "green", "blue"], size=n_rows, p=[0.5, 0.3, 0.2])
+    size = rng.normal(size=n_rows) + 3 * (group == "red")
+    table = pd.DataFrame(
+        {
+            "size": size,
+            "group": pd.Categorical(group, categories=["red", "green", "blue", "white"]),
+            "children": rng.poisson(1 + 2 * (group == "blue")),
+            "smoker": rng.random_sample(n_rows) < 0.3,
+            "city": rng.choice(["x", "y", "z"], size=n_rows),
+        },
+        index=np.arange(n_rows) + 1000,
+    )
+    return table
+
+
+def with_holes(table, share=0.2, seed=1):
+    """Return a copy in which cells are missing; integers and booleans become nullable."""
+    table = table.convert_dtypes()
+    return table.mask(np.random.RandomState(seed).random_sample(table.shape) < share)
+
+
+KINDS = {"children": "count"}
+
+
+def small(**parameters):
+    """Return an estimator that fits all rows in a fraction of a second."""
+    return quick(early_stopping=False, **parameters)
+
+
+@pytest.fixture(scope="module")
+def people():
+    return make_people()
+
+
+@pytest.fixture(scope="module")
+def density(people):
+    return small(feature_types=KINDS, max_iter=20, n_estimators=2).fit(people)
+
+
+@pytest.fixture(scope="module")
+def agnostic(people):
+    return small(feature_types=KINDS, max_iter=20, order_agnostic=True, n_masks=4).fit(people)
+
+
+def test_kinds_follow_the_dtypes(density):
+    assert density.feature_types_.tolist() == [
+        "continuous",
+        "categorical",
+        "count",
+        "binary",
+        "categorical",
+    ]
+
+
+def test_draws_have_the_form_of_the_fitted_table(density, people):
+    drawn = density.sample(50, random_state=0)
+    assert drawn.columns.tolist() == people.columns.tolist()
+    assert drawn.dtypes.tolist() == people.dtypes.tolist()
+    assert drawn.index.tolist() == list(range(50))
+    assert (drawn["children"] >= 0).all()
+    assert np.isfinite(density.score_samples(drawn)).all()
+    again = density.sample(50, random_state=0)
+    pd.testing.assert_frame_equal(drawn, again)
+
+
+def test_polars_in_polars_out(people):
+    table = pl.DataFrame({c: people[c].to_list() for c in people})
+    density = small(feature_types=KINDS).fit(table)
+    drawn = density.sample(5, random_state=0)
+    assert drawn.schema == table.schema
+    holed = table.with_columns(pl.lit(None, dtype=pl.Float64).alias("size"))
+    assert density.impute(holed, random_state=0).schema == table.schema
+    assert density.score_samples(holed).shape == (300,)
+
+
+def test_rows_of_another_container_are_scored_alike(density, people):
+    scores = density.score_samples(people)
+    as_polars = pl.DataFrame({c: people[c].to_list() for c in people})
+    assert_allclose(density.score_samples(as_polars), scores)
+    with pytest.warns(UserWarning, match="feature names"):
+        assert_allclose(density.score_samples(people.astype(object).to_numpy()), scores)
+
+
+def test_labels_of_arrays_need_a_declaration(people):
+    array = people[["size", "city"]].to_numpy(dtype=object)
+    with pytest.raises(TypeError, match=r"column 1 of X is not numeric.*'categorical'"):
+        small().fit(array)
+    density = small(feature_types=["auto", "categorical"]).fit(array)
+    assert set(density.sample(20, random_state=0)[:, 1]) <= {"x", "y", "z"}
+    assert_allclose(density.score_samples(array.tolist()), density.score_samples(array))
+
+
+@pytest.mark.parametrize("strategy", ["sample", "mean"])
+@pytest.mark.parametrize("model", ["density", "agnostic"])
+def test_imputed_rows_keep_what_is_observed(model, strategy, people, request):
+    model = request.getfixturevalue(model)
+    holed = with_holes(people)
+    filled = model.impute(holed, strategy=strategy, random_state=0)
+    assert filled.dtypes.tolist() == people.dtypes.tolist()
+    assert filled.index.tolist() == people.index.tolist()
+    assert not filled.isna().any(axis=None)
+    for name in people:
+        observed = holed[name].notna()
+        assert (filled[name][observed] == people[name][observed]).all()
+    # What depends on other columns is filled in better than by chance.
+    hidden = holed["group"].isna()
+    truth = people["group"][hidden].astype(str)
+    assert (filled["group"][hidden].astype(str) == truth).mean() > 0.4
+
+
+def test_imputing_is_repeatable_and_leaves_complete_rows_alone(density, people):
+    holed = with_holes(people).head(20)
+    first = density.impute(holed, random_state=3)
+    pd.testing.assert_frame_equal(first, density.impute(holed, random_state=3))
+    assert not first.equals(density.impute(holed, random_state=4))
+    pd.testing.assert_frame_equal(density.impute(people), people)
+    array = np.array([[1.0, np.nan], [0.5, 0.5]])
+    numbers = small().fit(np.random.RandomState(0).normal(size=(50, 2)))
+    before = array.copy()
+    assert_array_equal(numbers.impute(array)[1], array[1])
+    assert_array_equal(array, before)
+
+
+def test_a_strategy_that_is_none_is_refused(density, people):
+    with pytest.raises(ValueError, match="strategy must be 'sample' or 'mean', got 'median'"):
+        density.impute(people, strategy="median")
+
+
+@pytest.mark.parametrize("model", ["density", "agnostic"])
+def test_rows_are_drawn_given_cells(model, request):
+    model = request.getfixturevalue(model)
+    drawn = model.sample(200, random_state=0, given={"group": "red", "smoker": True})
+    assert (drawn["group"] == "red").all()
+    assert drawn["smoker"].all()
+    assert drawn["size"].mean() > 2  # the mean of red ones is 3, of the others 0
+    other = model.sample(200, random_state=0, given={"group": "green"})
+    assert other["size"].mean() < 1
+
+
+def test_given_may_be_a_row_in_many_forms(agnostic, people):
+    expected = agnostic.sample(5, random_state=0, given={"size": 1.5, "city": "x"})
+    row = people.head(1).astype(object)
+    row.iloc[0] = [1.5, None, None, None, "x"]
+    for given in (
+        [1.5, np.nan, None, np.nan, "x"],
+        np.array([[1.5, None, None, None, "x"]], dtype=object),
+        row,
+        row.iloc[0],
+    ):
+        drawn = agnostic.sample(5, random_state=0, given=given)
+        pd.testing.assert_frame_equal(drawn, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"age": 1}, "given names 'age', which is no column"),
+        ({"group": "black"}, "'group' of given holds 'black', which was not in fit"),
+        ({"size": "large"}, "'size' of given is not numeric"),
+        ({"size": np.inf}, "infinity in column 'size'"),
+        ({"children": 0.5}, "'children' is a count, but row 0 holds 0.5"),
+        ({"children": -1}, "'children' is a count that was never negative"),
+        ([1.0, 2.0], "given has 2 cells for 5 columns"),
+    ],
+)
+def test_given_cells_that_do_not_fit_are_refused(density, given, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        density.sample(2, given=given)
+
+
+def test_given_must_be_one_row(density, people):
+    with pytest.raises(ValueError, match="one row, got 2 rows"):
+        density.sample(2, given=people.head(2))
+
+
+def test_everything_or_nothing_may_be_given(agnostic, density, people):
+    row = people.iloc[0].to_dict()
+    for model in (agnostic, density):
+        drawn = model.sample(2, random_state=0, given=row)
+        assert drawn.iloc[1].tolist() == list(row.values())
+        assert len(model.sample(3, random_state=0, given={})) == 3
+
+
+def test_few_fitting_draws_are_warned_of():
+    # A cell far out is given, and comes last in the ordering.
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=400)
+    X = np.c_[a, a + 0.01 * rng.normal(size=400), a + 0.01 * rng.normal(size=400)]
+    density = small(ordering="natural", max_iter=1).fit(X)
+    with pytest.warns(
+        UserWarning, match=r"Only about \d+ different draws.*order_agnostic=True"
+    ):
+        density.sample(500, random_state=0, given={2: 2.5})
+    with pytest.warns(UserWarning, match="less than 5 effective draws"):
+        density.impute([[np.nan, np.nan, 2.5]], random_state=0)
+    # Given first, it is conditioned on exactly.
+    exact = density.sample(500, random_state=0, given={0: 2.0})
+    assert abs(exact[:, 2].mean() - 2.0) < 0.2
+
+
+def test_conditional_density_is_a_difference_of_scores(agnostic, people):
+    # Moved last, a cell's own conditional is what the joint has beyond the rest.
+    row = people.head(1)
+    given = row.assign(size=np.nan)
+    grid = pd.concat([row] * 400).assign(size=np.linspace(-20, 20, 400))
+    density = small(feature_types=KINDS, max_iter=5, ordering=[1, 2, 3, 4, 0]).fit(people)
+    log_ratio = density.score_samples(grid) - density.score_samples(given)
+    assert_allclose(np.trapezoid(np.exp(log_ratio), grid["size"]), 1.0, atol=1e-3)
+
+
+def test_parts_sum_to_scores(density, agnostic, people):
+    holed = with_holes(people).head(30)
+    for model in (density, agnostic):
+        for table in (people.head(30), holed):
+            parts = model.score_features(table)
+            assert parts.shape == (30, 5)
+            assert_allclose(parts.sum(axis=1), model.score_samples(table), atol=1e-9)
+        assert_array_equal(parts == 0, holed.isna())
+
+
+def test_an_unlikely_cell_has_the_lowest_part(density, people):
+    odd = people.head(20).assign(size=30.0)
+    assert (density.score_features(odd).argmin(axis=1) == 0).all()
+
+
+def test_unknown_labels_are_refused_or_keep_some_mass(people):
+    other = people.head(3).assign(city=["x", "w", "v"])
+    strict = small(feature_types=KINDS).fit(people)
+    for call in (strict.score_samples, strict.score_features, strict.impute):
+        with pytest.raises(ValueError, match="'city' of X holds 'w', which was not in fit"):
+            call(other)
+    smoothed = small(feature_types=KINDS, handle_unknown="smoothed").fit(people)
+    scores = smoothed.score_samples(other)
+    assert np.isfinite(scores).all()
+    parts = smoothed.score_features(other)
+    assert_allclose(parts.sum(axis=1), scores, atol=1e-9)
+    assert (parts[1:, 4] < -4).all()
+    holed = other.assign(size=[np.nan, np.nan, 1.0])
+    filled = smoothed.impute(holed, random_state=0)
+    assert filled["city"].tolist() == ["x", "w", "v"]
+    assert filled["size"].notna().all()
+
+
+def test_declared_categories_are_known_though_they_never_occurred(density, people):
+    white = people.head(2).assign(
+        group=pd.Categorical(["white", "red"], people["group"].cat.categories)
+    )
+    scores = density.score_samples(white)
+    assert np.isfinite(scores).all()
+    assert scores[0] < scores[1]
+
+
+def test_a_column_transformer_before_the_density(people):
+    scaler = make_column_transformer(
+        (StandardScaler(), ["size"]), remainder="passthrough", verbose_feature_names_out=False
+    ).set_output(transform="pandas")
+    pipeline = make_pipeline(scaler, small(feature_types=KINDS, max_iter=2)).fit(people)
+    assert pipeline[-1].feature_types_.tolist().count("count") == 1
+    assert pipeline.score_samples(people).shape == (300,)
+
+
+def test_a_fitted_table_is_saved_with_its_form(density, people):
+    for again in (pickle.loads(pickle.dumps(density)), copy.deepcopy(density)):
+        pd.testing.assert_frame_equal(
+            again.sample(3, random_state=0), density.sample(3, random_state=0)
+        )
+        assert_array_equal(again.score_samples(people), density.score_samples(people))
+
+
+def test_weight_zero_leaves_labels_out(people):
+    odd = people.assign(city=["w", *people["city"].tolist()[1:]])
+    weight = np.r_[0.0, np.ones(299)]
+    left_out = small(feature_types=KINDS).fit(odd, sample_weight=weight)
+    without = small(feature_types=KINDS).fit(odd.iloc[1:])
+    assert_allclose(
+        left_out.score_samples(people.iloc[1:]), without.score_samples(people.iloc[1:])
+    )
+    with pytest.raises(ValueError, match="'w', which was not in fit"):
+        left_out.score_samples(odd)
+
+
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_holes_in_fit(people, order_agnostic):
+    holed = with_holes(people, 0.3)
+    density = small(feature_types=KINDS, max_iter=20, order_agnostic=order_agnostic).fit(holed)
+    assert density._state["architecture"]["conditioning_weights"]
+    assert np.isfinite(density.history_["train"]).all()
+    scores = density.score_samples(people)
+    complete = small(feature_types=KINDS, max_iter=20).fit(people).score_samples(people)
+    assert abs(scores.mean() - complete.mean()) < 0.5
+    assert np.isfinite(density.score_samples(holed)).all()
+    assert density.score_samples(holed.iloc[:1].mask([[True] * 5]))[0] == 0.0
+
+
+def test_later_chunks_may_have_holes(people):
+    density = small(feature_types=KINDS)
+    density.partial_fit(people).partial_fit(with_holes(people))
+    assert np.isfinite(density.score_samples(people)).all()
+
+
+def test_a_thousand_levels(people):
+    rng = np.random.RandomState(0)
+    codes = rng.randint(1000, size=3000)
+    table = pd.DataFrame({"code": codes.astype(str), "x": rng.normal(size=3000) + codes % 2})
+    density = small(max_iter=3).fit(table)
+    assert density._state["weights"].size < 1000 * 2 * (16 + 1) + 2000
+    assert np.isfinite(density.score_samples(table)).all()
+    assert set(density.sample(50, random_state=0)["code"]) <= set(table["code"])
+
+
+def test_free_text_is_warned_of(people):
+    table = people.assign(name=[f"name {i}" for i in range(300)])
+    with pytest.warns(UserWarning, match=r"column .name. has 300 levels in 300 rows.*drop it"):
+        small(feature_types=KINDS, max_iter=1).fit(table)
+
+
+def test_clones_keep_the_parameters():
+    density = MADEDensity(handle_unknown="smoothed", feature_types=KINDS)
+    assert clone(density).get_params() == density.get_params()
