@@ -20,25 +20,19 @@ from ._special import (
     LOG_SQRT_2PI,
     MAX_DISTANCE,
     SOFTPLUS_ONE,
+    TAIL_WEIGHT,
     log_interval,
     log_ndtr,
     open_unit,
     student_cdf,
+    student_log_mass,
     student_log_prob,
     student_quantile,
 )
 
-# A sliver of a Student t (4 degrees of freedom: finite variance, quantiles in closed form)
-# keeps the log-density of far outliers finite and decreasing where a Gaussian underflows.
-# It costs at most -log(1 - TAIL_WEIGHT) = 0.0003 nats a feature.
-TAIL_WEIGHT = 3e-4
-
 # Numbers enter the network clipped here (in standard deviations): far out, the conditionals
 # stop changing, so that a score falls with the distance of each feature alone.
 INPUT_BOUND = 10.0
-
-# From here on (in units) the mass of the tail in an interval is density times width.
-FAR_TAIL = 50.0
 
 
 class Conditional(Protocol):
@@ -74,8 +68,20 @@ class Conditional(Protocol):
         """Return the law with its constants on a device."""
 
 
+class _SharedLaw:
+    """A law without constants of its own for each feature."""
+
+    def at(self, position: int) -> Self:
+        """Return itself."""
+        return self
+
+    def to(self, device: str) -> Self:
+        """Return itself."""
+        return self
+
+
 @dataclass(frozen=True)
-class Bernoulli:
+class Bernoulli(_SharedLaw):
     """A binary feature; the one parameter is the logit of P(x = 1)."""
 
     @property
@@ -110,17 +116,9 @@ class Bernoulli:
         zero = torch.sigmoid(-params[..., 0])
         return torch.where(value < 0, 0.0, torch.where(value < 1, zero, 1.0))
 
-    def at(self, position: int) -> "Bernoulli":
-        """Return itself: binary features share one law."""
-        return self
-
-    def to(self, device: str) -> "Bernoulli":
-        """Return itself: there are no constants."""
-        return self
-
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(_SharedLaw):
     """A feature with `n_levels` levels, coded 0, 1, ...; the parameters are logits."""
 
     n_levels: int
@@ -160,14 +158,6 @@ class Categorical:
         """Probability of a code at most `value`."""
         levels = torch.arange(self.n_levels, dtype=value.dtype, device=value.device)
         return (torch.softmax(params, dim=-1) * (levels <= value[..., None])).sum(dim=-1)
-
-    def at(self, position: int) -> "Categorical":
-        """Return itself: features with as many levels share one law."""
-        return self
-
-    def to(self, device: str) -> "Categorical":
-        """Return itself: there are no constants."""
-        return self
 
 
 @dataclass(frozen=True)
@@ -359,8 +349,4 @@ class DiscretisedMixture(MixtureOfGaussians):
 
     def _log_tail(self, value: Tensor) -> Tensor:
         """Log-mass of the tail."""
-        half, is_lowest = self.step / 2, self._is_lowest(value)
-        below = student_cdf(value - half).masked_fill(is_lowest, 0.0)
-        near = (student_cdf(value + half) - below).clamp(min=torch.finfo(value.dtype).tiny)
-        far = student_log_prob(value) + self.step.log()
-        return torch.where(is_lowest | (value.abs() < FAR_TAIL), near.log(), far)
+        return student_log_mass(value, self.step, self._is_lowest(value))

@@ -12,7 +12,7 @@ import torch
 from numpy.typing import NDArray
 
 from ._conditionals import Bernoulli, Categorical, MixtureOfGaussians
-from ._masks import Integers
+from ._masks import Booleans, Integers
 from ._network import MADE
 from ._special import raw_scale
 from ._start import LinearStart, fit_linear_start
@@ -66,12 +66,16 @@ def _set_shares(
     """Write the logits of the values that recur, and of what is left to the mixture."""
     if law.n_recurring == 0:
         return
-    k, close = law.n_components, float(law.floor) / 2
-    recurs = np.abs(column[:, None] - law.recurring.numpy()) < close
-    counts = weight @ recurs + 0.5
+    k = law.n_components
+    counts = weight @ _recurs(law, column) + 0.5
     rest = max(weight.sum() + 0.5 - counts.sum(), 0.5)
     biases[:k] = np.log(rest / k)
     biases[3 * k :] = np.log(counts)
+
+
+def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
+    """Which cells of a column hold which of the values that recur, (n, n_recurring)."""
+    return np.abs(column[:, None] - law.recurring.numpy()) < float(law.floor) / 2
 
 
 def _set_linear_start(
@@ -97,7 +101,10 @@ def _set_linear_start(
         unit_ranks = np.ones_like(unit_ranks)  # no place for coefficients: the marginals
     targets = np.array([target for *_, target in numbers])
     n_components = numbers[0][1].n_components
-    start = fit_linear_start(units, weight, unit_ranks, targets, n_components)
+    recurs = np.column_stack(
+        [_recurs(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
+    )
+    start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
     floor = torch.cat([law.floor for _, law, _, _ in numbers])
     raw = np.asarray(raw_scale(torch.from_numpy(start.scale), floor))
     for row, (_, _, outputs, _) in enumerate(numbers):

@@ -34,7 +34,12 @@ class LinearStart:
 
 
 def fit_linear_start(
-    units: Floats, weight: Floats, ranks: Integers, targets: Integers, n_components: int
+    units: Floats,
+    weight: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+    recurs: NDArray[np.bool_] | None = None,
 ) -> LinearStart:
     """Regress each target on the units of lower rank, in expectation over the masks.
 
@@ -48,6 +53,7 @@ def fit_linear_start(
     ranks : (n_masks, n_units)
     targets : (n_targets,), positions of the units of numeric features
     n_components : components of the residual mixture
+    recurs : (n_samples, n_targets), cells that the mixture need not describe
     """
     share = weight / weight.sum()
     present = ~np.isnan(units)
@@ -70,7 +76,8 @@ def fit_linear_start(
     step = 1 + len(units) // MAX_RESIDUAL_ROWS
     some = centred[::step]
     residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
-    known = np.tile(present[::step][:, targets], (len(masked), 1))
+    described = present[:, targets] if recurs is None else present[:, targets] & ~recurs
+    known = np.tile(described[::step], (len(masked), 1))
     pooled = np.tile(share[::step], len(masked))[:, None] * known
     pooled = pooled / np.maximum(pooled.sum(axis=0), share.min())
     expected = np.mean(

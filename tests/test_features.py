@@ -203,3 +203,30 @@ def test_a_column_that_is_mostly_one_value_keeps_its_standard_deviation():
     values = np.r_[np.zeros(98), 3.0, 4.0]
     table = learn(column(values))
     assert_allclose(table.spread * 2.0**table.exponent, values.std())
+
+
+def test_values_that_recur_are_found():
+    rng = np.random.RandomState(0)
+    spiky = np.r_[np.zeros(300), np.full(60, 40.0), rng.normal(40, 20, size=640)]
+    table = learn(column(spiky))
+    found = f.decode(table, table.recurring.T)[:, 0]
+    assert_allclose(np.sort(found), [0, 40], atol=1e-9)
+    smooth = learn(column(rng.normal(size=1000)))
+    assert smooth.recurring.size == 0
+    rounded = learn(column(rng.normal(size=1000).round(1)))
+    assert rounded.recurring.size == 0
+
+
+def test_few_values_all_recur_and_many_are_bounded():
+    grades = learn(column([1, 2, 2, 3, 3, 3, 4] * 20), feature_types="count")
+    assert_allclose(f.decode(grades, grades.recurring.T)[:, 0], [1, 2, 3, 4])
+    sparse = np.repeat(np.arange(100) ** 3.0, 20)
+    table = learn(column(sparse), feature_types="count")
+    assert table.recurring.shape == (1, f.MAX_RECURRING)
+
+
+def test_columns_with_fewer_values_that_recur_are_filled_up():
+    X = np.c_[np.repeat([1.0, 2.0, 4.0], 30), np.random.RandomState(0).normal(size=90)]
+    table = learn(X, feature_types="continuous")
+    assert table.recurring.shape == (2, 3)
+    assert np.isnan(table.recurring[1]).all()

@@ -128,3 +128,36 @@ def test_binary_outputs_start_at_smoothed_rates():
     rates = torch.sigmoid(weights["bias2"][0]).numpy()
     assert ((rates > 0) & (rates < 1)).all()
     assert (weights["weight2"] == 0).all()
+
+
+def test_the_start_has_the_frequencies_of_what_recurs():
+    rng = np.random.RandomState(0)
+    x = np.where(rng.random_sample(2000) < 0.6, 0, rng.poisson(50, size=2000))
+    density = MADEDensity(
+        n_estimators=1, max_iter=1, learning_rate_init=1e-12, early_stopping=False,
+        feature_types="count", random_state=0,
+    ).fit(x[:, None])  # fmt: skip
+    assert_allclose(np.exp(density.score_samples([[0]])), np.mean(x == 0), atol=0.01)
+
+
+def test_the_start_has_the_frequencies_of_the_labels():
+    labels = np.repeat([5.0, 7.0, 9.0], [10, 30, 60])[:, None]
+    density = MADEDensity(
+        n_estimators=1, max_iter=1, learning_rate_init=1e-12, early_stopping=False,
+        feature_types="categorical", random_state=0,
+    ).fit(labels)  # fmt: skip
+    expected = (np.array([10, 30, 60]) + 0.5) / 101.5
+    assert_allclose(np.exp(density.score_samples([[5], [7], [9]])), expected, rtol=1e-5)
+
+
+def test_holes_do_not_move_the_start_of_a_gaussian():
+    gaussian = CorrelatedGaussian(4)
+    X, test = gaussian.sample(3000, random_state=0), gaussian.sample(1000, random_state=1)
+    holed = X.copy()
+    holed[np.random.RandomState(0).random_sample(X.shape) < 0.1] = np.nan
+    density = MADEDensity(
+        n_components=1, n_estimators=1, max_iter=1, learning_rate_init=1e-12,
+        early_stopping=False, random_state=0,
+    ).fit(holed)  # fmt: skip
+    gap = gaussian.score_samples(test) - density.score_samples(test)
+    assert gap.mean() < 0.25

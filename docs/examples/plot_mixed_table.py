@@ -139,9 +139,7 @@ print(f"{inside.mean():.0%} of {inside.size} hidden numbers lie in their 80 % in
 figure, (left, right) = plt.subplots(1, 2, figsize=(10, 4.4), layout="constrained")
 column = names.get_loc("s3")
 rows = hidden[:, is_number][:, column]
-left.vlines(
-    values[rows, column], low[rows, column], high[rows, column], color="C0", alpha=0.45
-)
+left.vlines(values[rows, column], low[rows, column], high[rows, column], color="C0", alpha=0.45)
 left.plot(values[rows, column], middle[rows, column], "o", color="C0", markersize=4)
 ends = [values[rows, column].min() - 3, values[rows, column].max() + 3]
 left.plot(ends, ends, color="0.5", linewidth=1, zorder=0)
@@ -152,10 +150,8 @@ left.set(
 )
 
 order = error["MADEDensity"].sort_values(ascending=False).index
-markers = {"SimpleImputer": "x", "KNNImputer": "s", "IterativeImputer": "^", "MADEDensity": "o"}
-colors = {"SimpleImputer": "0.6", "KNNImputer": "C1", "IterativeImputer": "C2", "MADEDensity": "C0"}
-for name, marker in markers.items():
-    right.plot(error.loc[order, name], order, marker, color=colors[name], label=name)
+for name, marker, color in zip(error, "xs^o", ["0.6", "C1", "C2", "C0"], strict=True):
+    right.plot(error.loc[order, name], order, marker, color=color, label=name)
 right.set(xlim=(0, None), xlabel="error [standard deviations]", title="Conditional means")
 right.grid(axis="y", color="0.92")
 right.set_axisbelow(True)
