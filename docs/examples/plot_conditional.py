@@ -90,9 +90,9 @@ plt.show()
 # --------------
 #
 # The diabetes table, with the progression of the disease after one year (`target`). It is drawn
-# given a body mass index on the left, and given `s5` (a serum measurement) as well in the middle
+# given a body mass index on the left, and given `s5` (a serum measurement) too in the middle
 # and on the right. All other columns are left open. The bands hold the central 50 % and 80 % of
-# the draws. The dots are real rows; beside a given `s5`, those that lie within 0.2 of it.
+# the draws. The dots are real rows; where `s5` is given, those that lie within 0.2 of it.
 
 table = load_diabetes(as_frame=True, scaled=False).frame[["age", "bmi", "bp", "s5", "target"]]
 patients = MADEDensity(n_estimators=4, order_agnostic=True, random_state=0).fit(table)

@@ -68,7 +68,8 @@ for score, n_missing in zip(made.score_samples(table)[:5], hidden.sum(axis=1)[:5
 
 pair = pd.concat([table.head(1)] * 2, ignore_index=True)
 pair.loc[1, "s3"] = 83.0
-parts = pd.DataFrame(made.score_features(pair), pair["s3"], table.columns)
+pair.index = [f"s3 = {value:g}" for value in pair["s3"]]
+parts = pd.DataFrame(made.score_features(pair), pair.index, pair.columns)
 print(parts.round(1).to_string())
 
 # %%
