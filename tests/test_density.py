@@ -1,11 +1,13 @@
 """What each parameter and method of the estimator does."""
 
+import itertools
 import warnings
 
 import numpy as np
 import pytest
 from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
@@ -45,6 +47,52 @@ def test_defaults_come_close_to_the_truth(generator, allowed):
     density = MADEDensity(random_state=0).fit(train)
     gap = np.mean(generator.score_samples(test) - density.score_samples(test))
     assert gap < allowed
+
+
+FIVE = CorrelatedGaussian(5)
+
+
+def conditional_of_gaussian(given):
+    """Return the other columns, and their mean and covariance given some cells."""
+    a, b = list(given), [column for column in range(5) if column not in given]
+    gain = FIVE.covariance[np.ix_(b, a)] @ np.linalg.inv(FIVE.covariance[np.ix_(a, a)])
+    covariance = FIVE.covariance[np.ix_(b, b)] - gain @ FIVE.covariance[np.ix_(a, b)]
+    return b, gain @ list(given.values()), covariance
+
+
+@pytest.mark.slow
+def test_order_agnostic_members_know_marginals_and_conditionals():
+    train, test = FIVE.sample(3000, random_state=0), FIVE.sample(5000, random_state=1)
+    density = MADEDensity(order_agnostic=True, random_state=0).fit(train)
+    holed = np.where(np.random.RandomState(0).random_sample(test.shape) < 0.4, np.nan, test)
+    truth = np.zeros(len(holed))
+    for i, row in enumerate(holed):
+        seen = np.flatnonzero(~np.isnan(row))
+        if len(seen):
+            marginal = stats.multivariate_normal(cov=FIVE.covariance[np.ix_(seen, seen)])
+            truth[i] = marginal.logpdf(row[seen])
+    assert abs(np.mean(truth - density.score_samples(holed))) < 0.1
+    for pair in itertools.combinations(range(5), 2):
+        others, mean, covariance = conditional_of_gaussian(
+            dict(zip(pair, (1.0, 0.5), strict=True))
+        )
+        drawn = density.sample(
+            20_000, random_state=0, given=dict(zip(pair, (1.0, 0.5), strict=True))
+        )
+        drawn = drawn[:, others]
+        error = np.sqrt(np.diag(covariance) / 20_000)
+        assert (np.abs(drawn.mean(axis=0) - mean) < 5 * error + 0.05).all()
+        variances = np.diag(covariance)
+        error = np.sqrt((np.outer(variances, variances) + covariance**2) / 20_000)
+        assert (np.abs(np.cov(drawn.T) - covariance) < 5 * error + 0.05).all()
+
+
+@pytest.mark.slow
+def test_holes_in_fit_cost_little():
+    train, test = FIVE.sample(3000, random_state=0), FIVE.sample(5000, random_state=1)
+    train[np.random.RandomState(1).random_sample(train.shape) < 0.3] = np.nan
+    density = MADEDensity(random_state=0).fit(train)
+    assert np.mean(FIVE.score_samples(test) - density.score_samples(test)) < 0.15
 
 
 def test_orderings():
