@@ -1,10 +1,8 @@
 """The law of one feature given those before it.
 
 Bernoulli (binary), categorical, a mixture of Gaussians (continuous) and one that is rounded
-to integers (count). Each law turns parameters of shape (..., n_features, n_params), the
-outputs of the network, into log-probabilities in nats, draws, means and distribution
-functions of (..., n_features) values, so one call serves every feature of a kind. It also
-says how a value enters the network: as `n_units` units.
+to integers (count). Parameters (..., n_features, n_params) are outputs of the network, values
+have shape (..., n_features), so one call serves every feature of a kind.
 """
 
 import math

@@ -7,7 +7,7 @@ columns is a `Layout` of plain lists, from which rows are given back in the same
 
 import datetime
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -63,14 +63,6 @@ def open_table(X: Any) -> Any:
     if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
         return np.asarray(X, dtype=object)  # numbers among text stay numbers
     return array
-
-
-def holds_labels(X: Any) -> bool:
-    """Whether some column of a DataFrame holds labels by its type or its cells."""
-    table = open_table(X)
-    return isinstance(table, nw.DataFrame) and any(
-        _is_labelled(table, position) for position in range(table.shape[1])
-    )
 
 
 def learn_layout(X: Any, words: Sequence[str]) -> Layout:
@@ -288,7 +280,7 @@ def _numeric(cells: NDArray[Any]) -> Floats:
     return np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()])
 
 
-def check_types(X: Any, positions: Iterable[int] | None = None, name: str = "X") -> None:
+def check_types(X: Any, name: str = "X") -> None:
     """Refuse text and dates in columns of numbers, naming the column."""
     table = open_table(X)
     if getattr(table, "ndim", 2) != 2 or not hasattr(table, "shape"):
@@ -297,7 +289,7 @@ def check_types(X: Any, positions: Iterable[int] | None = None, name: str = "X")
     # Numbers of any width need no look at their cells.
     if names is None and table.dtype.kind in "biufc":
         return
-    for position in range(table.shape[1]) if positions is None else positions:
+    for position in range(table.shape[1]):
         problem = _wrong_type(_cells(table, position))
         if problem is not None:
             raise TypeError(f"{column_label(position, names)} of {name} {problem}")

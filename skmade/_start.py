@@ -69,24 +69,32 @@ def fit_linear_start(
         cross = covariance[:, target] / max(observed[target], share.min())
         coefficients[row] = _masked_regression(covariance, cross, allowed)
 
+    described = present[:, targets] if recurs is None else present[:, targets] & ~recurs
     # A mask may hide what another shows: residuals are pooled over (some of) the masks.
     masked = [
         coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
     ]
-    step = 1 + len(units) // MAX_RESIDUAL_ROWS
-    some = centred[::step]
-    residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
-    described = present[:, targets] if recurs is None else present[:, targets] & ~recurs
-    known = np.tile(described[::step], (len(masked), 1))
-    pooled = np.tile(share[::step], len(masked))[:, None] * known
-    pooled = pooled / np.maximum(pooled.sum(axis=0), share.min())
     expected = np.mean(
         [_residual_variance(covariance, m, targets, observed) for m in masked], axis=0
     )
-    variance = np.maximum((pooled * residuals**2).sum(axis=0), expected)
-    offsets = _quantile_centres(residuals, pooled, n_components)
-    scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
+    step = 1 + len(units) // MAX_RESIDUAL_ROWS
+    some = centred[::step]
+    residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
+    known = np.tile(described[::step], (len(masked), 1))
+    pooled = np.tile(share[::step], len(masked))[:, None] * known
+    offsets, scale = _residual_mixture(residuals, pooled, expected, n_components)
     return LinearStart(coefficients, center[targets], center, shown, offsets, scale)
+
+
+def _residual_mixture(
+    residuals: Floats, weight: Floats, expected: Floats, n_components: int
+) -> tuple[Floats, Floats]:
+    """Return centres and scale of each column's mixture; `expected` is its least variance."""
+    share = weight / np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
+    variance = np.maximum((share * residuals**2).sum(axis=0), expected)
+    offsets = _quantile_centres(residuals, share, n_components)
+    scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
+    return offsets, scale
 
 
 def shrunk_covariance(centred: Floats, share: Floats) -> Floats:

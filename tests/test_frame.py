@@ -81,8 +81,6 @@ def test_columns_of_a_data_frame_become_numbers_and_codes():
     assert_array_equal(by_name["category"], [1, 0, np.nan])
     assert_array_equal(by_name["string"], [1, np.nan, 0])
     assert_array_equal(by_name["object"], [0, 1, np.nan])
-    assert frame.holds_labels(table)
-    assert not frame.holds_labels(table[["int", "nullable", 7]])
 
 
 def test_numbers_become_the_same_data_frame():
