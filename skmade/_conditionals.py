@@ -15,6 +15,7 @@ from torch import Tensor
 from torch.nn.functional import logsigmoid, softplus
 
 from ._special import (
+    INPUT_BOUND,
     LOG_SQRT_2PI,
     MAX_DISTANCE,
     SOFTPLUS_ONE,
@@ -27,10 +28,6 @@ from ._special import (
     student_log_prob,
     student_quantile,
 )
-
-# Numbers enter the network clipped here (in standard deviations): far out, the conditionals
-# stop changing, so that a score falls with the distance of each feature alone.
-INPUT_BOUND = 10.0
 
 
 class Conditional(Protocol):
@@ -67,10 +64,8 @@ class Conditional(Protocol):
 
 
 class _SharedLaw:
-    """A law without constants of its own for each feature."""
-
     def at(self, position: int) -> Self:
-        """Return itself."""
+        """Return itself: there are no constants of single features, nor any to move."""
         return self
 
     def to(self, device: str) -> Self:
@@ -258,6 +253,9 @@ class MixtureOfGaussians:
         """Log-density of the components of values that recur; they have no parameters."""
         return self._log_component(value, self.recurring.nan_to_num(), self.floor[:, None])
 
+    def _recurring_scale(self) -> Tensor:
+        return self.floor
+
     def _log_tail(self, value: Tensor) -> Tensor:
         """Log-density of the tail."""
         return student_log_prob(value)
@@ -273,12 +271,10 @@ class MixtureOfGaussians:
         """Logits, means and scales of all components, values that recur included."""
         logits, means, scales, own = self._split(params)
         places = self.recurring.nan_to_num().expand_as(own)
-        narrow = self.floor[:, None].expand_as(own)
-        return (
-            torch.cat([logits, own], dim=-1),
-            torch.cat([means, places], dim=-1),
-            torch.cat([scales, narrow], dim=-1),
-        )
+        narrow = self._recurring_scale()[:, None].expand_as(own)
+        pairs = ((logits, own), (means, places), (scales, narrow))
+        logits, means, scales = (torch.cat(pair, dim=-1) for pair in pairs)
+        return logits, means, scales
 
 
 @dataclass(frozen=True)
@@ -344,6 +340,9 @@ class DiscretisedMixture(MixtureOfGaussians):
         """Nothing but the integer itself has the mass of one that recurs."""
         same = (value - self.recurring).abs() < self.step[:, None] / 2
         return torch.where(same, 0.0, -torch.inf)
+
+    def _recurring_scale(self) -> Tensor:
+        return 1e-3 * self.step
 
     def _log_tail(self, value: Tensor) -> Tensor:
         """Log-mass of the tail."""

@@ -20,7 +20,6 @@ from ._features import Table, decode, encode
 from ._masks import Booleans, Integers
 from ._network import private_torch
 from ._scoring import (
-    MAX_CHUNK_ROWS,
     by_pattern,
     chunks,
     draws_per_component,
@@ -35,6 +34,12 @@ Floats = NDArray[np.float64]
 
 # Draws to choose from for each row that `draw_given` returns, and at least.
 N_PROPOSALS, MIN_PROPOSALS = 8, 4096
+
+# More rows than this are drawn in parts, so that the proposals fit in memory.
+MAX_DRAWN_TOGETHER = 10_000
+
+# Draws that a row is completed from.
+N_COMPLETIONS = 128
 
 # Draws weighed together by all members.
 MAX_WEIGHED_ROWS = 512
@@ -69,13 +74,16 @@ def draw_given(
         choice = rng.choice(exact.n_components, size=n_samples, p=chances)
         drawn = _draw_missing(exact, np.repeat(values, n_samples, axis=0), choice, rng)
         return decode(ensemble.table, drawn), math.inf
-    n_proposals = max(N_PROPOSALS * n_samples, MIN_PROPOSALS)
-    n_draws = math.ceil(n_proposals / ensemble.n_components)
-    shape = (ensemble.n_components, 1, n_draws, len(row))
-    draws = _propose(ensemble, values, rng.random_sample(shape))
-    upper = draws.chances[0].cumsum()
-    chosen = np.searchsorted(upper, rng.random_sample(n_samples) * upper[-1], side="right")
-    return decode(ensemble.table, draws.values[0, chosen]), float(draws.n_effective[0])
+    parts, n_effective = [], 0.0
+    for part in chunks(np.arange(n_samples), MAX_DRAWN_TOGETHER):
+        n_proposals = max(N_PROPOSALS * len(part), MIN_PROPOSALS)
+        n_draws = math.ceil(n_proposals / ensemble.n_components)
+        shape = (ensemble.n_components, 1, n_draws, len(row))
+        draws = _propose(ensemble, values, rng.random_sample(shape))
+        chosen = rng.choice(draws.chances.shape[1], size=len(part), p=draws.chances[0])
+        parts.append(draws.values[0, chosen])
+        n_effective += float(draws.n_effective[0])
+    return decode(ensemble.table, np.concatenate(parts)), n_effective
 
 
 @dataclass(frozen=True)
@@ -148,8 +156,11 @@ def complete(
             inexact.append(rows)
             continue
         values[rows] = _complete_exactly(exact, values[rows], rng, max_bytes)
-    rows = np.sort(np.concatenate([*inexact, []])).astype(np.int64)
-    values[rows], n_effective[rows] = _complete_by_draws(ensemble, values[rows], rng, max_bytes)
+    if inexact:
+        rows = np.sort(np.concatenate(inexact))
+        values[rows], n_effective[rows] = _complete_by_draws(
+            ensemble, values[rows], rng, max_bytes
+        )
     filled = decode(ensemble.table, values, integers=rng is not None)
     return np.where(np.isnan(X), filled, X), n_effective
 
@@ -161,7 +172,7 @@ def _complete_exactly(
     if rng is None:
         return _complete_by_draws(exact, values, rng, max_bytes)[0]
     filled = np.empty_like(values)
-    for part in chunks(np.arange(len(values)), MAX_CHUNK_ROWS):
+    for part in chunks(np.arange(len(values)), rows_at_once(exact, 1, max_bytes)):
         upper = explain(exact, values[part]).responsibilities.cumsum(axis=1)
         choice = _first_above(upper, rng.random_sample(len(part)))
         filled[part] = _draw_missing(exact, values[part], choice, rng)
@@ -172,9 +183,10 @@ def _complete_by_draws(
     ensemble: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
 ) -> tuple[Floats, Floats]:
     """Fill in rows from weighted draws, one of them or their average; and how many count."""
-    n_components, n_draws = ensemble.n_components, draws_per_component(ensemble)
+    n_components, n_draws = ensemble.n_components, draws_per_component(ensemble, N_COMPLETIONS)
     filled, n_effective = np.empty_like(values), np.empty(len(values))
-    fixed = fixed_uniforms(n_components, n_draws, values.shape[1])[:, None]
+    n_fixed = n_draws if rng is None else 0
+    fixed = fixed_uniforms(n_components, n_fixed, values.shape[1])[:, None]
     for part in chunks(np.arange(len(values)), rows_at_once(ensemble, n_draws, max_bytes)):
         shape = (n_components, len(part), n_draws, values.shape[1])
         uniforms = fixed if rng is None else rng.random_sample(shape)

@@ -170,13 +170,16 @@ class Ensemble:
         """Return members whose orderings put the missing features (D,) after the others.
 
         Of all members and masks these are the nearest to what was trained: as many as there
-        are members, with the fewest pairs of features that change places.
+        are members, with the fewest pairs of features that change places. Of equally near
+        ones every member gives one before any gives a second.
         """
-        if not missing.any():
+        if missing.all() or not missing.any():
             return self
-        before = self.ranks[..., missing, None] < self.ranks[..., None, ~missing]
-        nearest = np.argsort(before.sum(axis=(2, 3)).ravel(), kind="stable")
-        m, k = np.unravel_index(nearest[: len(self.weights)], self.ranks.shape[:2])
+        # The later what is missing already comes, the fewer pairs change places.
+        distance = -self.ranks[..., missing].sum(axis=2)  # (M, K), up to a constant
+        place = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
+        nearest = np.lexsort((place.ravel(), distance.ravel()))[: len(self.weights)]
+        m, k = np.unravel_index(nearest, self.ranks.shape[:2])
         return replace(
             self,
             ranks=move_last(self.ranks[m, k], missing)[:, None],
@@ -295,10 +298,24 @@ def split_rows(
     return Rows(single, weight.astype(np.float32), train, held_out)
 
 
+def mean_log_jacobians(table: Table, rows: Rows) -> dict[str, float]:
+    """Log-Jacobians of the cells that are there, averaged over training and held-out rows."""
+    averages = {"train": 0.0, "validation": 0.0}
+    for key, members in (("train", rows.train), ("validation", rows.held_out)):
+        for positions in () if members is None else members:
+            share = rows.weight[positions] / rows.weight[positions].sum()
+            present = share @ ~np.isnan(rows.values[positions])
+            averages[key] += float(present @ table.log_jacobian) / len(rows.train)
+    return averages
+
+
 def merge_histories(
-    stacks: Sequence[TrainingState], log_jacobian: float
+    stacks: Sequence[TrainingState], log_jacobian: dict[str, float]
 ) -> dict[str, list[float]]:
-    """Average log-likelihoods over members by epoch; a stack that is done stays as it was."""
+    """Average log-likelihoods over members by epoch; a stack that is done stays as it was.
+
+    `log_jacobian` turns them to the units of the table, for each kind of rows.
+    """
     merged: dict[str, list[float]] = {"train": [], "validation": []}
     for key in merged:
         curves = [np.asarray(stack.history[key]) for stack in stacks]  # (n_epochs, M)
@@ -307,5 +324,5 @@ def merge_histories(
             continue
         padded = [np.pad(c, ((0, n_epochs - len(c)), (0, 0)), mode="edge") for c in curves]
         means = np.concatenate(padded, axis=1).mean(axis=1)
-        merged[key] = [float(mean) + log_jacobian for mean in means]
+        merged[key] = [float(mean) + log_jacobian[key] for mean in means]
     return merged

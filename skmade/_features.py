@@ -80,11 +80,6 @@ class Table:
         log_scale = np.log(self.spread) + self.exponent * np.log(2.0)
         return np.where(self.kinds == "continuous", -log_scale, 0.0)
 
-    @property
-    def mean_log_jacobian(self) -> float:
-        """Log of |d units / d x| of the observed cells, as an average over training rows."""
-        return float(self.log_jacobian @ (1 - self.missing))
-
 
 def resolve_kinds(words: Sequence[str], X: Floats, layout: Layout) -> NDArray[np.str_]:
     """Return the kind of each column; 'auto' calls two labels or zeros and ones binary."""
@@ -120,7 +115,7 @@ def learn_table(
     n_features = X.shape[1]
     n_levels = np.zeros(n_features, dtype=np.int64) if n_levels is None else n_levels
     observed = ~np.isnan(X)
-    share = weight / weight.sum()
+    share, n_rows = weight / weight.sum(), weight / weight.mean()
     learned = [
         _learn_column(column[seen], weight[seen], str(kind))
         for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
@@ -139,9 +134,9 @@ def learn_table(
             n_features, -1
         ),
         constant=np.array(constant),
-        missing=np.clip(1 - share @ observed, 0.0, 1.0),
+        missing=share @ ~observed,
         unknown_mass=np.where(
-            smoothed & (n_levels > 0), 0.5 / (observed.sum(axis=0) + 0.5 * (n_levels + 1)), 0.0
+            smoothed & (n_levels > 0), 0.5 / (n_rows @ observed + 0.5 * (n_levels + 1)), 0.0
         ),
     )
 
@@ -178,8 +173,9 @@ def _recurring_values(values: Floats, weight: Floats, step: float) -> Floats:
     """Values with far more mass than the values around them let expect in one step."""
     distinct, position = np.unique(values, return_inverse=True)
     shares = np.bincount(position, weights=weight) / weight.sum()
+    least = max(MIN_RECURRING_SHARE, MIN_RECURRING_ROWS / len(values))
     if len(distinct) <= 2 * N_NEIGHBOURS + 1:
-        return distinct
+        return distinct[shares >= least]
     first = np.clip(
         np.arange(len(distinct)) - N_NEIGHBOURS, 0, len(distinct) - 2 * N_NEIGHBOURS - 1
     )
@@ -187,7 +183,6 @@ def _recurring_values(values: Floats, weight: Floats, step: float) -> Floats:
     upto = np.append(0.0, shares.cumsum())
     around = upto[last + 1] - upto[first] - shares
     expected = around * step / (distinct[last] - distinct[first])
-    least = max(MIN_RECURRING_SHARE, MIN_RECURRING_ROWS / len(values))
     excess = np.where(
         (shares >= least) & (shares > MIN_EXCESS * expected), shares - expected, 0
     )
@@ -330,7 +325,11 @@ def _refuse(bad: NDArray[np.bool_], X: Floats, layout: Layout, message: str) -> 
 
 
 def check_known(
-    table_name: str, unknown: dict[int, list[object]], layout: Layout, n_shown: int = 8
+    table_name: str,
+    unknown: dict[int, list[object]],
+    layout: Layout,
+    hint: str = "Fit with handle_unknown='smoothed' to score such rows.",
+    n_shown: int = 8,
 ) -> None:
     """Refuse labels that fit did not see, naming column and label."""
     for position, labels in unknown.items():
@@ -338,5 +337,5 @@ def check_known(
         listed = ", ".join(map(repr, known[:n_shown])) + (", ..." * (len(known) > n_shown))
         raise ValueError(
             f"{layout.label(position)} of {table_name} holds {labels[0]!r}, which was not in "
-            f"fit (known: {listed}). Fit with handle_unknown='smoothed' to score such rows."
+            f"fit (known: {listed}). {hint}"
         )

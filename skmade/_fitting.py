@@ -13,7 +13,14 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from ._ensemble import Architecture, Ensemble, draw_ensemble, merge_histories, split_rows
+from ._ensemble import (
+    Architecture,
+    Ensemble,
+    draw_ensemble,
+    mean_log_jacobians,
+    merge_histories,
+    split_rows,
+)
 from ._features import encode, learn_table, warn_constant
 from ._frame import Layout
 from ._masks import ranks_to_ordering, warn_if_narrow
@@ -22,6 +29,7 @@ from ._reading import (
     read_new_table,
     read_table,
     warn_free_text,
+    warn_missing,
     weighted_rows,
 )
 from ._training import Schedule, check_device, fit_network
@@ -76,7 +84,7 @@ def fit_estimator(
     )
     fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, table.mean_log_jacobian, resume, early_stopping)
+    _report(fitted, trained, mean_log_jacobians(table, rows), resume, early_stopping)
     return _take_over(estimator, fitted)
 
 
@@ -88,6 +96,8 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         ensemble = Ensemble.from_state(estimator._state)
         table, layout = ensemble.table, Layout(**estimator._state["layout"])
         numbers, _ = read_table(estimator, X, layout, table)
+        if not ensemble.architecture.conditioning_weights:
+            warn_missing(numbers, stacklevel=USER_LEVEL)
         # The same folds again: rows that were trained on must not become held-out rows.
         fold_seed = estimator._state["fold_seed"]
     else:
@@ -192,7 +202,7 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
         delayed(_train_stack)(
             estimator,
             subcontext,
-            ensemble.table.mean_log_jacobian,
+            mean_log_jacobians(ensemble.table, rows.of_members(part)),
             made=made,
             start=start,
             masks=masks,
@@ -220,10 +230,10 @@ def _train_stack(estimator, context, log_jacobian, **task):
         if estimator.verbose:
             held_out = ""
             if validation is not None:
-                held_out = f", held out {validation + log_jacobian:.4f}"
+                held_out = f", held out {validation + log_jacobian['validation']:.4f}"
             print(
                 f"[MADEDensity] {context.task_name}, epoch {epoch}: "
-                f"log-likelihood {train + log_jacobian:.4f}{held_out}"
+                f"log-likelihood {train + log_jacobian['train']:.4f}{held_out}"
             )
         return leaf.call_on_fit_task_end(estimator=estimator)
 
@@ -242,7 +252,7 @@ def _report(fitted, trained, log_jacobian, resume, early_stopping):
     if not early_stopping:
         return
     best = np.concatenate([stack.best_score for stack in trained])
-    fitted.best_validation_score_ = float(best.mean()) + log_jacobian
+    fitted.best_validation_score_ = float(best.mean()) + log_jacobian["validation"]
     if not np.isfinite(history["train"]).all():
         warnings.warn(
             f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "

@@ -71,16 +71,19 @@ def learn_layout(X: Any, words: Sequence[str]) -> Layout:
     levels = [_levels(table, position, word) for position, word in enumerate(words)]
     if not isinstance(table, nw.DataFrame):
         return Layout("array", None, [str(table.dtype)], levels, [False] * len(levels))
-    natives = [table[:, position].to_native() for position in range(table.shape[1])]
     if table.implementation.is_polars():
         dtypes = [type(series.dtype).__name__ for series in table.iter_columns()]
         return Layout("polars", list(table.columns), dtypes, levels, [False] * len(levels))
+    if not table.implementation.is_pandas():
+        raise TypeError(
+            "X is a table of a library that is not supported: use pandas or polars."
+        )
     return Layout(
         "pandas",
         list(table.to_native().columns),
-        [str(native.dtype) for native in natives],
+        [str(dtype) for dtype in table.to_native().dtypes],
         levels,
-        [bool(getattr(native.dtype, "ordered", False)) for native in natives],
+        [bool(getattr(dtype, "ordered", False)) for dtype in table.to_native().dtypes],
     )
 
 
@@ -117,12 +120,20 @@ def to_numbers(layout: Layout, X: Any, name: str = "X") -> Floats:
     for position, labels in enumerate(layout.levels):
         cells = _cells(table, position)
         if labels is not None:
-            numbers[:, position] = _codes(cells, labels)
+            try:
+                numbers[:, position] = _codes(cells, labels)
+            except TypeError as error:
+                raise TypeError(f"{layout.label(position)} of {name}: {error}") from None
             continue
         problem = _wrong_type(cells)
         if problem is not None:
             raise TypeError(f"{layout.label(position)} of {name} {problem}")
-        numbers[:, position] = _numeric(cells)
+        try:
+            numbers[:, position] = _numeric(cells)
+        except (TypeError, ValueError) as error:
+            raise TypeError(
+                f"{layout.label(position)} of {name} holds no number: {error}"
+            ) from None
     return numbers
 
 
@@ -146,67 +157,10 @@ def extended(layout: Layout, unknown: dict[int, Labels]) -> Layout:
     return replace(layout, levels=levels)
 
 
-def to_table(layout: Layout, numbers: Floats, index: Any = None) -> Any:
-    """Turn a matrix of values and codes into a table as fit saw it."""
-    columns = [
-        _labels_of(column, labels) if labels is not None else column
-        for column, labels in zip(numbers.T, layout.levels, strict=True)
-    ]
-    if layout.container == "pandas":
-        return _to_pandas(layout, columns, index)
-    if layout.container == "polars":
-        return _to_polars(layout, columns)
-    numeric = all(
-        labels is None or all(isinstance(label, int | float) for label in labels)
-        for labels in layout.levels
-    )
-    return np.array(columns, dtype=np.float64 if numeric else object).T.copy()
-
-
-def _to_pandas(layout: Layout, columns: Sequence[NDArray[Any]], index: Any) -> Any:
-    import pandas as pd
-
-    frame = {}
-    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
-        labels = layout.levels[position]
-        if dtype == "category":
-            levels = pd.CategoricalDtype(labels, layout.ordered[position])
-            frame[position] = pd.Series(cells, dtype=levels, index=index)
-        else:
-            cells = cells if labels is not None else _rounded(cells, dtype)
-            frame[position] = pd.Series(cells, index=index).astype(dtype)
-    table = pd.DataFrame(frame)
-    table.columns = layout.names
-    return table
-
-
-def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
-    import polars as pl
-
-    assert layout.names is not None
-    series = []
-    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
-        labels = layout.levels[position]
-        values = cells if labels is not None else _rounded(cells, dtype)
-        kind = pl.Enum(labels or []) if dtype == "Enum" else getattr(pl, dtype)
-        name = layout.names[position]
-        series.append(pl.Series(name, values.tolist(), strict=False).cast(kind))
-    return pl.DataFrame(series)
-
-
-def _rounded(values: Floats, dtype: str) -> NDArray[Any]:
-    """Round values to integers that a dtype of integers can hold."""
-    if not dtype.lower().startswith(("int", "uint")):
-        return values
-    bounds = np.iinfo(dtype.lower())
-    limit = np.nextafter(float(bounds.max), 0) if bounds.bits == 64 else bounds.max
-    return np.clip(np.rint(values), bounds.min, limit).astype(dtype.lower())
-
-
-def _labels_of(codes: Floats, labels: Labels) -> NDArray[Any]:
-    table = np.empty(len(labels), dtype=object)
-    table[:] = labels
-    return table[codes.astype(np.int64)]
+def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return an array of objects in which missing cells of any kind are NaN."""
+    missing = np.array([_is_missing(cell) for cell in cells.ravel().tolist()], dtype=bool)
+    return np.where(missing.reshape(cells.shape), np.nan, cells)
 
 
 def _cells(table: Any, position: int) -> NDArray[Any]:
@@ -241,16 +195,27 @@ def _levels(table: Any, position: int, word: str) -> Labels | None:
     if framed:
         dtype = table[:, position].dtype
         native = getattr(table[:, position].to_native(), "dtype", None)
-        declared = getattr(native, "categories", None)
+        # In polars the categories of all columns share one pool, which is no column's own.
+        pooled = table.implementation.is_polars() and isinstance(dtype, nw.Categorical)
+        declared = None if pooled else getattr(native, "categories", None)
         if isinstance(dtype, nw.Boolean):
             return [False, True]
         if declared is not None:
             return list(declared.tolist() if hasattr(declared, "tolist") else declared)
-    return _sorted_labels(_cells(table, position))
+    cells = _cells(table, position)
+    try:
+        return _sorted_labels(cells)
+    except TypeError as error:
+        label = column_label(position, list(table.columns) if framed else None)
+        raise TypeError(f"{label} of X holds what cannot be a label: {error}.") from None
 
 
 def _sorted_labels(cells: NDArray[Any]) -> Labels:
     """Return the distinct labels: sorted, text after numbers where both occur."""
+    if cells.dtype.kind in "mM":
+        raise TypeError("dates or durations; turn them into text first")
+    if cells.dtype.kind == "f" and np.isinf(cells).any():
+        raise TypeError("infinity, which is never a value")
     if cells.dtype.kind in "biuf":
         return np.unique(cells[~np.isnan(cells.astype(np.float64))]).tolist()
     distinct = {cell for cell in cells.tolist() if not _is_missing(cell)}
@@ -298,7 +263,7 @@ def check_types(X: Any, name: str = "X") -> None:
 def _wrong_type(column: NDArray[Any]) -> str | None:
     """Say what is wrong with the cells of a column of numbers, if anything is."""
     dates = "holds dates or durations: turn them into numbers of your own unit first."
-    text = "is not numeric: it holds {!r}. Declare it 'categorical' in feature_types."
+    text = "is not numeric: it holds {!r}. Text needs feature_types='categorical' in fit."
     if column.dtype.kind in "Mm":
         return dates
     if column.dtype.kind in "US":
@@ -306,6 +271,8 @@ def _wrong_type(column: NDArray[Any]) -> str | None:
     for cell in column.tolist() if column.dtype.kind == "O" else ():
         if isinstance(cell, str | bytes):
             return text.format(cell)
+        if _is_missing(cell):
+            continue
         if isinstance(
             cell, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64
         ):

@@ -19,6 +19,9 @@ from ._start import LinearStart, fit_linear_start
 
 Floats = NDArray[np.float64]
 
+# Regressions are fitted to about this many rows: their units are all in memory at once.
+MAX_START_ROWS = 100_000
+
 
 def initial_weights(
     made: MADE, values: Floats, weight: Floats, ranks: Integers, seed: int
@@ -94,6 +97,8 @@ def _set_linear_start(
     ]
     if not numbers:
         return
+    step = 1 + len(values) // MAX_START_ROWS
+    values, weight = values[::step], weight[::step]
     units = _direct_units(made, values)
     features = made.unit_features[: units.shape[1]]
     unit_ranks = ranks[:, features]

@@ -5,6 +5,7 @@ scikit-learn's own checks around `_frame` (labels to codes) and `_features` (kin
 
 import warnings
 from collections.abc import Mapping
+from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -21,7 +22,15 @@ from ._features import (
     check_present,
     resolve_kinds,
 )
-from ._frame import Layout, check_types, column_words, learn_layout, open_table, to_numbers
+from ._frame import (
+    Layout,
+    check_types,
+    column_words,
+    learn_layout,
+    open_table,
+    to_numbers,
+    without_markers,
+)
 from ._frame import unknown_labels as find_unknown
 
 # Rows that weigh less than this share of the heaviest are left out.
@@ -85,6 +94,7 @@ def read_table(estimator, X, layout, table, name="X"):
     if isinstance(given, nw.DataFrame) or layout.n_levels.any():
         given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
         validate_data(estimator, X, reset=False, skip_check_array=True)
+        _check_names(given, layout, name)
         numbers = _check_numbers(to_numbers(layout, given, name))
         unknown = find_unknown(layout, numbers, given)
         check_known(
@@ -120,14 +130,27 @@ def read_given(estimator, given, layout, table):
         unknown = find_unknown(layout, numbers, row)
         check_cells(numbers, layout, "given")
         check_kinds(table.kinds, numbers, layout, table.lowest)
-    check_known("given", unknown, layout)
+    check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
     if len(numbers) != 1:
         raise ValueError(f"given must be a mapping or one row, got {len(numbers)} rows.")
     return numbers[0]
 
 
+def _check_names(given, layout, name):
+    """Refuse a DataFrame with other column names: scikit-learn compares only text."""
+    if not isinstance(given, nw.DataFrame) or layout.names is None:
+        return
+    if list(given.to_native().columns) != list(layout.names):
+        raise ValueError(
+            f"The column names of {name} are not those of fit, in their order: "
+            f"{list(given.to_native().columns)} instead of {list(layout.names)}."
+        )
+
+
 def _given_row(given, layout):
     """Return given cells as a row of objects, None for the others."""
+    if np.ma.isMaskedArray(given):
+        given = _without_masked(given)
     columns = list(range(len(layout.levels))) if layout.names is None else layout.names
     row = np.full((1, len(columns)), None, dtype=object)
     if not isinstance(given, Mapping):
@@ -144,6 +167,17 @@ def _given_row(given, layout):
             raise ValueError(f"given names {column!r}, which is no column of the table in fit.")
         row[0, columns.index(column)] = value
     return row
+
+
+def warn_missing(numbers, stacklevel):
+    """Warn of missing cells in rows for a network that cannot be told which they are."""
+    if np.isnan(numbers).any():
+        warnings.warn(
+            "Cells are missing, as none was in the first fit: the network takes them for zeros "
+            "or means. Set conditioning_weights=True before the first fit.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
 
 
 def warn_free_text(layout, n_samples, stacklevel):
@@ -168,11 +202,19 @@ def _declares_labels(feature_types):
     return any(isinstance(word, str) and word == "categorical" for word in words)
 
 
-def _filled(X):
+def _filled(X: Any) -> Any:
     """Open a table; masked cells are missing."""
     if np.ma.is_masked(X):
-        X = np.ma.filled(X.astype(np.float64), np.nan)
+        numeric = X.dtype.kind in "biuf"
+        X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else _without_masked(X)
     return open_table(X)
+
+
+def _without_masked(array):
+    """Return an array of objects, None where a cell is masked."""
+    cells = np.array(array.data, dtype=object)
+    cells[np.ma.getmaskarray(array)] = None
+    return cells
 
 
 def _check_shape(array):
@@ -187,5 +229,7 @@ def _check_numbers(numbers):
 
 def _plain_numbers(estimator, X, reset, name="X"):
     """Validate an array of numbers; errors name the column."""
-    check_types(X, name=name)
+    check_types(X, name)
+    if getattr(getattr(X, "dtype", None), "kind", None) == "O":
+        X = without_markers(X)
     return validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset)

@@ -138,27 +138,28 @@ def explanations(
         moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
         for rows, pattern in by_pattern(moved, chosen):
             reordered = ensemble.moved_last(pattern)
-            for part in chunks(rows, MAX_CHUNK_ROWS):
+            for part in chunks(rows, rows_at_once(reordered, 1, max_bytes)):
                 yield part, explain(reordered, values[part])
         return
     for some in (False, True):
         rows = positions[cells[positions].any(axis=1) == some]
-        n_draws = draws_per_component(ensemble) if some else 1
+        n_draws = draws_per_component(ensemble, N_DRAWS) if some else 1
         uniforms = fixed_uniforms(ensemble.n_components, n_draws, values.shape[1])
         for part in chunks(rows, rows_at_once(ensemble, n_draws, max_bytes)):
             yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
 
 
-def draws_per_component(ensemble: Ensemble) -> int:
-    """How many draws of each member and mask integrate the missing cells of a row."""
-    return math.ceil(N_DRAWS / ensemble.n_components)
+def draws_per_component(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
+    """How many draws of each member and mask make `n_draws` of a row, or a few more."""
+    return math.ceil(n_draws / ensemble.n_components)
 
 
 def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
     """How many rows can be explained by draws within a number of bytes."""
     made = ensemble.build()
     kept = 4 * ensemble.n_components * n_draws * made.n_features
-    in_passing = n_draws * (5 * len(made.output_features) + 3 * len(made.unit_features))
+    together = max(n_draws, len(ensemble.weights))  # of the draws, or of the members
+    in_passing = together * (5 * len(made.output_features) + 3 * len(made.unit_features))
     return int(np.clip(max_bytes / (8 * (kept + in_passing)), 1, MAX_CHUNK_ROWS))
 
 

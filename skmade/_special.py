@@ -13,6 +13,10 @@ LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 # softplus(SOFTPLUS_ONE) = 1: a raw scale of zero means one standard deviation.
 SOFTPLUS_ONE = math.log(math.e - 1)
 
+# Numbers enter the network clipped here (in standard deviations): far out, the conditionals
+# stop changing, so that a score falls with the distance of each feature alone.
+INPUT_BOUND = 10.0
+
 # A sliver of a Student t (4 degrees of freedom: finite variance, quantiles in closed form)
 # keeps the log-density of far outliers finite and decreasing where a Gaussian underflows.
 # It costs at most -log(1 - TAIL_WEIGHT) = 0.0003 nats a feature.
@@ -28,8 +32,9 @@ NARROW = 0.01
 # torch's own loses its gradient there in single precision.
 FAR = -8.0
 
-# From here on (in units) the mass of the tail in an interval is density times width.
-FAR_TAIL = 50.0
+# From here on (in units), and in narrower intervals, the mass of the tail is density times
+# width: differences of its distribution function cancel in single precision.
+FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 
 # Beyond this distance (in scales) squares leave single precision.
 MAX_DISTANCE = 1e18
@@ -89,7 +94,8 @@ def student_log_mass(middle: Tensor, width: Tensor, from_below: Tensor) -> Tenso
     below = student_cdf(middle - width / 2).masked_fill(from_below, 0.0)
     near = (student_cdf(middle + width / 2) - below).clamp(min=torch.finfo(middle.dtype).tiny)
     far = student_log_prob(middle) + width.log()
-    return torch.where(from_below | (middle.abs() < FAR_TAIL), near.log(), far)
+    wide = (width >= NARROW_TAIL) & (middle.abs() < FAR_TAIL)
+    return torch.where(from_below | wide, near.log(), far)
 
 
 def student_quantile(uniform: Tensor) -> Tensor:

@@ -130,7 +130,7 @@ def _residual_variance(
     covariance: Floats, coefficients: Floats, targets: Integers, observed: Floats
 ) -> Floats:
     """Variance of target minus prediction, where the target is present."""
-    rows = np.maximum(observed[targets], np.finfo(np.float64).tiny)
+    rows = np.where(observed[targets] > 0, observed[targets], 1.0)
     explained = np.einsum("ij,ij->i", coefficients @ covariance, coefficients)
     crossed = np.einsum("ij,ij->i", coefficients, covariance[targets])
     own = covariance[targets, targets]

@@ -10,7 +10,7 @@ from sklearn.utils.validation import check_is_fitted
 
 from ._drawing import complete, draw, draw_given
 from ._ensemble import Ensemble
-from ._frame import extended, open_table, to_numbers, to_table
+from ._frame import extended, open_table, to_numbers
 from ._reading import (
     fitted_layout,
     private_random_state,
@@ -19,6 +19,7 @@ from ._reading import (
     read_table,
     working_bytes,
 )
+from ._rebuild import to_table
 from ._scoring import feature_log_density
 
 # Draws are called few when less than this many, or this share of those asked for, are
@@ -105,7 +106,8 @@ class TabularMixin:
                 UserWarning,
                 stacklevel=2,
             )
-        return to_table(layout, np.where(np.isnan(row), numbers, row))
+        drawn = np.broadcast_to(np.isnan(row), numbers.shape)
+        return to_table(layout, np.where(drawn, numbers, row), drawn)
 
     def impute(self, X, strategy="sample", random_state=None):
         """Fill in the missing cells of rows from the density given their other cells.
@@ -151,8 +153,14 @@ class TabularMixin:
                 UserWarning,
                 stacklevel=2,
             )
-        index = getattr(X, "index", None)
         if unknown:  # labels that fit did not see stay as they are
             layout = extended(layout, unknown)
             filled = np.where(np.isnan(numbers), filled, to_numbers(layout, open_table(X)))
-        return to_table(layout, filled, index if layout.container == "pandas" else None)
+        is_pandas = layout.container == "pandas" and hasattr(X, "iloc")
+        index = X.index if is_pandas else None
+        completed = to_table(layout, filled, np.isnan(numbers), index)
+        # Columns without holes are the user's own: integers beyond 2**53 are no floats.
+        for position in np.flatnonzero(~np.isnan(numbers).any(axis=0)) if is_pandas else ():
+            if X.dtypes.iloc[position] == completed.dtypes.iloc[position]:
+                completed.isetitem(position, X.iloc[:, position].copy())
+        return completed

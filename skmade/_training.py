@@ -21,6 +21,9 @@ MAX_VALIDATION_MASKS = 8
 
 MAX_CACHED_MASKS = 32
 
+# Held-out rows scored together: their parameters take much more memory than they do.
+MAX_SCORED_ROWS = 2048
+
 # The running average of the weights looks back over about this many epochs, and over ten
 # steps at least: where an epoch is a step or two, three of them average out no noise.
 AVERAGED_EPOCHS = 3
@@ -199,17 +202,13 @@ class _Stack:
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
         with torch.no_grad():
             weights = self.made.unflatten(*self.average)
-            values, weight = (
-                self.values[self.held_out],
-                self.weight[self.held_out].cpu().double(),
-            )
-            logs = torch.stack(
-                [
-                    self.made.log_prob(self.made.masked(weights, self._gates(k)), values)
-                    for k in range(n_masks)
-                ]
-            )
-            scores = torch.logsumexp(logs.cpu().double(), dim=0) - math.log(n_masks)
+            layers = [self.made.masked(weights, self._gates(k)) for k in range(n_masks)]
+            parts = []
+            for rows in self.held_out.split(MAX_SCORED_ROWS, dim=1):
+                values = self.values[rows]
+                logs = torch.stack([self.made.log_prob(of_mask, values) for of_mask in layers])
+                parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(n_masks))
+            scores, weight = torch.cat(parts, dim=1), self.weight[self.held_out].cpu().double()
             return np.asarray((scores * weight).sum(dim=1) / weight.sum(dim=1))
 
     def moments(self) -> tuple[NDArray[np.float32], ...]:

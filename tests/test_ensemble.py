@@ -87,5 +87,7 @@ def test_histories_are_averaged_over_members():
         return TrainingState(np.zeros((len(epochs[0]), 1)), np.zeros(1), history=history)
 
     # Two members that stop after one epoch, one that goes on.
-    merged = merge_histories([trained([1.0, 3.0]), trained([5.0], [8.0])], log_jacobian=10.0)
+    merged = merge_histories(
+        [trained([1.0, 3.0]), trained([5.0], [8.0])], {"train": 10.0, "validation": 20.0}
+    )
     assert merged == {"train": [13.0, 14.0], "validation": []}

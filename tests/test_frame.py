@@ -5,6 +5,7 @@ import pytest
 from numpy.testing import assert_array_equal
 
 from skmade import _frame as frame
+from skmade._rebuild import to_table
 
 DATES = pd.date_range("2020-01-01", periods=2)
 WRONG_TYPES = {
@@ -86,7 +87,7 @@ def test_columns_of_a_data_frame_become_numbers_and_codes():
 def test_numbers_become_the_same_data_frame():
     table = mixed_frame().ffill().bfill()
     layout = frame.learn_layout(table, ["auto"] * 12)
-    again = frame.to_table(layout, frame.to_numbers(layout, table), index=table.index)
+    again = to_table(layout, frame.to_numbers(layout, table), index=table.index)
     pd.testing.assert_frame_equal(again, table)
 
 
@@ -95,7 +96,7 @@ def test_draws_of_integers_are_rounded_into_their_dtype():
         {"a": np.array([1, 2], dtype=np.int8), "b": pd.array([3, 4], dtype="UInt8")}
     )
     layout = frame.learn_layout(table, ["auto"] * 2)
-    drawn = frame.to_table(layout, np.array([[1.6, -3.0], [400.0, 2.4]]))
+    drawn = to_table(layout, np.array([[1.6, -3.0], [400.0, 2.4]]))
     assert drawn["a"].tolist() == [2, 127]
     assert drawn["b"].tolist() == [0, 2]
     assert drawn.dtypes.tolist() == table.dtypes.tolist()
@@ -114,11 +115,18 @@ def test_polars_in_polars_out():
     )
     layout = frame.learn_layout(table, ["auto"] * 6)
     assert layout.levels[2:] == [["x", "y"], ["u", "v"], ["v", "u", "w"], [False, True]]
-    again = frame.to_table(layout, frame.to_numbers(layout, table))
+    again = to_table(layout, frame.to_numbers(layout, table))
     assert again.equals(table)
     assert again.schema == table.schema
     holes = table.with_columns(pl.when(pl.col("a") > 1).then(pl.col("c")).alias("c"))
     assert_array_equal(frame.to_numbers(layout, holes)[:, 2], [np.nan, 1, 0])
+
+
+def test_categories_of_polars_columns_are_their_own():
+    first = pl.Series(["u", "v"], dtype=pl.Categorical)
+    second = pl.Series(["p", "q"], dtype=pl.Categorical)
+    layout = frame.learn_layout(pl.DataFrame({"a": first, "b": second}), ["auto"] * 2)
+    assert layout.levels == [["u", "v"], ["p", "q"]]
 
 
 def test_labels_of_an_array_are_given_back():
@@ -126,10 +134,10 @@ def test_labels_of_an_array_are_given_back():
     layout = frame.learn_layout(table, ["auto", "categorical"])
     numbers = frame.to_numbers(layout, table)
     assert_array_equal(numbers, [[1, 0], [2, 1], [3, np.nan]])
-    assert frame.to_table(layout, numbers[:2]).tolist() == [[1, "a"], [2, "b"]]
+    assert to_table(layout, numbers[:2]).tolist() == [[1, "a"], [2, "b"]]
     codes = np.array([[10.0, 0.5], [20.0, 1.5]])
     layout = frame.learn_layout(codes, ["categorical", "auto"])
-    again = frame.to_table(layout, frame.to_numbers(layout, codes))
+    again = to_table(layout, frame.to_numbers(layout, codes))
     assert again.dtype == np.float64
     assert_array_equal(again, codes)
 
@@ -149,7 +157,7 @@ def test_labels_without_a_code_are_found_and_kept():
     assert unknown == {0: ["w", "v"]}
     more = frame.extended(layout, unknown)
     assert more.levels == [["x", "y", "w", "v"]]
-    assert frame.to_table(more, np.array([[2.0]]))["a"].tolist() == ["w"]
+    assert to_table(more, np.array([[2.0]]))["a"].tolist() == ["w"]
 
 
 def test_text_in_a_column_of_numbers_is_named():

@@ -41,7 +41,8 @@ def units_of(made, values):
 
 def test_outputs_and_units_are_grouped_by_law():
     made, *_ = build(n_components=2)
-    assert [law.n_params for law, _ in made.groups] == [6, 6, 1, 3]
+    n_recurring = made.groups[1][0].n_recurring  # small counts recur
+    assert [law.n_params for law, _ in made.groups] == [6, 6 + n_recurring, 1, 3]
     for column, (law, outputs, units) in enumerate(made.by_feature()):
         assert_array_equal(made.output_features[outputs], [column] * law.n_params)
         assert_array_equal(made.unit_features[units], [column] * law.n_units)
@@ -59,7 +60,11 @@ def test_missing_cells_enter_as_zeros(n_levels):
 def test_categories_of_many_levels_have_no_direct_connections():
     made, flat, masks, values = build(levels=(1000,))
     weights = made.unflatten(*made.split(flat))
-    n_outputs, n_units = 9 * 3 + 2, 3 + 2 + 6  # the last six tell which cells are present
+    n_recurring = made.groups[1][0].n_recurring
+    n_outputs, n_units = (
+        9 * 3 + n_recurring + 2,
+        3 + 2 + 6,
+    )  # the last six tell which cells are present
     assert weights["direct"].shape[1:] == (n_outputs, n_units)
     assert flat.shape[1] < 1000 * (16 + 16) + 20_000
     assert mixture_log_prob(made, flat, masks, values, 3).isfinite().all()

@@ -140,6 +140,68 @@ def test_imputing_is_repeatable_and_leaves_complete_rows_alone(density, people):
     assert_array_equal(array, before)
 
 
+def test_observed_cells_that_fit_no_integer_stay_as_they_are(people):
+    density = small(feature_types={"children": "continuous"}, max_iter=1).fit(people)
+    holed = people.head(3).assign(children=[1.5, 2.0, np.nan])
+    filled = density.impute(holed, random_state=0)
+    assert filled["children"].tolist()[:2] == [1.5, 2.0]
+    assert filled["children"].iloc[2] % 1 == 0
+    given = density.sample(2, random_state=0, given={"children": 1.5})
+    assert given["children"].tolist() == [1.5, 1.5]
+
+
+def test_integers_that_are_no_floats_stay_as_they_are():
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame({"a": rng.normal(size=60), "id": np.arange(60) * 2**50 + 2**58 + 1})
+    density = small(max_iter=1).fit(table)
+    holed = table.assign(a=table["a"].where(table["a"] > 0))
+    filled = density.impute(holed, random_state=0)
+    assert filled["id"].tolist() == table["id"].tolist()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64", "Float32", "int64[pyarrow]", "UInt8"])
+def test_numbers_of_any_dtype_are_drawn(dtype):
+    numbers = np.random.RandomState(0).poisson(3, size=80)
+    table = pd.DataFrame({"n": pd.array(numbers, dtype=dtype), "x": numbers + 0.5})
+    density = small(max_iter=1).fit(table)
+    assert density.sample(10, random_state=0).dtypes.tolist() == table.dtypes.tolist()
+    assert np.isfinite(density.score_samples(density.sample(10, random_state=0))).all()
+
+
+def test_rows_may_be_lists(density, people):
+    row = [None, "red", 2, True, "x"]
+    with pytest.warns(UserWarning, match="feature names"):
+        filled = density.impute([row], random_state=0)
+    assert filled.iloc[0].tolist()[1:] == row[1:]
+
+
+def test_names_that_are_no_text_are_held_to():
+    table = pd.DataFrame({0: np.arange(30.0), 1: np.arange(30.0) ** 2})
+    density = small(max_iter=1).fit(table)
+    with pytest.raises(ValueError, match="column names of X are not those of fit"):
+        density.score_samples(table[[1, 0]])
+
+
+def test_masked_cells_are_not_given():
+    density = small(max_iter=1).fit(np.random.RandomState(0).normal(size=(50, 2)))
+    drawn = density.sample(5, random_state=0, given=np.ma.array([1.0, 99.0], mask=[0, 1]))
+    assert (drawn[:, 0] == 1).all()
+    assert (drawn[:, 1] != 99).all()
+
+
+@pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+def test_held_out_scores_count_the_cells_that_are_there(people):
+    holed = people.assign(size=people["size"] * 1e6)
+    validation = holed.head(60).assign(size=np.nan)
+    density = small(feature_types=KINDS, max_iter=3, conditioning_weights=True)
+    density.set_params(early_stopping=True, n_estimators=1).fit(
+        holed.iloc[60:], X_val=validation
+    )
+    # Left out in validation, integrated in scoring: alike, but in the same units.
+    mean = density.score_samples(validation).mean()
+    assert abs(density.best_validation_score_ - mean) < 1.0
+
+
 def test_a_strategy_that_is_none_is_refused(density, people):
     with pytest.raises(ValueError, match="strategy must be 'sample' or 'mean', got 'median'"):
         density.impute(people, strategy="median")
@@ -217,8 +279,7 @@ def test_few_fitting_draws_are_warned_of():
     assert abs(exact[:, 2].mean() - 2.0) < 0.2
 
 
-def test_conditional_density_is_a_difference_of_scores(agnostic, people):
-    # Moved last, a cell's own conditional is what the joint has beyond the rest.
+def test_conditional_density_is_a_difference_of_scores(people):
     row = people.head(1)
     given = row.assign(size=np.nan)
     grid = pd.concat([row] * 400).assign(size=np.linspace(-20, 20, 400))
@@ -239,7 +300,8 @@ def test_parts_sum_to_scores(density, agnostic, people):
 
 def test_an_unlikely_cell_has_the_lowest_part(density, people):
     odd = people.head(20).assign(size=30.0)
-    assert (density.score_features(odd).argmin(axis=1) == 0).all()
+    # It is itself unlikely, or makes the group unlikely that is modelled after it.
+    assert np.isin(density.score_features(odd).argmin(axis=1), (0, 1)).all()
 
 
 def test_unknown_labels_are_refused_or_keep_some_mass(people):
@@ -313,7 +375,9 @@ def test_holes_in_fit(people, order_agnostic):
 
 def test_later_chunks_may_have_holes(people):
     density = small(feature_types=KINDS)
-    density.partial_fit(people).partial_fit(with_holes(people))
+    density.partial_fit(people)
+    with pytest.warns(UserWarning, match="Set conditioning_weights=True"):
+        density.partial_fit(with_holes(people))
     assert np.isfinite(density.score_samples(people)).all()
 
 

@@ -4,8 +4,7 @@ Draw the rest of a row
 
 `sample(given=...)` fixes some cells and draws the others given them. With `order_agnostic=True`
 the members can put any columns first, so the draws are exact for every choice of given
-cells. The first part compares draws with a known distribution, the second one with a real
-table.
+cells. The first part compares draws with a known distribution, the others with real tables.
 """
 
 # %%

@@ -166,7 +166,7 @@ plt.show()
 # Drawn rows have the dtypes and labels of the table, and no missing cells.
 
 drawn = made.sample(2000, random_state=0)
-print(drawn.head().to_string())
+print(drawn.head().round(1).to_string())
 
 # %%
 # The histograms have shares of the rows: of the whole table, hidden cells included, and of

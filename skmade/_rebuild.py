@@ -1,0 +1,106 @@
+"""A matrix of numbers and codes as a table like the one of fit: the way back of `_frame`."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._frame import Labels, Layout
+
+Floats = NDArray[np.float64]
+
+INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
+FLOATS = ("float16", "float32", "float64")
+
+
+def to_table(
+    layout: Layout, numbers: Floats, drawn: NDArray[np.bool_] | None = None, index: Any = None
+) -> Any:
+    """Turn a matrix of values and codes into a table as fit saw it.
+
+    Only cells that were drawn are rounded where fit saw integers: a column in which another
+    cell is none stays one of floats.
+    """
+    drawn = np.ones(numbers.shape, dtype=bool) if drawn is None else drawn
+    numbers = numbers.copy()
+    for position, dtype in enumerate(layout.dtypes):
+        if layout.levels[position] is None and len(layout.dtypes) == len(layout.levels):
+            own = drawn[:, position]
+            numbers[own, position] = _within(numbers[own, position], dtype)
+    columns = [
+        _labels_of(column, labels) if labels is not None else column
+        for column, labels in zip(numbers.T, layout.levels, strict=True)
+    ]
+    if layout.container == "pandas":
+        return _to_pandas(layout, columns, index)
+    if layout.container == "polars":
+        return _to_polars(layout, columns)
+    numeric = all(
+        labels is None or all(isinstance(label, int | float) for label in labels)
+        for labels in layout.levels
+    )
+    return np.array(columns, dtype=np.float64 if numeric else object).T.copy()
+
+
+def _to_pandas(layout: Layout, columns: Sequence[NDArray[Any]], index: Any) -> Any:
+    import pandas as pd
+
+    frame = {}
+    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
+        labels = layout.levels[position]
+        if labels is not None and dtype == "category":
+            levels = pd.CategoricalDtype(labels, layout.ordered[position])
+            frame[position] = pd.Series(cells, dtype=levels, index=index)
+        elif labels is None and not _holds(dtype, cells):
+            frame[position] = pd.Series(cells, index=index)
+        else:
+            frame[position] = pd.Series(cells, index=index).astype(dtype)
+    table = pd.DataFrame(frame, index=index)
+    table.columns = layout.names
+    return table
+
+
+def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
+    import polars as pl
+
+    assert layout.names is not None
+    series = []
+    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
+        labels, name = layout.levels[position], layout.names[position]
+        made = pl.Series(name, cells.tolist(), strict=False)
+        if labels is not None or _holds(dtype, cells):
+            made = made.cast(pl.Enum(labels or []) if dtype == "Enum" else getattr(pl, dtype))
+        series.append(made)
+    return pl.DataFrame(series)
+
+
+def _within(values: Floats, dtype: str) -> Floats:
+    """Round values to what a dtype of integers can hold, and keep floats within theirs."""
+    plain = dtype.lower().split("[")[0]  # Int64, int64[pyarrow], ...
+    if plain in INTEGERS:
+        bounds = np.iinfo(plain)
+        # The largest integers of 64 bits are no floats: stay below.
+        limit = float(bounds.max) if bounds.bits < 64 else np.nextafter(float(bounds.max), 0)
+        return np.clip(np.rint(values), bounds.min, limit)
+    if plain in FLOATS:
+        largest = float(np.finfo(plain).max)
+        return np.clip(values, -largest, largest)
+    return values
+
+
+def _holds(dtype: str, values: Floats) -> bool:
+    """Whether a dtype of numbers can hold values as they are; other dtypes cannot."""
+    plain = dtype.lower().split("[")[0]
+    observed = values[~np.isnan(values)]
+    if plain in INTEGERS:
+        return len(observed) == len(values) and bool((_within(values, dtype) == values).all())
+    if plain in FLOATS:
+        return bool((np.abs(observed) <= float(np.finfo(plain).max)).all())
+    return plain in ("double", "float", "object")
+
+
+def _labels_of(codes: Floats, labels: Labels) -> NDArray[Any]:
+    table = np.empty(len(labels), dtype=object)
+    table[:] = labels
+    return table[codes.astype(np.int64)]
