@@ -161,6 +161,8 @@ def test_integers_that_are_no_floats_stay_as_they_are():
 
 @pytest.mark.parametrize("dtype", ["float32", "float64", "Float32", "int64[pyarrow]", "UInt8"])
 def test_numbers_of_any_dtype_are_drawn(dtype):
+    if "pyarrow" in dtype:
+        pytest.importorskip("pyarrow")
     numbers = np.random.RandomState(0).poisson(3, size=80)
     table = pd.DataFrame({"n": pd.array(numbers, dtype=dtype), "x": numbers + 0.5})
     density = small(max_iter=1).fit(table)
