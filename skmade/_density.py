@@ -6,9 +6,8 @@ from typing import ClassVar
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight, check_is_fitted
+from sklearn.utils.validation import _check_sample_weight
 
-from ._ensemble import Ensemble
 from ._features import KINDS
 from ._fitting import fit_estimator
 from ._reading import read_fitted, working_bytes
@@ -32,7 +31,7 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
     activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
         Activation of the hidden units.
     n_components : int, default=10
-        Gaussians in the conditional of a continuous column.
+        Gaussians in the conditional of a continuous column or a count.
     feature_types : str, list of str or dict, default='auto'
         'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
         columns, for each, or by column name (position, without names). 'auto' calls
@@ -318,9 +317,8 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
         log_density : ndarray of shape (n_samples,)
             Natural logarithm of the density, finite for every finite row.
         """
-        check_is_fitted(self)
-        numbers = read_fitted(self, X)
-        return log_density(Ensemble.from_state(self._state), numbers, working_bytes())
+        ensemble, numbers = read_fitted(self, X)
+        return log_density(ensemble, numbers, working_bytes())
 
     def score(self, X, y=None, sample_weight=None):
         """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.

@@ -289,14 +289,20 @@ def private_torch() -> Iterator[None]:
     In a forked child, whose parent's threads did not follow, compute on one thread: a
     matrix product that waits for the others would hang.
     """
-    if os.getpid() != _PROCESS:
-        torch.set_num_threads(1)  # for good: other Python threads may be computing
-    with (
-        torch.device("cpu"),
-        torch.inference_mode(False),
-        torch.autocast("cpu", enabled=False),
-    ):
-        yield
+    forked = os.getpid() != _PROCESS
+    n_threads = torch.get_num_threads() if forked else 0
+    if forked:
+        torch.set_num_threads(1)
+    try:
+        with (
+            torch.device("cpu"),
+            torch.inference_mode(False),
+            torch.autocast("cpu", enabled=False),
+        ):
+            yield
+    finally:
+        if forked:
+            torch.set_num_threads(n_threads)
 
 
 def _is_large(law: Conditional) -> bool:

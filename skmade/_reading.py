@@ -11,8 +11,14 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from sklearn import get_config
 from sklearn.utils import _safe_indexing, check_array, check_random_state
-from sklearn.utils.validation import _check_sample_weight, _num_samples, validate_data
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    _num_samples,
+    check_is_fitted,
+    validate_data,
+)
 
+from ._ensemble import Ensemble
 from ._features import (
     KINDS,
     Table,
@@ -108,9 +114,10 @@ def read_table(estimator, X, layout, table, name="X"):
 
 
 def read_fitted(estimator, X):
-    """Read rows for a fitted estimator as numbers; labels it does not know are -1."""
+    """Return the ensemble of a fitted estimator, and rows as numbers for it."""
+    check_is_fitted(estimator)
     layout, table = fitted_layout(estimator)
-    return read_table(estimator, X, layout, table)[0]
+    return Ensemble.from_state(estimator._state), read_table(estimator, X, layout, table)[0]
 
 
 def fitted_layout(estimator):

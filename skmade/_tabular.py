@@ -57,9 +57,8 @@ class TabularMixin:
         parts : ndarray of shape (n_samples, n_features)
             Parts that sum to `score_samples`; 0 for a missing cell.
         """
-        check_is_fitted(self)
-        numbers = read_fitted(self, X)
-        return feature_log_density(Ensemble.from_state(self._state), numbers, working_bytes())
+        ensemble, numbers = read_fitted(self, X)
+        return feature_log_density(ensemble, numbers, working_bytes())
 
     def sample(self, n_samples=1, random_state=None, given=None):
         """Draw rows from the density, column by column in the order of the members.
