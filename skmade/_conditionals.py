@@ -20,12 +20,12 @@ from ._special import (
     MAX_DISTANCE,
     SOFTPLUS_ONE,
     TAIL_WEIGHT,
+    MixtureLogProb,
     log_interval,
     log_ndtr,
     open_unit,
     student_cdf,
     student_log_mass,
-    student_log_prob,
     student_quantile,
 )
 
@@ -165,6 +165,7 @@ class MixtureOfGaussians:
     n_components: int
     floor: Tensor  # (n_features,), in units
     recurring: Tensor  # (n_features, n_recurring), in units; NaN where there are fewer
+    recurring_scale: Tensor  # (n_features, n_recurring)
 
     @property
     def n_recurring(self) -> int:
@@ -186,16 +187,13 @@ class MixtureOfGaussians:
         return value.clamp(-INPUT_BOUND, INPUT_BOUND)[..., None]
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
-        """Log-density (log-mass of a count); finite for every finite value."""
-        logits, means, scales, own = self._split(params)
-        parts = logits + self._log_component(value[..., None], means, scales)
-        if self.n_recurring:
-            parts = torch.cat([parts, own + self._log_recurring(value[..., None])], dim=-1)
-            logits = torch.cat([logits, own], dim=-1)
-        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
-        return torch.logaddexp(
-            body + math.log1p(-TAIL_WEIGHT), self._log_tail(value) + math.log(TAIL_WEIGHT)
-        )
+        """Log-density; finite for every finite value."""
+        if self.n_recurring:  # of features that have fewer, the last are not there
+            n_free = 3 * self.n_components
+            own = params[..., n_free:].masked_fill(self.recurring.isnan(), -torch.inf)
+            params = torch.cat([params[..., :n_free], own], dim=-1)
+        places, widths = self.recurring.nan_to_num(), self._recurring_scale()
+        return MixtureLogProb.apply(params, value, self.floor, places, widths)
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
         """Choose a component by the uniform, and use what is left of it within."""
@@ -244,21 +242,8 @@ class MixtureOfGaussians:
         constants = [getattr(self, field.name) for field in fields(self)[1:]]
         return type(self)(self.n_components, *map(function, constants))
 
-    def _log_component(self, value: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-        """Log-density of each component, of values (..., n_features, 1)."""
-        residual = (value - means) / scales
-        return -scales.log() - 0.5 * residual.square() - LOG_SQRT_2PI
-
-    def _log_recurring(self, value: Tensor) -> Tensor:
-        """Log-density of the components of values that recur; they have no parameters."""
-        return self._log_component(value, self.recurring.nan_to_num(), self.floor[:, None])
-
     def _recurring_scale(self) -> Tensor:
-        return self.floor
-
-    def _log_tail(self, value: Tensor) -> Tensor:
-        """Log-density of the tail."""
-        return student_log_prob(value)
+        return self.recurring_scale.nan_to_num(nan=1.0)
 
     def _split(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
         """Split parameters into logits, means, scales, and logits of what recurs."""
@@ -271,7 +256,7 @@ class MixtureOfGaussians:
         """Logits, means and scales of all components, values that recur included."""
         logits, means, scales, own = self._split(params)
         places = self.recurring.nan_to_num().expand_as(own)
-        narrow = self._recurring_scale()[:, None].expand_as(own)
+        narrow = self._recurring_scale().expand_as(own)
         pairs = ((logits, own), (means, places), (scales, narrow))
         logits, means, scales = (torch.cat(pair, dim=-1) for pair in pairs)
         return logits, means, scales
@@ -288,6 +273,18 @@ class DiscretisedMixture(MixtureOfGaussians):
     origin: Tensor  # (n_features,), as the following
     step: Tensor
     lowest: Tensor
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Log-mass of an integer."""
+        logits, means, scales, own = self._split(params)
+        parts = logits + self._log_component(value[..., None], means, scales)
+        if self.n_recurring:
+            parts = torch.cat([parts, own + self._log_recurring(value[..., None])], dim=-1)
+            logits = torch.cat([logits, own], dim=-1)
+        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
+        return torch.logaddexp(
+            body + math.log1p(-TAIL_WEIGHT), self._log_tail(value) + math.log(TAIL_WEIGHT)
+        )
 
     def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
         """Round a draw of the mixture."""
@@ -342,7 +339,7 @@ class DiscretisedMixture(MixtureOfGaussians):
         return torch.where(same, 0.0, -torch.inf)
 
     def _recurring_scale(self) -> Tensor:
-        return 1e-3 * self.step
+        return (1e-3 * self.step[:, None]).expand_as(self.recurring)
 
     def _log_tail(self, value: Tensor) -> Tensor:
         """Log-mass of the tail."""

@@ -161,7 +161,7 @@ def complete(
         values[rows], n_effective[rows] = _complete_by_draws(
             ensemble, values[rows], rng, max_bytes
         )
-    filled = decode(ensemble.table, values, integers=rng is not None)
+    filled = values if rng is None else decode(ensemble.table, values)
     return np.where(np.isnan(X), filled, X), n_effective
 
 
@@ -182,7 +182,11 @@ def _complete_exactly(
 def _complete_by_draws(
     ensemble: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
 ) -> tuple[Floats, Floats]:
-    """Fill in rows from weighted draws, one of them or their average; and how many count."""
+    """Fill in rows from weighted draws, and say how many draws count.
+
+    With one draw for each row, as values of the network, or without `rng` their average,
+    as cells of the table: transforms of columns keep no means.
+    """
     n_components, n_draws = ensemble.n_components, draws_per_component(ensemble, N_COMPLETIONS)
     filled, n_effective = np.empty_like(values), np.empty(len(values))
     n_fixed = n_draws if rng is None else 0
@@ -193,8 +197,7 @@ def _complete_by_draws(
         draws = _propose(ensemble, values[part], uniforms)
         n_effective[part] = draws.n_effective
         if rng is None:
-            averages = _averages(ensemble.table, draws)
-            filled[part] = np.where(np.isnan(values[part]), averages, values[part])
+            filled[part] = _averages(ensemble.table, draws)
             continue
         chosen = _first_above(draws.chances.cumsum(axis=1), rng.random_sample(len(part)))
         filled[part] = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
@@ -203,7 +206,9 @@ def _complete_by_draws(
 
 def _averages(table: Table, draws: _Draws) -> Floats:
     """Mean of each number and most probable level of each label over weighted draws."""
-    weights, values = draws.chances, draws.values
+    weights, (n_rows, n_draws, n_features) = draws.chances, draws.values.shape
+    cells = decode(table, draws.values.reshape(-1, n_features), integers=False)
+    values = cells.reshape(n_rows, n_draws, n_features)
     averages = np.einsum("nj,njd->nd", weights, values)
     for column in np.flatnonzero(~table.numeric):
         n_levels = max(int(table.n_levels[column]), 2)

@@ -32,7 +32,7 @@ Floats = NDArray[np.float64]
 
 # Members are trained in stacks of this size whatever the number of jobs, so that the
 # result does not depend on it.
-STACK_SIZE = 4
+STACK_SIZE = 8
 
 # The square of a unit divided by the smallest scale stays finite in single precision.
 MAX_TRAINING_UNIT = 1e14
@@ -69,22 +69,24 @@ def _groups(
     def constants(values: Floats) -> torch.Tensor:
         return torch.from_numpy(values).to(torch.float32 if single else torch.float64)
 
-    def numbers(kind: str) -> tuple[Integers, torch.Tensor, torch.Tensor]:
+    def numbers(kind: str) -> tuple[Integers, dict[str, torch.Tensor]]:
         columns = np.flatnonzero(table.kinds == kind)
-        recurring = table.recurring[columns]
-        used = ~np.isnan(recurring).all(axis=0)
-        return columns, constants(table.scale_floor[columns]), constants(recurring[:, used])
+        used = ~np.isnan(table.recurring[columns]).all(axis=0)
+        return columns, {
+            "floor": constants(table.scale_floor[columns]),
+            "recurring": constants(table.recurring[columns][:, used]),
+            "recurring_scale": constants(table.recurring_scale[columns][:, used]),
+        }
 
-    continuous, floor, recurring = numbers("continuous")
+    continuous, common = numbers("continuous")
     if len(continuous):
-        yield MixtureOfGaussians(n_components, floor, recurring), continuous
-    counts, floor, recurring = numbers("count")
+        yield MixtureOfGaussians(n_components, **common), continuous
+    counts, common = numbers("count")
     if len(counts):
         center, spread = table.center[counts], table.spread[counts]
         law = DiscretisedMixture(
             n_components,
-            floor,
-            recurring,
+            **common,
             origin=constants(-center / spread),
             step=constants(1 / spread),
             lowest=constants((table.lowest[counts] - center) / spread),
@@ -137,7 +139,7 @@ class Ensemble:
     def from_state(cls, state: dict[str, Any]) -> "Ensemble":
         """Rebuild an ensemble from `to_state`."""
         return cls(
-            table=Table(**state["table"]),
+            table=Table.from_state(state["table"]),
             architecture=Architecture(**state["architecture"]),
             ranks=state["ranks"],
             degrees=tuple(state["degrees"]),
@@ -266,8 +268,9 @@ def draw_ensemble(
 
 def split_rows(
     values: Floats,
+    log_jacobian: Floats,
     weight: Floats,
-    validation_values: Floats | None,
+    validation: tuple[Floats, Floats] | None,
     n_members: int,
     fraction: float | None,
     rng: np.random.RandomState,
@@ -275,16 +278,18 @@ def split_rows(
     """Say which rows each member trains on and which it holds out.
 
     Members hold out consecutive folds of one permutation, so that ten members that hold
-    out a tenth of 100 rows hold out every row once. With `validation_values` all train on all
-    rows and are stopped by those; without `fraction` nothing is held out.
+    out a tenth of 100 rows hold out every row once. With `validation`, values and
+    log-Jacobians of other rows, all train on all rows and are stopped by those; without
+    `fraction` nothing is held out.
     """
     n_samples = len(values)
     weight = weight / weight.mean()
     train = np.tile(np.arange(n_samples), (n_members, 1))
     held_out = None
-    if validation_values is not None:
-        n_validation = len(validation_values)
-        values = np.concatenate([values, validation_values])
+    if validation is not None:
+        n_validation = len(validation[0])
+        values = np.concatenate([values, validation[0]])
+        log_jacobian = np.concatenate([log_jacobian, validation[1]])
         weight = np.concatenate([weight, np.ones(n_validation)])
         held_out = np.tile(np.arange(n_samples, len(values)), (n_members, 1))
     elif fraction is not None:
@@ -295,17 +300,16 @@ def split_rows(
     # Units beyond the bound enter the network as the bound; as values of a conditional
     # they must not overflow single precision.
     single = np.clip(values, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT).astype(np.float32)
-    return Rows(single, weight.astype(np.float32), train, held_out)
+    return Rows(single, log_jacobian, weight.astype(np.float32), train, held_out)
 
 
-def mean_log_jacobians(table: Table, rows: Rows) -> dict[str, float]:
-    """Log-Jacobians of the cells that are there, averaged over training and held-out rows."""
+def mean_log_jacobians(rows: Rows) -> dict[str, float]:
+    """Log-Jacobians of rows, averaged over training and held-out rows of all members."""
     averages = {"train": 0.0, "validation": 0.0}
     for key, members in (("train", rows.train), ("validation", rows.held_out)):
         for positions in () if members is None else members:
             share = rows.weight[positions] / rows.weight[positions].sum()
-            present = share @ ~np.isnan(rows.values[positions])
-            averages[key] += float(present @ table.log_jacobian) / len(rows.train)
+            averages[key] += float(share @ rows.log_jacobian[positions]) / len(rows.train)
     return averages
 
 

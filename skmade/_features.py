@@ -1,55 +1,35 @@
 """The table: kinds of features, encoding to values of the network and back, log-Jacobian.
 
-Numbers are standardised, labels keep their codes, missing cells are NaN. What was learned
+Numbers are standardised and given about the shape of a Gaussian, labels keep their codes,
+missing cells are NaN. What was learned
 of the columns from the training rows is a `Table` of plain numpy arrays.
 """
 
 import itertools
 import warnings
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ._columns import learn_column
 from ._frame import UNKNOWN, Layout
+from ._marginals import MAX_UNIT, Marginals, choose_marginals
 
 Floats = NDArray[np.float64]
 
 KINDS = ("continuous", "binary", "categorical", "count")
-
-# A conditional narrower than this (in units, about standard deviations) is not believed,
-# even of columns recorded much more finely: it bounds what a duplicated column can add.
-MIN_SCALE = 1e-3
-
-# The mixture of a count may be this narrow, in steps between integers (in units: no less than
-# the second number). Its masses are at most one.
-COUNT_SCALE = 0.1
-MIN_COUNT_SCALE = 1e-5
-
-# Values that recur far more often than their neighbours (zeros of an income, round numbers)
-# get a component of their own: at most so many in a column, each in at least this share of
-# the rows and five of them, and so many times what the values around it let expect.
-MAX_RECURRING = 32
-MIN_RECURRING_SHARE = 0.002
-MIN_RECURRING_ROWS = 5
-MIN_EXCESS = 3.0
-N_NEIGHBOURS = 3  # on each side
-
-# Distance between the 5 % and the 95 % quantile of a standard Gaussian.
-GAUSSIAN_CENTRAL_RANGE = 3.2897
-
-# Units beyond this are clipped: their squares stay out of reach anyway, and what matters
-# is that arithmetic on them is finite.
-MAX_UNIT = 1e300
 
 
 @dataclass(frozen=True)
 class Table:
     """What fit learned of the columns; arrays have shape (n_features,) unless said.
 
-    A number x has the unit z = (x / 2**exponent - center) / spread. The power of two is
-    exact and keeps columns of any magnitude clear of overflow.
+    A number x has the unit u = (x / 2**exponent - center) / spread. The power of two is
+    exact and keeps columns of any magnitude clear of overflow. The network sees its image
+    under the column's marginal transform; counts and labels have none.
     """
 
     kinds: NDArray[np.str_]
@@ -57,12 +37,19 @@ class Table:
     exponent: NDArray[np.int64]
     center: Floats
     spread: Floats
-    scale_floor: Floats  # smallest scale of a conditional, in units
+    marginals: Marginals
+    scale_floor: Floats  # smallest scale of a conditional, of images
     lowest: Floats  # smallest value of a count, minus infinity if there is none
-    recurring: Floats  # (n_features, n), units of values that recur often, else NaN
+    recurring: Floats  # (n_features, n), images of values that recur often, else NaN
+    recurring_scale: Floats  # (n_features, n)
     constant: NDArray[np.bool_]
     missing: Floats  # share of cells that were missing in fit, by weight
     unknown_mass: Floats  # kept for labels that fit did not see
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> "Table":
+        """Rebuild a table from `dataclasses.asdict`."""
+        return cls(**{**state, "marginals": Marginals(**state["marginals"])})
 
     @property
     def n_features(self) -> int:
@@ -76,7 +63,7 @@ class Table:
 
     @property
     def log_jacobian(self) -> Floats:
-        """Log of d unit / d x for each column, zero for those with probabilities."""
+        """Log of d u / d x for each column, zero for those with probabilities."""
         log_scale = np.log(self.spread) + self.exponent * np.log(2.0)
         return np.where(self.kinds == "continuous", -log_scale, 0.0)
 
@@ -117,102 +104,69 @@ def learn_table(
     observed = ~np.isnan(X)
     share, n_rows = weight / weight.sum(), weight / weight.mean()
     learned = [
-        _learn_column(column[seen], weight[seen], str(kind))
+        learn_column(column[seen], weight[seen], str(kind))
         for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
     ]
     exponent, center, spread, scale_floor, constant, recurring = zip(*learned, strict=True)
     never_negative = (kinds == "count") & (np.nanmin(X, axis=0) >= 0)
-    return Table(
+    recurring_units = np.array(
+        list(itertools.zip_longest(*recurring, fillvalue=np.nan))
+    ).T.reshape(n_features, -1)
+    table = Table(
         kinds=kinds,
         n_levels=n_levels,
         exponent=np.array(exponent),
         center=np.array(center),
         spread=np.array(spread),
+        marginals=Marginals.identity(n_features),
         scale_floor=np.array(scale_floor),
         lowest=np.where(never_negative, 0.0, -np.inf),
-        recurring=np.array(list(itertools.zip_longest(*recurring, fillvalue=np.nan))).T.reshape(
-            n_features, -1
-        ),
+        recurring=recurring_units,
+        recurring_scale=np.array(scale_floor)[:, None] * np.ones_like(recurring_units),
         constant=np.array(constant),
         missing=share @ ~observed,
         unknown_mass=np.where(
             smoothed & (n_levels > 0), 0.5 / (n_rows @ observed + 0.5 * (n_levels + 1)), 0.0
         ),
     )
+    return _with_marginals(table, X, weight)
 
 
-def _learn_column(
-    values: Floats, weight: Floats, kind: str
-) -> tuple[int, float, float, float, bool, Floats]:
-    """Return exponent, center, spread, smallest scale, whether constant, recurring values."""
-    if kind not in ("continuous", "count"):
-        return 0, 0.0, 1.0, 1.0, False, np.empty(0)
-    # Integers are far from overflow, and keep their distance of one.
-    exponent = 0 if kind == "count" else int(np.frexp(np.abs(values).max())[1])
-    scaled = np.ldexp(values, -exponent)
-    center, spread = _location_and_spread(scaled, weight)
-    # Below a few ulps of its own magnitude a spread is rounding error, not data.
-    constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
-    if kind == "count":
-        spread = 1.0 if constant else spread
-        floor, step = max(COUNT_SCALE / spread, MIN_COUNT_SCALE), 1.0
-    elif constant:
-        # No scale to learn: its own magnitude (or 1) stands in, with the floor at one such
-        # scale, so that the column says nothing about rows with the same value.
-        return exponent, float(scaled[0]), abs(float(scaled[0])) or 1.0, 1.0, True, np.empty(0)
-    else:
-        # A value rounded to multiples of `step` has an error of standard deviation
-        # step / sqrt(12): nothing finer than that was recorded.
-        step = max(float(np.diff(np.unique(scaled)).min()), MIN_SCALE * np.sqrt(12) * spread)
-        floor = step / spread / np.sqrt(12)
-    recurring = (_recurring_values(scaled, weight, step) - center) / spread
-    return exponent, center, spread, floor, False, recurring
+def _with_marginals(table: Table, X: Floats, weight: Floats) -> Table:
+    """Return the table with transforms of its continuous columns.
 
-
-def _recurring_values(values: Floats, weight: Floats, step: float) -> Floats:
-    """Values with far more mass than the values around them let expect in one step."""
-    distinct, position = np.unique(values, return_inverse=True)
-    shares = np.bincount(position, weights=weight) / weight.sum()
-    least = max(MIN_RECURRING_SHARE, MIN_RECURRING_ROWS / len(values))
-    if len(distinct) <= 2 * N_NEIGHBOURS + 1:
-        return distinct[shares >= least]
-    first = np.clip(
-        np.arange(len(distinct)) - N_NEIGHBOURS, 0, len(distinct) - 2 * N_NEIGHBOURS - 1
-    )
-    last = first + 2 * N_NEIGHBOURS
-    upto = np.append(0.0, shares.cumsum())
-    around = upto[last + 1] - upto[first] - shares
-    expected = around * step / (distinct[last] - distinct[first])
-    excess = np.where(
-        (shares >= least) & (shares > MIN_EXCESS * expected), shares - expected, 0
-    )
-    chosen = np.argsort(-excess, kind="stable")[:MAX_RECURRING]
-    return distinct[np.sort(chosen[excess[chosen] > 0])]
-
-
-def _location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:
-    """Mean and standard deviation of a column, held against a few far outliers.
-
-    The mean is of values clipped to the central 90 %, and the spread no larger than that of
-    a Gaussian with the same central 90 %, unless these are one value.
+    They are fitted to the values that do not recur, since those that do have components of
+    their own. Scales follow the slopes.
     """
-    share = weight / weight.sum()
-    low, high = np.quantile(values, (0.05, 0.95), weights=weight, method="inverted_cdf")
-    mean = float(share @ values)
-    deviation = float(np.sqrt(share @ (values - mean) ** 2))
-    inner = float(high - low) / GAUSSIAN_CENTRAL_RANGE
-    if 0 < inner < deviation:
-        return float(share @ np.clip(values, low, high)), inner
-    return mean, deviation
+    units = _linear_units(table, X)
+    recurs = np.zeros(X.shape, dtype=bool)
+    for value, scale in zip(table.recurring.T, table.recurring_scale.T, strict=True):
+        recurs |= np.abs(units - value) < scale / 2
+    described = ~np.isnan(X) & ~recurs & (table.kinds == "continuous") & ~table.constant
+    marginals = choose_marginals(units, weight, described, np.sqrt(12) * table.scale_floor)
+    _, log_slopes = marginals.forward(units)
+    recurring, recurring_slopes = marginals.forward(table.recurring.T)
+    return replace(
+        table,
+        marginals=marginals,
+        scale_floor=table.scale_floor * np.exp(np.nanmedian(log_slopes, axis=0)),
+        recurring=recurring.T,
+        recurring_scale=table.recurring_scale * np.exp(recurring_slopes.T),
+    )
 
 
 def encode(table: Table, X: Floats) -> Floats:
-    """Turn rows into what the network sees: units of numbers, codes, NaN where unknown."""
-    with np.errstate(over="ignore", under="ignore"):
-        values = (np.ldexp(X, -table.exponent) - table.center) / table.spread
-    values = np.clip(values, -MAX_UNIT, MAX_UNIT)
+    """Turn rows into what the network sees: images of numbers, codes, NaN where unknown."""
+    values, _ = table.marginals.forward(_linear_units(table, X))
     values[is_unknown(table, X)] = np.nan
     return values
+
+
+def _linear_units(table: Table, X: Floats) -> Floats:
+    """Standardise numbers."""
+    with np.errstate(over="ignore", under="ignore"):
+        units = (np.ldexp(X, -table.exponent) - table.center) / table.spread
+    return np.clip(units, -MAX_UNIT, MAX_UNIT)
 
 
 def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
@@ -222,7 +176,8 @@ def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
     """
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
-        X = np.ldexp(values * table.spread + table.center, table.exponent)
+        units = table.marginals.inverse(values)
+        X = np.ldexp(units * table.spread + table.center, table.exponent)
     X = np.clip(X, -largest, largest)
     counts = integers & (table.kinds == "count")
     X[:, counts] = np.rint(X[:, counts])
@@ -237,11 +192,12 @@ def is_unknown(table: Table, X: Floats) -> NDArray[np.bool_]:
 def fixed_log_density(table: Table, X: Floats) -> Floats:
     """What the columns add to the log-density of each cell, whatever the network says.
 
-    Log-Jacobians of the continuous columns; and of labels, the mass kept for those that fit
-    did not see, or what is left of it.
+    Log-Jacobians of the continuous columns, with the slopes of their transforms; and of
+    labels, the mass kept for those that fit did not see, or what is left of it.
     """
     labelled = np.log1p(-table.unknown_mass)
-    parts = np.where(np.isnan(X), 0.0, table.log_jacobian + labelled)
+    _, log_slopes = table.marginals.forward(_linear_units(table, X))
+    parts = np.where(np.isnan(X), 0.0, table.log_jacobian + log_slopes + labelled)
     rows, columns = np.nonzero(is_unknown(table, X))
     parts[rows, columns] = np.log(table.unknown_mass[columns])
     return parts

@@ -13,6 +13,7 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
+from . import _auto
 from ._ensemble import (
     Architecture,
     Ensemble,
@@ -21,7 +22,7 @@ from ._ensemble import (
     merge_histories,
     split_rows,
 )
-from ._features import encode, learn_table, warn_constant
+from ._features import encode, fixed_log_density, learn_table, warn_constant
 from ._frame import Layout
 from ._masks import ranks_to_ordering, warn_if_narrow
 from ._reading import (
@@ -64,7 +65,10 @@ def fit_estimator(
         # One row can't be both learned from and held out: keep the classical start.
         early_stopping, max_iter = False, 0
     ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
-    schedule = _schedule(estimator, rows.train.shape[1], max_iter)
+    n_rows = rows.train.shape[1]
+    if rows.held_out is not None and X_val is None:
+        n_rows += rows.held_out.shape[1]
+    schedule = _schedule(estimator, n_rows, max_iter, decay=not keep_optimizer)
     context = estimator._init_callback_context(
         max_subtasks=len(list(ensemble.stacks())), sequential_subtasks=False
     )
@@ -84,7 +88,7 @@ def fit_estimator(
     )
     fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, mean_log_jacobians(table, rows), resume, early_stopping)
+    _report(fitted, trained, mean_log_jacobians(rows), resume, early_stopping)
     return _take_over(estimator, fitted)
 
 
@@ -107,19 +111,26 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         warn_constant(table, layout, stacklevel=USER_LEVEL)
         warn_free_text(layout, len(numbers), stacklevel=USER_LEVEL)
         fold_seed = int(rng.randint(MAX_SEED))
-    values_val = None
+    validation = None
     if X_val is not None:
         numbers_val, _ = read_table(estimator, X_val, layout, table, "X_val")
-        values_val = encode(table, numbers_val)
+        validation = _encoded(table, numbers_val)
+    values, log_jacobian = _encoded(table, numbers)
     rows = split_rows(
-        encode(table, numbers),
+        values,
+        log_jacobian,
         weight,
-        values_val if early_stopping else None,
-        n_members=int(estimator.n_estimators),
+        validation if early_stopping else None,
+        n_members=len(ensemble.weights) if resume else _n_members(estimator, len(numbers)),
         fraction=estimator.validation_fraction if early_stopping and len(numbers) > 1 else None,
         rng=np.random.RandomState(fold_seed),
     )
     return layout, table, rows, fold_seed, rng
+
+
+def _encoded(table, numbers):
+    """Values of the network, and the log-Jacobian of each row."""
+    return encode(table, numbers), fixed_log_density(table, numbers).sum(axis=1)
 
 
 def _architecture(estimator, conditioned):
@@ -150,7 +161,7 @@ def _drawn(estimator, table, rows, rng):
         table,
         rows,
         architecture,
-        seeds=rng.randint(MAX_SEED, size=int(estimator.n_estimators)),
+        seeds=rng.randint(MAX_SEED, size=len(rows.train)),
         n_masks=estimator.n_masks,
         ordering=estimator.ordering,
         order_agnostic=estimator.order_agnostic,
@@ -163,7 +174,8 @@ def _resumed(estimator):
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
     asked = (_architecture(estimator, conditioned), estimator.n_estimators)
-    if (ensemble.architecture, len(ensemble.weights)) != asked:
+    n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
+    if (ensemble.architecture, n_members) != asked:
         raise ValueError(
             "warm_start and partial_fit go on with the fitted network, but its shape or "
             "n_estimators has been changed. Fit a clone, or set warm_start=False."
@@ -171,18 +183,26 @@ def _resumed(estimator):
     return ensemble
 
 
-def _schedule(estimator, n_samples, max_iter):
-    batch_size = estimator.batch_size
-    if batch_size == "auto":
-        batch_size = int(np.clip(n_samples // 20, 64, 256))
+def _n_members(estimator, n_rows):
+    asked = estimator.n_estimators
+    return _auto.n_members(n_rows) if asked == "auto" else int(asked)
+
+
+def _schedule(estimator, n_rows, max_iter, decay):
+    """Collect how to train, with what 'auto' means for so many rows."""
+
+    def adapted(asked, automatic):
+        return automatic(n_rows) if asked == "auto" else asked
+
     return Schedule(
-        max_iter=max_iter,
-        batch_size=batch_size,
+        max_iter=adapted(max_iter, _auto.n_epochs),
+        batch_size=adapted(estimator.batch_size, _auto.batch_size),
         learning_rate_init=estimator.learning_rate_init,
-        dropout=estimator.dropout,
+        dropout=adapted(estimator.dropout, _auto.dropout),
         alpha=estimator.alpha,
         n_iter_no_change=estimator.n_iter_no_change,
         tol=estimator.tol,
+        decay=decay,
     )
 
 
@@ -202,7 +222,7 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
         delayed(_train_stack)(
             estimator,
             subcontext,
-            mean_log_jacobians(ensemble.table, rows.of_members(part)),
+            mean_log_jacobians(rows.of_members(part)),
             made=made,
             start=start,
             masks=masks,
@@ -257,13 +277,6 @@ def _report(fitted, trained, log_jacobian, resume, early_stopping):
         warnings.warn(
             f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
             "epoch before is kept. Lower learning_rate_init.",
-            ConvergenceWarning,
-            stacklevel=USER_LEVEL - 1,
-        )
-    elif not all(stack.converged for stack in trained):
-        warnings.warn(
-            f"Training reached max_iter={fitted.max_iter} epochs while the held-out "
-            "log-likelihood was still improving: raise max_iter.",
             ConvergenceWarning,
             stacklevel=USER_LEVEL - 1,
         )

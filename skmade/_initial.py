@@ -42,6 +42,7 @@ def initial_weights(
         n_out, n_in = weights[f"weight{level}"].shape
         weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
     weights["weight0"][:, made.present_units] = 0.0
+    _spread_kinks(made, weights, rng)
     biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
     weight = weight / weight.mean()
     for (law, outputs, _), column in zip(made.by_feature(), values.T, strict=True):
@@ -52,6 +53,13 @@ def initial_weights(
             _set_shares(law, biases[outputs], column[present], weight[present])
     _set_linear_start(made, weights, biases, values, weight, ranks)
     return np.concatenate([value.ravel() for value in weights.values()]).astype(np.float32)
+
+
+def _spread_kinks(made: MADE, weights: dict[str, Floats], rng: np.random.Generator) -> None:
+    """Draw hidden biases, so that units bend where the numbers lie, not all at the centre."""
+    if any(isinstance(law, MixtureOfGaussians) for law, _ in made.groups):
+        for level, n_units in enumerate(made.hidden_layer_sizes):
+            weights[f"bias{level}"] = rng.uniform(-1, 1, n_units)
 
 
 def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Floats) -> Floats:
@@ -78,7 +86,8 @@ def _set_shares(
 
 def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
     """Which cells of a column hold which of the values that recur, (n, n_recurring)."""
-    return np.abs(column[:, None] - law.recurring.numpy()) < float(law.floor) / 2
+    distance = np.abs(column[:, None] - law.recurring.numpy())
+    return distance < law.recurring_scale.numpy() / 2
 
 
 def _set_linear_start(
@@ -110,14 +119,17 @@ def _set_linear_start(
         [_recurs(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
     )
     start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
-    floor = torch.cat([law.floor for _, law, _, _ in numbers])
+    floor = torch.cat([law.floor for _, law, _, _ in numbers])[:, None]
     raw = np.asarray(raw_scale(torch.from_numpy(start.scale), floor))
     for row, (_, _, outputs, _) in enumerate(numbers):
         means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
         biases[means] = start.intercept[row] + start.offsets[row]
         biases[means.stop : means.stop + n_components] = raw[row]
+        logits = slice(outputs.start, means.start)
+        biases[logits] += start.logits[row] - start.gates[row] @ start.center
         if made.direct_connections:
             weights["direct"][means, : units.shape[1]] = start.coefficients[row]
+            weights["direct"][logits, : units.shape[1]] = start.gates[row]
         _centre(made, weights, biases, means, start, row, features)
 
 

@@ -1,12 +1,14 @@
-"""Functions that torch lacks: a Gaussian's mass in an interval, the Student t tail.
+"""Functions that torch lacks: mixtures with their gradient, intervals' mass, Student t tails.
 
 All of them keep values and gradients finite far out, in single precision too.
 """
 
 import math
+from typing import Any
 
 import torch
 from torch import Tensor
+from torch.nn.functional import softplus
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -38,6 +40,71 @@ FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 
 # Beyond this distance (in scales) squares leave single precision.
 MAX_DISTANCE = 1e18
+
+
+class MixtureLogProb(torch.autograd.Function):
+    """Log-density of mixtures of Gaussians with the Student t tail, and its gradient.
+
+    The gradient comes with the value, from the same exponentials: a training step would
+    otherwise spend most of its time on them.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any, params: Tensor, value: Tensor, floor: Tensor, places: Tensor, widths: Tensor
+    ) -> Tensor:
+        """Return log-densities (..., F) of values (..., F).
+
+        Parameters
+        ----------
+        ctx : of autograd
+        params : (..., F, 3 K + R), logits, means, raw scales, logits of fixed components
+        value : (..., F)
+        floor : (F,)
+        places, widths : (F, R), of the fixed components
+        """
+        n_fixed = places.shape[-1]
+        k = (params.shape[-1] - n_fixed) // 3
+        logits, means, raw, own = params.split([k, k, k, n_fixed], dim=-1)
+        raw = raw + SOFTPLUS_ONE
+        precision = 1 / (floor[:, None] + softplus(raw))
+        distance = (value[..., None] - means) * precision
+        parts = logits + precision.log() - 0.5 * distance.square()
+        if n_fixed:
+            fixed = -widths.log() - 0.5 * ((value[..., None] - places) / widths).square()
+            parts, logits = torch.cat([parts, own + fixed], -1), torch.cat([logits, own], -1)
+        log_sum, chances = _logsumexp(parts)
+        log_total, shares = _logsumexp(logits)
+        body = log_sum - log_total + (math.log1p(-TAIL_WEIGHT) - LOG_SQRT_2PI)
+        result = torch.logaddexp(body, student_log_prob(value) + math.log(TAIL_WEIGHT))
+        if ctx.needs_input_grad[0]:
+            in_body = (body - result).exp()[..., None]
+            chances = chances.mul_(in_body)
+            gradient = torch.empty_like(params)
+            by_logit = chances - shares.mul_(in_body)
+            gradient[..., :k], gradient[..., 3 * k :] = by_logit[..., :k], by_logit[..., k:]
+            pull = chances[..., :k] * precision
+            torch.mul(pull, distance, out=gradient[..., k : 2 * k])
+            slope = pull.mul_(distance.square_().sub_(1))
+            torch.mul(slope, torch.sigmoid(raw), out=gradient[..., 2 * k : 3 * k])
+            ctx.save_for_backward(gradient)
+        return result
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Scale the gradient that came with the value; only parameters have one."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * upstream[..., None], None, None, None, None
+
+
+def _logsumexp(logs: Tensor) -> tuple[Tensor, Tensor]:
+    """Log of the sum of exponentials over the last axis, and each one's share of it."""
+    # Where all logs are minus infinity, so is the sum.
+    top = logs.amax(dim=-1, keepdim=True).clamp(min=torch.finfo(logs.dtype).min)
+    shares = (logs - top).exp_()
+    total = shares.sum(dim=-1, keepdim=True)
+    log_sum = (top + total.log())[..., 0]
+    return log_sum, shares.div_(total.clamp(min=torch.finfo(logs.dtype).tiny))
 
 
 def log_ndtr(value: Tensor) -> Tensor:

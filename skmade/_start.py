@@ -1,14 +1,17 @@
 """The classical solution in closed form, from which training starts.
 
 A linear-Gaussian autoregression on the preceding features is a full-covariance Gaussian;
-its residuals, described by a mixture, make it a little more. A network whose direct
-connections and output biases hold this solution starts where classical statistics ends.
+its residuals, described by a mixture, make it a little more. Where rows come in clusters it
+is a mixture of such Gaussians. A network whose direct connections and output biases hold
+this solution starts where classical statistics ends.
 """
 
 from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+
+from ._clusters import MAX_CLUSTERED_ROWS, Clusters, find_clusters, shrunk
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -17,12 +20,16 @@ Integers = NDArray[np.int64]
 MAX_RESIDUAL_MASKS = 8
 MAX_RESIDUAL_ROWS = 20_000
 
+# Components that each cluster gets at least: with one, training can hardly reshape it.
+MIN_PER_CLUSTER = 2
+
 
 @dataclass(frozen=True)
 class LinearStart:
     """Linear regression of each target on the features before it, and its residuals.
 
-    The residual mixture has equally weighted components of one scale.
+    The residual mixture has components of one scale, equally weighted or, with clusters,
+    weighted by linear functions of the units.
     """
 
     coefficients: Floats  # (n_targets, n_units), zero where no mask shows a unit
@@ -30,7 +37,9 @@ class LinearStart:
     center: Floats  # (n_units,), taken off a unit where it is shown
     shown: Floats  # (n_targets, n_units), share of the masks that show a unit
     offsets: Floats  # (n_targets, n_components), centres of the residual mixture
-    scale: Floats  # (n_targets,)
+    scale: Floats  # (n_targets, n_components)
+    logits: Floats  # (n_targets, n_components), of the components where units are centred
+    gates: Floats  # (n_targets, n_components, n_units), how logits depend on units
 
 
 def fit_linear_start(
@@ -56,6 +65,11 @@ def fit_linear_start(
     recurs : (n_samples, n_targets), cells that the mixture need not describe
     """
     share = weight / weight.sum()
+    clusters = None
+    if len(ranks) == 1 and len(targets) == units.shape[1] and not np.any(recurs):
+        clusters = _clusters_of(units, share, n_components)
+    if clusters is not None:
+        return _clustered_start(clusters, units, share, ranks[0], targets, n_components)
     present = ~np.isnan(units)
     observed = share @ present  # share of the rows in which a unit is present
     center = share @ np.nan_to_num(units) / np.maximum(observed, share.min())
@@ -83,7 +97,79 @@ def fit_linear_start(
     known = np.tile(described[::step], (len(masked), 1))
     pooled = np.tile(share[::step], len(masked))[:, None] * known
     offsets, scale = _residual_mixture(residuals, pooled, expected, n_components)
-    return LinearStart(coefficients, center[targets], center, shown, offsets, scale)
+    return LinearStart(
+        coefficients,
+        center[targets],
+        center,
+        shown,
+        offsets,
+        scale=np.repeat(scale[:, None], n_components, axis=1),
+        logits=np.zeros((len(targets), n_components)),
+        gates=np.zeros((len(targets), n_components, len(center))),
+    )
+
+
+def _clusters_of(units: Floats, share: Floats, n_components: int) -> Clusters | None:
+    """Return the clusters of rows, if there are any and no more than components."""
+    step = 1 + len(units) // MAX_CLUSTERED_ROWS
+    if np.isnan(units).any():
+        return None
+    some = share[::step]
+    clusters = find_clusters(units[::step], some / some.sum(), n_components // MIN_PER_CLUSTER)
+    return clusters if len(clusters.shares) > 1 else None
+
+
+def _clustered_start(
+    clusters: Clusters,
+    units: Floats,
+    share: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+) -> LinearStart:
+    """Conditionals of a mixture of Gaussians of one covariance, each of some components."""
+    step = 1 + len(units) // MAX_CLUSTERED_ROWS
+    center = share @ units
+    some, means = units[::step] - center, clusters.means - center
+    weight = share[::step, None] / share[::step].sum() * clusters.chances
+    cluster_of, sizes = _shared_out(clusters.shares, n_components)
+    shape = (len(targets), n_components)
+    coefficients = np.zeros((len(targets), len(center)))
+    offsets, scale, logits = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    gates = np.zeros((*shape, len(center)))
+    for row, target in enumerate(targets):
+        seen = np.flatnonzero(ranks < ranks[target])
+        known = clusters.covariance[np.ix_(seen, seen)]
+        own = np.linalg.solve(known, clusters.covariance[seen, target])
+        # Linear discriminant analysis of the clusters by the units before the target.
+        odds = np.linalg.solve(known, means[:, seen].T).T
+        constant = np.log(clusters.shares) - 0.5 * (means[:, seen] * odds).sum(axis=1)
+        odds = odds - clusters.shares @ odds  # what all have in common changes nothing
+        shift = means[:, target] - means[:, seen] @ own
+        residuals = (some[:, target] - some[:, seen] @ own)[:, None] - shift
+        least = clusters.covariance[target, target] - own @ clusters.covariance[seen, target]
+        for size in np.unique(sizes):
+            parts, width = _residual_mixture(
+                residuals.reshape(-1, 1), weight.reshape(-1, 1), np.array([least]), int(size)
+            )
+            for k in np.flatnonzero(sizes == size):
+                offsets[row, cluster_of == k] = shift[k] + parts[0]
+                scale[row, cluster_of == k] = width[0]
+        coefficients[row, seen] = own
+        logits[row] = (constant - np.log(sizes))[cluster_of]
+        gates[row][:, seen] = odds[cluster_of]
+    shown = (ranks[None, :] < ranks[targets, None]).astype(np.float64)
+    return LinearStart(
+        coefficients, center[targets], center, shown, offsets, scale, logits, gates
+    )
+
+
+def _shared_out(shares: Floats, n_components: int) -> tuple[Integers, Integers]:
+    """Give each cluster components by its share, one at least: whose each is, and how many."""
+    sizes = np.ones(len(shares), dtype=np.int64)
+    for _ in range(n_components - len(shares)):
+        sizes[np.argmax(shares / sizes)] += 1
+    return np.repeat(np.arange(len(shares)), sizes), sizes
 
 
 def _residual_mixture(
@@ -98,20 +184,9 @@ def _residual_mixture(
 
 
 def shrunk_covariance(centred: Floats, share: Floats) -> Floats:
-    """Oracle approximating shrinkage toward a sphere (Chen, Wiesel, Eldar, Hero 2010).
-
-    With many rows it is the sample covariance, with few it stays invertible.
-    """
+    """Covariance of weighted rows, shrunk toward a sphere."""
     sample = (centred * share[:, None]).T @ centred
-    n_effective = 1.0 / np.square(share).sum()
-    p = len(sample)
-    mean_variance = np.trace(sample) / p
-    mean_square = np.square(sample).mean()
-    denominator = (n_effective + 1) * (mean_square - mean_variance**2 / p)
-    excess = mean_square + mean_variance**2
-    shrinkage = 1.0 if denominator <= 0 else min(excess / denominator, 1.0)
-    ridge = shrinkage * mean_variance + 1e-9
-    return (1 - shrinkage) * sample + ridge * np.eye(p)
+    return shrunk(sample, 1.0 / np.square(share).sum())
 
 
 def _masked_regression(covariance: Floats, cross: Floats, allowed: NDArray[np.bool_]) -> Floats:

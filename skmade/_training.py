@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import lru_cache
 from typing import Any
 
@@ -29,6 +29,9 @@ MAX_SCORED_ROWS = 2048
 AVERAGED_EPOCHS = 3
 MIN_AVERAGED_STEPS = 10
 
+# Over the first steps the step size rises, while the optimiser learns the gradient's size.
+N_RISING_STEPS = 100
+
 
 @dataclass(frozen=True)
 class Schedule:
@@ -41,6 +44,7 @@ class Schedule:
     alpha: float
     n_iter_no_change: int
     tol: float
+    decay: bool = True  # whether the step size falls to zero
 
 
 @dataclass(frozen=True)
@@ -48,6 +52,7 @@ class Rows:
     """Values of all rows, and which of them each member trains on and holds out."""
 
     values: NDArray[np.float32]  # (n, D), NaN where missing
+    log_jacobian: Floats  # (n,), turns log-densities of values into those of rows
     weight: NDArray[np.float32]  # (n,), mean one
     train: NDArray[np.int64]  # (M, n_train)
     held_out: NDArray[np.int64] | None  # (M, n_held_out)
@@ -55,7 +60,7 @@ class Rows:
     def of_members(self, part: slice) -> "Rows":
         """Return the rows of some of the members."""
         held_out = None if self.held_out is None else self.held_out[part]
-        return Rows(self.values, self.weight, self.train[part], held_out)
+        return replace(self, train=self.train[part], held_out=held_out)
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,6 @@ class TrainingState:
     moments: tuple[NDArray[np.float32], ...] = ()  # the optimiser's two, if any
     n_steps: int = 0
     best_score: Floats | None = None  # (M,) best held-out mean log-likelihood
-    converged: bool = True  # whether every member stopped before `max_iter`
     history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
 
 
@@ -86,10 +90,10 @@ def fit_network(
 
     Each step takes a mini-batch of its own rows for every member and the next mask of the
     list, and follows the gradient of the weighted mean log-likelihood (AdamW: Loshchilov
-    and Hutter 2019). Prediction uses a running average of the weights (Polyak and
-    Juditsky 1992). With held-out rows the average is scored on them after every epoch; a
-    member keeps its best epoch, the start included, and is done after `n_iter_no_change`
-    epochs without a gain of `tol`.
+    and Hutter 2019), by steps that get smaller until `max_iter`. Prediction uses a running
+    average of the weights (Polyak and Juditsky 1992). With held-out rows the average is
+    scored on them after every epoch; a member keeps its best epoch, the start included, and
+    is done after `n_iter_no_change` epochs without a gain of `tol`.
 
     Parameters
     ----------
@@ -124,7 +128,6 @@ def fit_network(
         moments=stack.moments(),
         n_steps=stack.n_steps,
         best_score=None if keeper is None else keeper.score,
-        converged=keeper is None or stopped or keeper.done(),
         history=history,
     )
 
@@ -161,7 +164,7 @@ class _Stack:
         self.held_out = None if rows.held_out is None else _tensor(rows.held_out)
         self.n_batches = math.ceil(rows.train.shape[1] / schedule.batch_size)
         self.rng = np.random.default_rng([seed, start.n_steps])
-        self.n_steps = start.n_steps
+        self.n_steps = self.first_step = start.n_steps
         # Few masks are made once, many at each use: memory stays bounded.
         self._gates = lru_cache(MAX_CACHED_MASKS)(
             lambda k: made.gates(masks[k], like=self.average[0])
@@ -186,15 +189,14 @@ class _Stack:
         for batch in self._batches():
             log_prob = self.made.log_prob(self._layers(), self.values[batch], self._drop)
             weighted = log_prob * self.weight[batch]
+            self._set_step_size()
             self.optimizer.zero_grad()
             (-weighted.mean(dim=1).sum()).backward()
             self.optimizer.step()
             self.n_steps += 1
             self._update_average()
             total += weighted.detach().sum(dim=1).cpu().double()
-        return np.asarray(
-            total / self.weight.cpu().double()[torch.from_numpy(self.train)].sum(dim=1)
-        )
+        return np.asarray(total / self.weight.cpu().double()[_tensor(self.train)].sum(dim=1))
 
     def score_held_out(self) -> Floats:
         """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
@@ -254,6 +256,17 @@ class _Stack:
         noise = self.rng.integers(0, levels, hidden.shape, dtype=np.uint16)
         kept = torch.from_numpy(noise >= dropped).to(hidden)
         return hidden * kept.mul_(levels / (levels - dropped))
+
+    def _set_step_size(self) -> None:
+        """Let the step size rise, then fall by half a cosine (Loshchilov, Hutter 2017)."""
+        if not self.schedule.decay:
+            return
+        step = self.n_steps - self.first_step
+        done = step / (self.schedule.max_iter * self.n_batches)
+        size = self.schedule.learning_rate_init * 0.5 * (1 + math.cos(math.pi * done))
+        size *= min(1.0, (step + 1) / N_RISING_STEPS)
+        for group in self.optimizer.param_groups:
+            group["lr"] = size
 
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""

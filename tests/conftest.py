@@ -52,7 +52,7 @@ def make_ensemble(
         conditioning_weights,
     )
     table = learn_table(X, np.ones(50), kinds, n_levels, smoothed=unknown)
-    rows = split_rows(encode(table, X), np.ones(50), None, n_members, None, rng)
+    rows = split_rows(encode(table, X), np.zeros(50), np.ones(50), None, n_members, None, rng)
     ensemble = draw_ensemble(
         table,
         rows,

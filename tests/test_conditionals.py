@@ -10,12 +10,18 @@ from skmade import _special as special
 TAIL = stats.t(4, scale=special.TAIL_SCALE)
 
 
+def mixture_law(n_components, floor=(0.01, 0.5), recurring=((), ()), recurring_scale=((), ())):
+    """Return a mixture law; features with fewer values that recur are filled up with NaN."""
+    constants = [torch.tensor(c, dtype=torch.float64) for c in (recurring, recurring_scale)]
+    return c.MixtureOfGaussians(
+        n_components, torch.tensor(floor, dtype=torch.float64), *constants
+    )
+
+
 @pytest.fixture(params=[1, 3])
 def mixture(request):
     """Return a mixture law for two features and random parameters for five rows."""
-    law = c.MixtureOfGaussians(
-        request.param, torch.tensor([0.01, 0.5], dtype=torch.float64), torch.empty(2, 0)
-    )
+    law = mixture_law(request.param)
     params = np.random.RandomState(0).normal(size=(5, 2, law.n_params))
     return law, torch.from_numpy(params)
 
@@ -97,10 +103,99 @@ def test_far_values_have_finite_log_density(mixture, value):
 
 
 def test_scale_never_falls_below_its_floor():
-    law = c.MixtureOfGaussians(1, torch.tensor([0.5], dtype=torch.float64), torch.empty(1, 0))
+    law = mixture_law(1, floor=(0.5,), recurring=((),), recurring_scale=((),))
     params = torch.tensor([[0.0, 0.0, -1e6]], dtype=torch.float64)
     peak = law.log_prob(params, torch.zeros(1, dtype=torch.float64)).exp()
     assert_allclose(peak, stats.norm(0, 0.5).pdf(0), rtol=1e-3)
+
+
+def plain_log_prob(law, params, value):
+    """Log-density by autograd's own formulas, feature by feature."""
+    k, logs = law.n_components, []
+    for feature in range(len(law.floor)):
+        present = ~law.recurring[feature].isnan()
+        own = params[:, feature, 3 * k :][:, present]
+        logits, means, raw = params[:, feature, : 3 * k].split(k, dim=-1)
+        scales = law.floor[feature] + torch.nn.functional.softplus(raw + special.SOFTPLUS_ONE)
+        places = law.recurring[feature, present].expand_as(own)
+        widths = law.recurring_scale[feature, present].expand_as(own)
+        gaussians = torch.distributions.Normal(
+            torch.cat([means, places], dim=-1), torch.cat([scales, widths], dim=-1)
+        )
+        x = value[:, feature]
+        weights = torch.log_softmax(torch.cat([logits, own], dim=-1), dim=-1)
+        body = torch.logsumexp(weights + gaussians.log_prob(x[:, None]), dim=-1)
+        tail = special.student_log_prob(x) + np.log(c.TAIL_WEIGHT)
+        logs.append(torch.logaddexp(body + np.log1p(-c.TAIL_WEIGHT), tail))
+    return torch.stack(logs, dim=-1)
+
+
+RECURRING = {
+    "none": {},
+    "of all": {
+        "recurring": ((-1.0, 0.5), (2.0, 0.0)),
+        "recurring_scale": ((0.01, 0.2), (0.05, 0.02)),
+    },
+    "of some": {
+        "recurring": ((-1.0, 0.5), (2.0, np.nan)),
+        "recurring_scale": ((0.01, 0.2), (0.05, np.nan)),
+    },
+    "of one": {
+        "recurring": ((-1.0, 0.5), (np.nan, np.nan)),
+        "recurring_scale": ((0.01, 0.2), (np.nan, np.nan)),
+    },
+}
+
+
+@pytest.fixture(params=RECURRING.values(), ids=RECURRING.keys())
+def recurring_mixture(request):
+    """Return a mixture law for two features, with values that recur or without."""
+    return mixture_law(3, **request.param)
+
+
+@pytest.mark.parametrize("size", [0.1, 1.0, 8.0, 300.0, 1e6, 1e12])
+def test_mixture_gradient_is_that_of_autograd(recurring_mixture, size):
+    law, rng = recurring_mixture, np.random.RandomState(0)
+    value = torch.from_numpy(rng.normal(scale=size, size=(40, 2)))
+    value[:4] = torch.tensor([[-1.0, 2.0], [0.5, 0.0], [-1.003, 2.01], [0.0, 0.0]])
+    params = torch.from_numpy(rng.normal(size=(40, 2, law.n_params))).requires_grad_()
+    upstream = torch.from_numpy(rng.normal(size=(40, 2)))
+    logs, expected = law.log_prob(params, value), plain_log_prob(law, params, value)
+    assert_allclose(logs.detach(), expected.detach(), rtol=1e-10, atol=1e-12)
+    (gradient,) = torch.autograd.grad(logs, params, upstream)
+    (by_autograd,) = torch.autograd.grad(expected, params, upstream)
+    assert_allclose(gradient, by_autograd, rtol=1e-8, atol=1e-10)
+
+
+def test_mixture_gradient_is_the_difference_quotient(recurring_mixture):
+    law, rng = recurring_mixture, np.random.RandomState(1)
+    value = torch.from_numpy(rng.normal(size=(6, 2)))
+    params = torch.from_numpy(rng.normal(size=(6, 2, law.n_params))).requires_grad_()
+    assert torch.autograd.gradcheck(lambda p: law.log_prob(p, value), params)
+
+
+def test_gradients_of_mixtures_are_finite_in_single_precision(recurring_mixture):
+    law = recurring_mixture._mapped(torch.Tensor.float)
+    far = torch.logspace(-3, 14, 60)
+    value = torch.cat([far, -far, torch.tensor([-1.0, 0.0, 0.5, 2.0])])[:, None].expand(-1, 2)
+    shape = (*value.shape, law.n_params)
+    random = torch.randn(shape, generator=torch.Generator().manual_seed(0))
+    for params in (random, 10 * random, random * torch.tensor(100.0)):
+        params = params.clone().requires_grad_()
+        logs = law.log_prob(params, value)
+        logs.sum().backward()
+        assert logs.isfinite().all()
+        assert params.grad.isfinite().all()
+
+
+def test_without_gradients_the_mixture_has_the_same_value(recurring_mixture):
+    law, value = (
+        recurring_mixture,
+        torch.linspace(-3, 3, 20, dtype=torch.float64).reshape(10, 2),
+    )
+    params = torch.from_numpy(np.random.RandomState(0).normal(size=(10, 2, law.n_params)))
+    expected = law.log_prob(params.clone().requires_grad_(), value).detach()
+    assert_allclose(law.log_prob(params, value), expected, rtol=1e-14)
 
 
 def test_bernoulli():
@@ -145,7 +240,9 @@ def count_law(spread, center=3.7, lowest=0.0, n_components=3, n_recurring=0):
     recurring = torch.tensor(
         [[(7 - center) / spread, torch.nan][:n_recurring]], dtype=torch.float64
     )
-    return c.DiscretisedMixture(n_components, floor, recurring, *others)
+    return c.DiscretisedMixture(
+        n_components, floor, recurring, 1e-3 / spread + 0 * recurring, *others
+    )
 
 
 COUNTS = {

@@ -3,7 +3,9 @@ import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade import _features as f
+from skmade._columns import MAX_RECURRING, MIN_SCALE
 from skmade._frame import UNKNOWN, Layout, column_words
+from skmade._marginals import MAX_UNIT
 
 
 def layout_of(n_features, levels=None, names=None):
@@ -68,6 +70,35 @@ def test_log_jacobian_is_minus_the_log_of_the_spreads():
     assert_allclose(table.log_jacobian, np.log(slopes[0] / [1e-3, 1.0]))
 
 
+@pytest.mark.parametrize("kind", ["continuous", "count"])
+def test_encoding_is_undone_and_its_slopes_are_counted(kind):
+    rng = np.random.RandomState(0)
+    X = np.c_[rng.poisson(3, size=400), np.rint(rng.lognormal(3, 1, size=400))]
+    X = X if kind == "count" else X + 0.1 * rng.normal(size=X.shape)
+    table = learn(X, feature_types=kind)
+    assert_allclose(f.decode(table, f.encode(table, X)), X, rtol=1e-6, atol=1e-6)
+    changed = (table.marginals.power != 1) | table.marginals.is_mixture
+    if kind == "count":
+        assert not changed.any()
+        assert_array_equal(f.fixed_log_density(table, X), 0)
+    else:
+        assert changed.all()
+        h = 1e-6
+        slopes = (f.encode(table, X + h) - f.encode(table, X - h)) / (2 * h)
+        assert_allclose(f.fixed_log_density(table, X), np.log(slopes), atol=1e-3)
+
+
+def test_scales_of_what_recurs_follow_the_slopes():
+    rng = np.random.RandomState(0)
+    values = np.r_[np.zeros(100), np.full(100, 50.0), rng.lognormal(3, 1, size=600)]
+    table = learn(column(values), feature_types="continuous")
+    assert table.marginals.power[0] != 1
+    slopes = np.exp(f.fixed_log_density(table, column([0.0, 50.0])) - table.log_jacobian)
+    assert_allclose(f.decode(table, table.recurring.T)[:, 0], [0, 50], atol=1e-6)
+    ratio = table.recurring_scale[0] / slopes[:, 0]
+    assert_allclose(ratio[0], ratio[1])
+
+
 def test_binary_columns_are_their_own_units():
     X = column([0, 1, 1, 0])
     table = learn(X)
@@ -102,17 +133,22 @@ def test_rounding_noise_is_not_data():
 
 
 def test_scale_floor_is_the_rounding_error_of_the_column():
-    integers = column(np.random.RandomState(0).randint(0, 10, size=500))
-    table = learn(integers)
-    step = f.encode(table, column([1])) - f.encode(table, column([0]))
-    assert_allclose(table.scale_floor, step[0] / np.sqrt(12))
+    rng = np.random.RandomState(0)
+    uniform, gaussian = rng.randint(0, 10, size=500), np.rint(rng.normal(scale=20, size=500))
+    for integers in (column(uniform), column(gaussian)):
+        table = learn(integers)
+        step = 1 / (table.spread * 2.0**table.exponent)
+        log_slopes = f.fixed_log_density(table, integers) - table.log_jacobian
+        slope = np.exp(np.median(log_slopes))
+        assert_allclose(table.scale_floor, step / np.sqrt(12) * slope)
+    assert_allclose(slope, 1)
     fine = column(np.random.RandomState(0).normal(size=500))
-    assert learn(fine).scale_floor == [f.MIN_SCALE]
+    assert learn(fine).scale_floor == [MIN_SCALE]
 
 
 def test_far_values_stay_finite():
     table = learn(column([1e-300, 2e-300, 4e-300]))
-    assert_array_equal(f.encode(table, column([1e308, -1e308])), column([1e300, -1e300]))
+    assert_array_equal(f.encode(table, column([1e308, -1e308])), column([MAX_UNIT, -MAX_UNIT]))
     assert np.isfinite(f.decode(learn(column([-1e308, 1e308])), column([1e10]))).all()
 
 
@@ -221,7 +257,7 @@ def test_few_values_all_recur_and_many_are_bounded():
     assert_allclose(f.decode(grades, grades.recurring.T)[:, 0], [1, 2, 3, 4])
     sparse = np.repeat(np.arange(100) ** 3.0, 20)
     table = learn(column(sparse), feature_types="count")
-    assert table.recurring.shape == (1, f.MAX_RECURRING)
+    assert table.recurring.shape == (1, MAX_RECURRING)
 
 
 def test_columns_with_fewer_values_that_recur_are_filled_up():

@@ -2,15 +2,22 @@ import numpy as np
 import pytest
 import torch
 from conftest import make_ensemble
-from numpy.testing import assert_allclose
+from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
+from scipy.special import log_softmax, logsumexp, softmax
 
 from skmade import MADEDensity
+from skmade._clusters import find_clusters
 from skmade._ensemble import Ensemble
 from skmade._features import encode
 from skmade._masks import ordering_to_ranks
 from skmade._network import MaskList
-from skmade._start import fit_linear_start, shrunk_covariance
+from skmade._start import (
+    _clustered_start,
+    _shared_out,
+    fit_linear_start,
+    shrunk_covariance,
+)
 from skmade.datasets import CorrelatedGaussian
 
 
@@ -29,7 +36,8 @@ def test_one_ordering_gives_least_squares_on_the_features_before():
         expected[d, before] = np.linalg.lstsq(X[:, before], X[:, d], rcond=None)[0]
     assert_allclose(start.coefficients, expected, atol=0.005)
     residual = X - X @ expected.T
-    assert_allclose(start.scale, residual.std(axis=0), rtol=0.01)
+    assert_allclose(start.scale[:, 0], residual.std(axis=0), rtol=0.01)
+    assert_array_equal(start.gates, 0)
 
 
 def test_an_untrained_member_is_the_gaussian_of_the_covariance():
@@ -112,11 +120,114 @@ def test_shrinkage_keeps_few_rows_invertible_and_many_unchanged():
 
 def test_residual_mixture_has_the_residuals_moments():
     skewed = np.random.RandomState(0).exponential(size=(4000, 1)) - 1
-    start = start_of(skewed, [[0]], n_components=10)
-    assert_allclose(start.offsets.mean(), 0, atol=0.05)
-    variance = start.offsets.var() + start.scale[0] ** 2
-    assert_allclose(variance, skewed.var(), rtol=0.1)
-    assert stats.skew(start.offsets[0]) > 1
+    for n_components in (1, 10):
+        start = start_of(skewed, [[0]], n_components=n_components)
+        weights, offsets = softmax(start.logits[0]), start.offsets[0]
+        mean = weights @ offsets
+        assert_allclose(mean, skewed.mean(), atol=0.05)
+        variance = weights @ ((offsets - mean) ** 2 + start.scale[0] ** 2)
+        assert_allclose(variance, skewed.var(), rtol=0.1)
+    third = weights @ ((offsets - mean) ** 3 + 3 * (offsets - mean) * start.scale[0] ** 2)
+    assert third / variance**1.5 > 0.8
+
+
+def two_groups(n_samples=1200):
+    """Draw two groups of correlated rows, 0.65 and 0.35 of them."""
+    rng = np.random.RandomState(0)
+    second = rng.random_sample(n_samples) < 0.35
+    noise = CorrelatedGaussian(3, 0.5).sample(n_samples, random_state=1)
+    return noise + second[:, None] * np.array([4.0, -4.0, 3.0]) + [1, 2, 3]
+
+
+ORDERING = np.array([2, 0, 1])
+
+
+def linear_parts(start, X):
+    """Log-odds and means of the components at each row (n, n_targets, n_components)."""
+    centred = X - start.center
+    logits = start.logits + np.einsum("tkd,nd->ntk", start.gates, centred)
+    means = (start.intercept + centred @ start.coefficients.T)[..., None] + start.offsets
+    return logits, means
+
+
+def test_log_odds_of_components_are_those_of_the_clusters_given_the_units_before():
+    X = two_groups()
+    start = start_of(X, [ORDERING], n_components=5)
+    clusters = find_clusters(X, np.full(len(X), 1 / len(X)), 2)
+    cluster_of, sizes = _shared_out(clusters.shares, 5)
+    assert sorted(sizes) == [2, 3]
+    logits, _ = linear_parts(start, X)
+    odds = np.stack([logsumexp(logits[..., cluster_of == k], axis=2) for k in (0, 1)])
+    ranks = ordering_to_ranks(ORDERING)
+    for target in range(3):
+        seen = np.flatnonzero(ranks < ranks[target])
+        expected = np.log(clusters.shares[:, None] * np.ones(len(X)))
+        if len(seen):
+            covariance = clusters.covariance[np.ix_(seen, seen)]
+            expected += [
+                stats.multivariate_normal(mean[seen], covariance).logpdf(X[:, seen])
+                for mean in clusters.means
+            ]
+        gap = odds[0, :, target] - odds[1, :, target]
+        assert_allclose(gap, expected[0] - expected[1], atol=1e-6)
+
+
+@pytest.mark.parametrize(("n_components", "error"), [(2, 0.005), (4, 0.05), (10, 0.1)])
+def test_the_start_is_the_mixture_of_the_clusters(n_components, error):
+    X, share = two_groups(), np.full(1200, 1 / 1200)
+    clusters = find_clusters(X, share, 2)
+    ranks = ordering_to_ranks(ORDERING)
+    start = _clustered_start(clusters, X, share, ranks, np.arange(3), n_components)
+    logits, means = linear_parts(start, X)
+    parts = log_softmax(logits, axis=2) + stats.norm(means, start.scale).logpdf(X[..., None])
+    factors = logsumexp(parts, axis=2).sum(axis=1)
+    joint = logsumexp(
+        [
+            stats.multivariate_normal(mean, clusters.covariance).logpdf(X) + np.log(share)
+            for mean, share in zip(clusters.means, clusters.shares, strict=True)
+        ],
+        axis=0,
+    )
+    assert abs((factors - joint).mean()) < error
+    assert np.abs(factors - joint).mean() < 3 * error
+
+
+def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
+    X = two_groups()
+    holed = X.copy()
+    holed[0, 0] = np.nan
+    ranks = ordering_to_ranks(ORDERING)[None]
+    recurs = np.zeros(X.shape, dtype=bool)
+    recurs[0, 0] = True
+    weight, targets = np.ones(len(X)), np.arange(3)
+    assert start_of(X, [ORDERING], n_components=4).gates.any()
+    assert start_of(X[:, :1], [[0]], n_components=4).logits.any()
+    for start in (
+        start_of(X, [ORDERING], n_components=3),
+        start_of(X, [ORDERING, ORDERING[::-1]], n_components=4),
+        start_of(holed, [ORDERING], n_components=4),
+        fit_linear_start(X, weight, ranks, targets[:2], 4),
+        fit_linear_start(X, weight, ranks, targets, 4, recurs),
+    ):
+        assert not start.gates.any()
+        assert not start.logits.any()
+
+
+def test_an_untrained_member_is_the_mixture_of_the_clusters():
+    X = two_groups()
+    density = MADEDensity(
+        n_components=6, n_estimators=1, max_iter=1, learning_rate_init=1e-12,
+        early_stopping=False, random_state=0,
+    ).fit(X)  # fmt: skip
+    clusters = find_clusters(X, np.full(len(X), 1 / len(X)), 2)
+    joint = logsumexp(
+        [
+            stats.multivariate_normal(mean, clusters.covariance).logpdf(X) + np.log(share)
+            for mean, share in zip(clusters.means, clusters.shares, strict=True)
+        ],
+        axis=0,
+    )
+    assert abs(joint.mean() - density.score_samples(X).mean()) < 0.06
 
 
 def test_binary_outputs_start_at_smoothed_rates():

@@ -53,7 +53,7 @@ def people():
 
 @pytest.fixture(scope="module")
 def density(people):
-    return small(feature_types=KINDS, max_iter=20, n_estimators=2).fit(people)
+    return small(feature_types=KINDS, max_iter=60, n_estimators=2).fit(people)
 
 
 @pytest.fixture(scope="module")

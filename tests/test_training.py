@@ -8,7 +8,14 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._ensemble import split_rows
 from skmade._network import MaskList
-from skmade._training import Schedule, TrainingState, _Stack, check_device, fit_network
+from skmade._training import (
+    N_RISING_STEPS,
+    Schedule,
+    TrainingState,
+    _Stack,
+    check_device,
+    fit_network,
+)
 from skmade.datasets import CorrelatedGaussian
 
 SCHEDULE = Schedule(
@@ -19,6 +26,7 @@ SCHEDULE = Schedule(
     alpha=0.01,
     n_iter_no_change=2,
     tol=1e-4,
+    decay=False,
 )
 
 
@@ -27,7 +35,7 @@ def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
     ensemble = make_ensemble(3, n_members=n_members, n_masks=n_masks, scale=0.1, **options)
     units = CorrelatedGaussian(3).sample(200, random_state=seed)
     rng = np.random.RandomState(0)
-    rows = split_rows(units, np.ones(200), None, n_members, fraction, rng)
+    rows = split_rows(units, np.zeros(200), np.ones(200), None, n_members, fraction, rng)
     made = ensemble.architecture.build(ensemble.table, single=True)
     masks = MaskList(made, ensemble.ranks, ensemble.degrees)
     return made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
@@ -65,7 +73,7 @@ def test_every_mask_of_the_list_is_trained():
 
 def test_masked_weights_never_move_and_are_never_zeroed():
     # Without weight decay a masked weight has no reason to change at all.
-    made, start, masks, rows = prepare(n_members=1, n_masks=1)
+    made, start, masks, rows = prepare(n_members=1, n_masks=1, activation="tanh")
     trained = fit_network(made, start, masks, rows, replace(SCHEDULE, alpha=0.0), seed=0)
     before, after = (
         made.unflatten(*made.split(torch.from_numpy(w)))
@@ -125,8 +133,39 @@ def test_patience_ends_training():
     patient = replace(SCHEDULE, max_iter=50, tol=1e6, n_iter_no_change=3)
     trained = fit_network(made, start, masks, rows, patient, seed=0)
     assert len(trained.history["validation"]) == 3
-    assert trained.converged
-    assert not fit_network(made, start, masks, rows, SCHEDULE, seed=0).converged
+
+
+def step_sizes(n_epochs=60, **changes):
+    """Return the size of every step."""
+    made, start, masks, rows = prepare(n_members=1)
+    schedule = replace(SCHEDULE, max_iter=n_epochs, **changes)
+    stack = _Stack(made, start, masks, rows, schedule, 0, "cpu")
+    sizes = []
+    for _ in range(n_epochs * stack.n_batches):
+        stack._set_step_size()
+        stack.n_steps += 1
+        sizes.append([group["lr"] for group in stack.optimizer.param_groups])
+    sizes = np.array(sizes)
+    assert_array_equal(sizes[:, 0], sizes[:, 1])
+    return sizes[:, 0]
+
+
+def test_step_size_rises_and_then_falls_along_half_a_cosine():
+    sizes = step_sizes(decay=True)
+    n_steps = len(sizes)
+    assert n_steps == 60 * 4
+    assert_allclose(sizes[0], SCHEDULE.learning_rate_init / N_RISING_STEPS)
+    assert abs(np.argmax(sizes) - (N_RISING_STEPS - 1)) <= N_RISING_STEPS // 3
+    assert (np.diff(sizes[N_RISING_STEPS:]) < 0).all()
+    assert sizes[-1] < 1e-3 * SCHEDULE.learning_rate_init
+    cosine = 0.5 * (1 + np.cos(np.pi * np.arange(n_steps) / n_steps))
+    after = slice(N_RISING_STEPS, None)
+    assert_allclose(sizes[after], SCHEDULE.learning_rate_init * cosine[after])
+
+
+def test_without_decay_the_step_size_stays():
+    sizes = step_sizes()
+    assert_array_equal(sizes, SCHEDULE.learning_rate_init)
 
 
 def test_a_callback_ends_training():

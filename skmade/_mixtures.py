@@ -1,0 +1,109 @@
+"""Mixtures of Gaussians in one dimension: how columns with several modes become Gaussian."""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import ndtr, ndtri
+
+Floats = NDArray[np.float64]
+
+MAX_EM_STEPS = 60
+
+# The transform goes on as a straight line beyond these images.
+MAX_IMAGE = 4.0
+N_KNOTS = 257
+N_NEWTON_STEPS = 12
+
+
+@dataclass(frozen=True)
+class Mixture:
+    """The mixture of one column; arrays have shape (K,)."""
+
+    shares: Floats
+    means: Floats
+    scales: Floats
+    knots: Floats
+
+    def image(self, values: Floats) -> tuple[Floats, Floats]:
+        """Return Gaussian quantiles (n,) of values' levels, and logarithms of the slopes."""
+        first, last = self.knots[0], self.knots[-1]
+        inside = np.clip(values, first, last)
+        images, log_slopes = self._inside(inside)
+        # Beyond the knots: a straight line with the slope at the end.
+        return images + np.exp(log_slopes) * (values - inside), log_slopes
+
+    def preimage(self, images: Floats) -> Floats:
+        """Return the values of images, by Newton's method held between two knots."""
+        ends, log_slopes = self._inside(self.knots[[0, -1]])
+        inside = np.clip(images, *ends)
+        upper = np.clip(np.searchsorted(self._knot_images(), inside), 1, N_KNOTS - 1)
+        low, high = self.knots[upper - 1], self.knots[upper]
+        values = np.where(np.isnan(inside), np.nan, (low + high) / 2)
+        for _ in range(N_NEWTON_STEPS):
+            reached, log_slope = self._inside(values)
+            low, high = (
+                np.where(reached < inside, values, low),
+                np.where(reached > inside, values, high),
+            )
+            following = values - (reached - inside) / np.exp(log_slope)
+            values = np.clip(following, low, high)
+        slope = np.exp(log_slopes[(images > 0).astype(np.int64)])
+        return values + (images - inside) / slope
+
+    def _knot_images(self) -> Floats:
+        return self._inside(self.knots)[0]
+
+    def _inside(self, values: Floats) -> tuple[Floats, Floats]:
+        distance = (values[:, None] - self.means) / self.scales
+        below, above = ndtr(distance) @ self.shares, ndtr(-distance) @ self.shares
+        # The smaller of the two keeps its digits.
+        images = np.where(below < above, ndtri(below), -ndtri(above))
+        density = np.exp(-0.5 * distance**2) @ (self.shares / self.scales)
+        return images, np.log(density) + 0.5 * images**2
+
+
+def fit_mixtures(
+    points: Floats, shares: Floats, n_components: int, least_scale: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Fit a mixture of Gaussians to each row of points (D, P) by expectation-maximisation.
+
+    Scales are no smaller than `least_scale` (D,).
+
+    Returns
+    -------
+    shares, means, scales : (D, n_components)
+    score : (D,), mean log-likelihood
+    """
+    order = np.argsort(np.where(shares > 0, points, np.inf), axis=1)
+    points, shares = (np.take_along_axis(a, order, axis=1) for a in (points, shares))
+    # Start from equal parts of the sorted points.
+    level = np.cumsum(shares, axis=1) - 0.5 * shares
+    part = np.minimum((level * n_components).astype(np.int64), n_components - 1)
+    chances = (part[..., None] == np.arange(n_components)).astype(float)
+    for _ in range(MAX_EM_STEPS):
+        mass = np.maximum(np.einsum("dp,dpk->dk", shares, chances), 1e-12)
+        means = np.einsum("dp,dpk->dk", shares * points, chances) / mass
+        square = (points[..., None] - means[:, None]) ** 2
+        variance = np.einsum("dp,dpk,dpk->dk", shares, chances, square) / mass
+        scales = np.maximum(np.sqrt(variance), least_scale[:, None])
+        logs = np.log(mass / scales)[:, None] - 0.5 * square / scales[:, None] ** 2
+        top = logs.max(axis=2, keepdims=True)
+        chances = np.exp(logs - top)
+        total = chances.sum(axis=2, keepdims=True)
+        chances /= total
+    score = (shares * (top + np.log(total))[..., 0]).sum(axis=1) - 0.5 * np.log(2 * np.pi)
+    return mass / mass.sum(axis=1, keepdims=True), means, scales, score
+
+
+def spread_knots(mixture: Mixture) -> Floats:
+    """Values of evenly spread images, by bisection."""
+    images = np.linspace(-MAX_IMAGE, MAX_IMAGE, N_KNOTS)
+    reach = MAX_IMAGE + 6
+    low = np.full(N_KNOTS, (mixture.means - reach * mixture.scales).min())
+    high = np.full(N_KNOTS, (mixture.means + reach * mixture.scales).max())
+    for _ in range(80):
+        middle = (low + high) / 2
+        below = mixture._inside(middle)[0] < images
+        low, high = np.where(below, middle, low), np.where(below, high, middle)
+    return high
