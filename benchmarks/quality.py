@@ -1,91 +1,120 @@
-"""Held-out log-likelihood of MADEDensity.
+"""Held-out log-likelihood of MADEDensity beside what else there is.
 
-    python benchmarks/quality.py                    # everything there is data for
-    python benchmarks/quality.py --only mushrooms   # one table
+    python benchmarks/quality.py                          # everything there is data for
+    python benchmarks/quality.py --protocol continuous    # one protocol
+    python benchmarks/quality.py --only iris --methods MADEDensity GaussianMixture
+    python benchmarks/quality.py --report                 # tables of what has been run
 
-Generators of `skmade.datasets` need no data. Binary tables are read from the folder in the
-environment variable SKMADE_BENCHMARK_DATA (default: benchmarks/data) as
-`binary/<name>.npz` with the arrays train, valid and test. Mushrooms and DNA come from the
-data sets of github.com/mgermain/MADE, adult and connect4 from LIBSVM, the others from
-github.com/arranger1044/DEBD. Log-likelihoods are mean nats per test row.
+Each run (table, method, seed) is kept in benchmarks/results, so that a benchmark that was
+stopped goes on where it was. Tables are printed as Markdown and written to docs/benchmarks,
+with a picture. Log-likelihoods are mean nats per test row. What is compared is in peers.py,
+where the data come from in tables.py; zuko is needed for its flows.
 """
 
 import argparse
-import os
-import pathlib
+import platform
 import time
+import warnings
+from importlib.metadata import version
 
 import numpy as np
+import torch
+from peers import PEERS
+from report import write_reports
+from sklearn.exceptions import ConvergenceWarning
+from store import load, path_of, save
+from tables import PROTOCOLS
 
 from skmade import MADEDensity
-from skmade.datasets import CorrelatedGaussian, Ring, ThreeGaussians, TwoMoons
 
-DATA = pathlib.Path(
-    os.environ.get("SKMADE_BENCHMARK_DATA", pathlib.Path(__file__).parent / "data")
-)
-GENERATORS = {
-    "gaussian": CorrelatedGaussian(5),
-    "two-moons": TwoMoons(),
-    "ring": Ring(),
-    "three-gaussians": ThreeGaussians(),
-}
-# One network, eight orderings, as the paper's "MADE mask sampling".
+# Three ways to average over orderings; validation rows choose between them.
+WIDE = {"hidden_layer_sizes": (500, 500), "dropout": 0.2}
+ORDER_AGNOSTIC = {**WIDE, "order_agnostic": True, "max_iter": 200}
 BINARY = {
-    "hidden_layer_sizes": (500, 500),
-    "order_agnostic": True,
-    "n_masks": 8,
-    "n_estimators": 1,
-    "random_state": 0,
+    "members": {**WIDE, "n_estimators": 8},
+    "orderings": {**ORDER_AGNOSTIC, "n_estimators": 4, "n_masks": 4},
+    "many-orderings": {
+        **ORDER_AGNOSTIC,
+        "n_estimators": 1,
+        "n_masks": 300,
+        "conditioning_weights": False,
+    },
 }
-# Germain et al. 2015, table 4: MADE with mask sampling.
-PUBLISHED = {"adult": -13.13, "connect4": -11.90, "dna": -79.66, "mushrooms": -9.69}
+MNIST = {"hidden_layer_sizes": (500, 500), "n_estimators": 2, "dropout": 0.1, "max_iter": 30}
 
 
-def run_generator(name):
-    """Fit 3000 rows with every default; compare with the true density on 5000 others."""
-    generator = GENERATORS[name]
-    train, test = generator.sample(3000, random_state=0), generator.sample(5000, random_state=1)
+def methods_of(protocol):
+    """Return what is fitted in a protocol: name to function of a split and a seed."""
+    if protocol == "binary":
+        return {name: made(**parameters) for name, parameters in BINARY.items()}
+    if protocol == "mnist":
+        return {"MADEDensity": made(**MNIST)}
+    if protocol == "continuous":
+        peers = {name: of_training_rows(fit) for name, fit in PEERS.items()}
+        return {"MADEDensity": made(), **peers}
+    return {"MADEDensity": made()}
+
+
+def made(**parameters):
+    """Return a function that fits MADEDensity, with defaults where nothing is said."""
+
+    def fit(split, seed):
+        return MADEDensity(random_state=seed, **parameters).fit(split.train, X_val=split.valid)
+
+    return fit
+
+
+def of_training_rows(function):
+    """Adapt a function of training rows and a seed."""
+    return lambda split, seed: function(split.train, seed)
+
+
+def run(protocol, table, method, seed):
+    """Fit and score one split, unless that has been done."""
+    path = path_of(protocol, table, method, seed)
+    if load(path) is not None:
+        return
+    split = PROTOCOLS[protocol].split(table, seed)
     begin = time.perf_counter()
-    density = MADEDensity(random_state=0).fit(train)
-    seconds = time.perf_counter() - begin
-    scores, truth = density.score_samples(test), generator.score_samples(test)
-    return name, scores.mean(), standard_error(scores - truth), truth.mean(), seconds
-
-
-def run_binary(name):
-    """Fit the training rows, stop by the validation rows, score the test rows."""
-    with np.load(DATA / "binary" / f"{name}.npz") as table:
-        train, valid, test = table["train"], table["valid"], table["test"]
-    begin = time.perf_counter()
-    density = MADEDensity(**BINARY).fit(train, X_val=valid)
-    seconds = time.perf_counter() - begin
-    scores = density.score_samples(test)
-    return name, scores.mean(), standard_error(scores), PUBLISHED.get(name, np.nan), seconds
-
-
-def standard_error(values):
-    """Return the standard error of the mean."""
-    return values.std(ddof=1) / np.sqrt(len(values))
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        density = methods_of(protocol)[method](split, seed)
+    about = {
+        "seconds": time.perf_counter() - begin,
+        "n_rows": len(split.train),
+        "n_columns": split.train.shape[1],
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+    }
+    if split.valid is not None:
+        about["valid"] = float(np.mean(density.score_samples(split.valid)))
+    scores = density.score_samples(split.test)
+    save(path, scores, about)
+    print(
+        f"{protocol} {table} {method} seed {seed}: {scores.mean():.3f} "
+        f"in {about['seconds']:.0f} s",
+        flush=True,
+    )
 
 
 def main():
-    """Run the tables asked for and print them as Markdown."""
-    folder = DATA / "binary"
-    tables = sorted(path.stem for path in folder.glob("*.npz"))
+    """Run what is asked for, then write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", choices=[*GENERATORS, *tables])
-    chosen = parser.parse_args().only or [*GENERATORS, *tables]
-    if not tables:
-        print(f"No binary tables in {folder}: see the top of this file for their sources.\n")
-    print("| table | MADEDensity | standard error | truth or published | seconds of fit |")
-    print("|---|---|---|---|---|")
-    for name in chosen:
-        run = run_generator if name in GENERATORS else run_binary
-        name, mean, error, reference, seconds = run(name)
-        print(
-            f"| {name} | {mean:.3f} | {error:.3f} | {reference:.3f} | {seconds:.0f} |",
-            flush=True,
-        )
+    parser.add_argument("--protocol", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
+    parser.add_argument("--only", nargs="*", help="tables")
+    parser.add_argument("--methods", nargs="*")
+    parser.add_argument("--threads", type=int, default=2, help="of torch")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    chosen = parser.parse_args()
+    torch.set_num_threads(chosen.threads)
+    for name in () if chosen.report else chosen.protocol:
+        protocol = PROTOCOLS[name]
+        for table, seed in protocol.runs(chosen.only or protocol.tables):
+            for method in methods_of(name):
+                if not chosen.methods or method in chosen.methods:
+                    run(name, table, method, seed)
+    write_reports()
 
 
 if __name__ == "__main__":

@@ -1,0 +1,188 @@
+"""Tables and a picture of what quality.py has measured."""
+
+import csv
+import pathlib
+
+import numpy as np
+from store import load, path_of
+from tables import PROTOCOLS
+
+DOCS = pathlib.Path(__file__).parent.parent / "docs"
+OURS = "MADEDensity"
+
+# Best rows of others. Germain et al. 2015, table 4 (any model); for the other binary tables
+# MADE with 8 orderings from Peharz et al. 2019, and the best of some twenty published
+# columns.
+BEST_BINARY = {
+    "adult": (-13.12, "MADE"),
+    "connect4": (-11.90, "MADE"),
+    "dna": (-79.66, "MADE, mask sampling"),
+    "mushrooms": (-9.55, "DARN"),
+    "nltcs": (-5.99, "best published"),
+    "plants": (-11.99, "best published"),
+    "baudio": (-38.95, "best published"),
+    "jester": (-51.29, "best published"),
+    "accidents": (-26.32, "best published"),
+    "mnist": (-86.64, "MADE, 2 layers, 32 masks"),
+}
+MADE_ROW = {
+    "adult": -13.12,
+    "connect4": -11.90,
+    "dna": -79.66,
+    "mushrooms": -9.68,
+    "nltcs": -6.04,
+    "plants": -12.32,
+    "baudio": -38.95,
+    "jester": -52.23,
+    "accidents": -26.42,
+    "mnist": -86.64,
+}
+# Uria et al. 2013 and 2014 (EoRNADE, 16 orderings); Ghalebikesabi et al. 2023.
+BEST_SMALL = {
+    "red-wine": (-8.76, "EoRNADE"),
+    "red-wine-noise": (-8.76, "EoRNADE"),
+    "half-wine": (-13.22, "AR_d-BP"),
+    "half-parkinsons": (-7.21, "AR_d-BP"),
+}
+
+
+def results(protocol, table, method):
+    """Return the scores and facts of every seed that has been run."""
+    loaded = [load(path_of(protocol, table, method, s)) for s in PROTOCOLS[protocol].seeds]
+    return [result for result in loaded if result is not None]
+
+
+def mean_of(runs):
+    """Average the mean scores of several splits."""
+    return float(np.mean([scores.mean() for scores, _ in runs]))
+
+
+def standard_error(values):
+    """Return the standard error of the mean."""
+    return float(values.std(ddof=1) / np.sqrt(len(values)))
+
+
+def against_peers(peers):
+    """Rows of the continuous protocol: means, and the difference to the best peer."""
+    yield ["table", "rows x columns", OURS, *peers, "ahead of the best", "seconds"]
+    for table in PROTOCOLS["continuous"].tables:
+        ours = results("continuous", table, OURS)
+        others = {peer: results("continuous", table, peer) for peer in peers}
+        if not ours or {len(runs) for runs in others.values()} != {len(ours)}:
+            continue  # not all of it has been run
+        about = ours[0][1]
+        best = max(others, key=lambda peer: mean_of(others[peer]))
+        gain, error = paired(ours, others[best])
+        verdict = "tie" if abs(gain) <= error else ("yes" if gain > 0 else "no")
+        yield [
+            table,
+            f"{about['n_rows']} x {about['n_columns']}",
+            f"{mean_of(ours):.3f}",
+            *(f"{mean_of(runs):.3f}" for runs in others.values()),
+            f"{verdict}: {gain:+.3f} ± {error:.3f}",
+            f"{np.median([about['seconds'] for _, about in ours]):.0f}",
+        ]
+
+
+def paired(ours, other):
+    """Mean difference over the splits, and its standard error."""
+    differences = [(a - b).mean() for (a, _), (b, _) in zip(ours, other, strict=True)]
+    return float(np.mean(differences)), standard_error(np.array(differences))
+
+
+def against_published():
+    """Rows of the small protocols, whose other figures are published ones."""
+    yield ["table", "splits", OURS, "standard error", "published", "by", "seconds"]
+    for protocol in ("red-wine", "red-wine-noise", "half"):
+        for table in PROTOCOLS[protocol].tables:
+            runs = results(protocol, table, OURS)
+            if not runs:
+                continue
+            means = np.array([scores.mean() for scores, _ in runs])
+            figure, model = BEST_SMALL[table]
+            yield [
+                table,
+                len(runs),
+                f"{means.mean():.3f}",
+                f"{standard_error(means):.3f}",
+                f"{figure:.2f}",
+                model,
+                f"{np.median([about['seconds'] for _, about in runs]):.0f}",
+            ]
+
+
+def of_binary(configurations):
+    """Rows of the binary protocol, by the configuration that validation rows choose."""
+    yield ["table", "chosen", OURS, "standard error", "MADE", "best", "by", "seconds"]
+    for protocol in ("binary", "mnist"):
+        for table in PROTOCOLS[protocol].tables:
+            found = {c: results(protocol, table, c) for c in (*configurations, OURS)}
+            found = {c: runs[0] for c, runs in found.items() if runs}
+            if not found:
+                continue
+            chosen = max(found, key=lambda c: found[c][1]["valid"])
+            scores, about = found[chosen]
+            figure, model = BEST_BINARY[table]
+            yield [
+                table,
+                f"{chosen} of {len(found)}",
+                f"{scores.mean():.3f}",
+                f"{standard_error(scores):.3f}",
+                f"{MADE_ROW[table]:.2f}",
+                f"{figure:.2f}",
+                model,
+                f"{about['seconds']:.0f}",
+            ]
+
+
+def write(name, rows):
+    """Print a table as Markdown and write it, as Markdown and for the docs, as CSV."""
+    rows = [[str(cell) for cell in row] for row in rows]
+    if len(rows) == 1:
+        return
+    rows_and_rule = [rows[0], ["---"] * len(rows[0]), *rows[1:]]
+    text = "\n".join("| " + " | ".join(row) + " |" for row in rows_and_rule) + "\n"
+    folder = DOCS / "benchmarks"
+    folder.mkdir(exist_ok=True)
+    (folder / f"{name}.md").write_text(text)
+    with open(folder / f"{name}.csv", "w", newline="") as file:
+        csv.writer(file).writerows(rows)
+    print(f"\n{text}")
+
+
+def draw(rows, path):
+    """Draw how far each method is from MADEDensity, a line for each table."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    header, *rows = rows
+    peers = header[3:-2]
+    figure, axes = plt.subplots(figsize=(8, 0.42 * len(rows) + 1.2), layout="constrained")
+    places = np.arange(len(rows))[::-1]
+    ours = np.array([float(row[2]) for row in rows])
+    for number, peer in enumerate(peers):
+        behind = np.array([float(row[3 + number]) for row in rows]) - ours
+        axes.plot(behind, places, "os^D"[number], color=f"C{number}", label=peer, alpha=0.8)
+    axes.axvline(0, color="black", label=OURS)
+    axes.set_xscale("symlog", linthresh=0.1)
+    axes.set_yticks(places, [row[0] for row in rows])
+    axes.set_xlabel("held-out log-likelihood beside MADEDensity, nats per row")
+    axes.grid(axis="y", alpha=0.3)
+    axes.legend(loc="lower left", fontsize="small")
+    figure.savefig(path, dpi=120)
+    plt.close(figure)
+
+
+def write_reports():
+    """Write every table there are results for, and the picture."""
+    from peers import PEERS
+    from quality import BINARY
+
+    rows = list(against_peers(list(PEERS)))
+    write("continuous", rows)
+    if len(rows) > 1:
+        draw(rows, DOCS / "_static" / "quality.png")
+    write("published", against_published())
+    write("binary", of_binary(list(BINARY)))

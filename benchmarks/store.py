@@ -1,0 +1,30 @@
+"""Results of single runs, kept in files so that a benchmark can stop and go on."""
+
+import json
+import os
+import pathlib
+
+import numpy as np
+
+RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def path_of(protocol, table, method, seed, folder=RESULTS):
+    """Return the file that holds the result of one run."""
+    return folder / protocol / table / f"{method.replace(' ', '-')}-{seed}.npz"
+
+
+def load(path):
+    """Return the scores of the test rows and what is known of the run, or None."""
+    if not path.exists():
+        return None
+    with np.load(path) as arrays:
+        return arrays["scores"], json.loads(str(arrays["about"]))
+
+
+def save(path, scores, about):
+    """Write a result whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.npz")
+    np.savez_compressed(part, scores=scores, about=json.dumps(about))
+    os.replace(part, path)
