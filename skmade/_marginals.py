@@ -97,9 +97,10 @@ class Marginals:
 
     def forward(self, units: Floats) -> tuple[Floats, Floats]:
         """Return images (n, D) of units and the logarithms of their slopes; NaN stays."""
+        units = np.clip(units, -MAX_UNIT, MAX_UNIT)
         images, log_slopes = units.copy(), np.zeros_like(units)
-        for column in np.flatnonzero((self.power != 1) | (self.spread != 1) | self.is_mixture):
-            values = np.clip(units[:, column], -MAX_UNIT, MAX_UNIT)
+        for column in np.flatnonzero(self.power != 1):
+            values = units[:, column]
             powered = yeo_johnson(values, self.power[column])
             images[:, column] = (powered - self.center[column]) / self.spread[column]
             log_slopes[:, column] = (self.power[column] - 1) * np.sign(values) * np.log1p(
@@ -116,7 +117,7 @@ class Marginals:
         units = images.copy()
         for column in np.flatnonzero(self.is_mixture):
             units[:, column] = self.mixture(column).preimage(images[:, column])
-        for column in np.flatnonzero((self.power != 1) | (self.spread != 1) | self.is_mixture):
+        for column in np.flatnonzero(self.power != 1):
             powered = units[:, column] * self.spread[column] + self.center[column]
             units[:, column] = inverse_yeo_johnson(powered, self.power[column])
         return units

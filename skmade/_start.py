@@ -70,6 +70,21 @@ def fit_linear_start(
         clusters = _clusters_of(units, share, n_components)
     if clusters is not None:
         return _clustered_start(clusters, units, share, ranks[0], targets, n_components)
+    described = ~np.isnan(units[:, targets])
+    if recurs is not None:
+        described &= ~recurs
+    return _gaussian_start(units, share, ranks, targets, n_components, described)
+
+
+def _gaussian_start(
+    units: Floats,
+    share: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+    described: NDArray[np.bool_],
+) -> LinearStart:
+    """Conditionals of one Gaussian, each with a mixture for the residuals described."""
     present = ~np.isnan(units)
     observed = share @ present  # share of the rows in which a unit is present
     center = share @ np.nan_to_num(units) / np.maximum(observed, share.min())
@@ -83,7 +98,6 @@ def fit_linear_start(
         cross = covariance[:, target] / max(observed[target], share.min())
         coefficients[row] = _masked_regression(covariance, cross, allowed)
 
-    described = present[:, targets] if recurs is None else present[:, targets] & ~recurs
     # A mask may hide what another shows: residuals are pooled over (some of) the masks.
     masked = [
         coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
