@@ -62,7 +62,7 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
         Let a hidden layer as wide as the one before add its input to its output.
     n_estimators : int or 'auto', default='auto'
         Number of members, each with its own ordering and its own held-out fold; 'auto'
-        is 8, or 4 from 2000 rows on.
+        is 8, or 4 from 5000 rows on.
     dropout : float or 'auto', default='auto'
         Share of hidden units switched off at random in training, in [0, 1); 'auto' is 500
         divided by the number of rows, within 0.05 and 0.2.
@@ -73,7 +73,7 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
     learning_rate_init : float, default=0.01
         Largest step size of the optimiser; it falls to zero over `max_iter` epochs.
     max_iter : int or 'auto', default='auto'
-        Largest number of epochs; 'auto' is 100, or 200 from 2000 rows on, and less where
+        Largest number of epochs; 'auto' is 100, or 200 from 5000 rows on, and less where
         that is more than 1.5 million rows, at least 20.
     early_stopping : bool, default=True
         Hold out rows and keep the weights of the epoch that scores best on them. If
