@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg import solve_triangular
 
 Floats = NDArray[np.float64]
 
@@ -54,7 +55,7 @@ def find_clusters(values: Floats, share: Floats, n_most: int = max(N_CLUSTERS)) 
     # after the other only because these are rounder.
     cloud = np.asarray(np.linalg.cholesky(shrunk(sample, n_effective)), dtype=np.float64)
     for root in (np.eye(len(sample)), cloud):
-        rows = np.asarray(np.linalg.solve(root, centred.T).T, dtype=np.float64)
+        rows = _scaled(root, centred)
         for n_clusters in N_CLUSTERS:
             if n_clusters == 1 or n_clusters <= limit:
                 for chances in _slices(centred, share, sample, n_clusters):
@@ -100,8 +101,8 @@ def _fit(rows: Floats, share: Floats, chances: Floats) -> Clusters:
         means = (chances * share[:, None]).T @ rows / shares[:, None]
         within = second - (means * shares[:, None]).T @ means
         covariance = shrunk(within, n_effective)
-        root = np.linalg.cholesky(covariance)
-        scaled, centres = np.linalg.solve(root, rows.T).T, np.linalg.solve(root, means.T).T
+        root = np.asarray(np.linalg.cholesky(covariance), dtype=np.float64)
+        scaled, centres = _scaled(root, rows), _scaled(root, means)
         square = (scaled**2).sum(axis=1)[:, None] - 2 * scaled @ centres.T
         logs = np.log(shares) - 0.5 * (square + (centres**2).sum(axis=1))
         top = logs.max(axis=1, keepdims=True)
@@ -112,8 +113,13 @@ def _fit(rows: Floats, share: Floats, chances: Floats) -> Clusters:
         score -= np.log(np.diag(root)).sum() + 0.5 * n_features * np.log(2 * np.pi)
         if score - before < EM_GAIN:
             break
-    penalty = 0.5 * len(shares) * (n_features + 1) * np.log(n_effective) / n_effective
+    penalty = 0.5 * len(shares) * (n_features + 1) * np.log(max(n_effective, 2.0)) / n_effective
     return Clusters(shares, means, covariance, chances, float(score - penalty))
+
+
+def _scaled(root: Floats, rows: Floats) -> Floats:
+    """Undo a lower triangular factor: rows of covariance ``root @ root.T`` get the identity."""
+    return np.asarray(solve_triangular(root, rows.T, lower=True, check_finite=False).T)
 
 
 def shrunk(sample: Floats, n_effective: float) -> Floats:

@@ -71,7 +71,8 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
     learning_rate_init : float, default=0.01
-        Largest step size of the optimiser; it falls to zero over `max_iter` epochs.
+        Largest step size of the optimiser; it rises to this over 100 steps and falls to
+        zero over `max_iter` epochs. In `partial_fit` it stays.
     max_iter : int or 'auto', default='auto'
         Largest number of epochs; 'auto' is 100, or 200 from 5000 rows on, and less where
         that is more than 1.5 million rows, at least 20.

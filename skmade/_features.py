@@ -1,8 +1,8 @@
 """The table: kinds of features, encoding to values of the network and back, log-Jacobian.
 
 Numbers are standardised and given about the shape of a Gaussian, labels keep their codes,
-missing cells are NaN. What was learned
-of the columns from the training rows is a `Table` of plain numpy arrays.
+missing cells are NaN. What was learned of the columns from the training rows is a `Table` of
+plain numpy arrays.
 """
 
 import itertools

@@ -168,6 +168,7 @@ def choose_marginals(
     if len(rows) < MIN_DESCRIBED:
         return full
     some, share = units[rows], weight[rows] / weight[rows].sum()
+    n_rows = weight.sum() ** 2 / np.square(weight).sum()
 
     def criterion(marginals: Marginals) -> float:
         images, log_slopes = (part[:, columns] for part in marginals.forward(some))
@@ -175,12 +176,15 @@ def choose_marginals(
         centre = share @ np.nan_to_num(images) / np.maximum(share @ known, 1e-12)
         clusters = find_clusters(np.where(known, images, centre), share)
         gained = share @ np.nansum(log_slopes, axis=1)
-        penalty = 0.5 * marginals.n_params * np.log(len(units)) / len(units)
+        penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
         return clusters.criterion + float(gained) - penalty
 
+    plain, powers = Marginals.identity(units.shape[1]), full.without_mixtures()
+    candidates = {marginals.n_params: marginals for marginals in (full, powers, plain)}
+    if len(candidates) == 1:
+        return plain
     # The first of equals, so that a transform has to earn its place.
-    plain = Marginals.identity(units.shape[1])
-    return max((plain, full.without_mixtures(), full), key=criterion)
+    return max((candidates[n] for n in sorted(candidates)), key=criterion)
 
 
 def fit_marginals(
@@ -199,7 +203,16 @@ def fit_marginals(
     columns = np.flatnonzero(described.sum(axis=0) >= MIN_DESCRIBED)
     if len(columns) == 0:
         return marginals
-    summaries = [_summary(units[described[:, j], j], weight[described[:, j]]) for j in columns]
+    n_points = min(N_POINTS, int(described.sum(axis=0).max()))
+    summaries = [
+        _summary(units[described[:, j], j], weight[described[:, j]], n_points) for j in columns
+    ]
+    # What is left where all other values recur may be too far out to have a shape.
+    shaped = [bool(np.ptp(points[share > 0]) > 0) for points, share, _ in summaries]
+    columns = columns[shaped]
+    summaries = [summary for summary, use in zip(summaries, shaped, strict=True) if use]
+    if len(columns) == 0:
+        return marginals
     for column, (points, share, n_rows) in zip(columns, summaries, strict=True):
         power = _best_power(points, share, n_rows)
         powered = yeo_johnson(points, power)
@@ -212,19 +225,20 @@ def fit_marginals(
     return marginals
 
 
-def _summary(values: Floats, weight: Floats) -> tuple[Floats, Floats, float]:
+def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Floats, float]:
     """Means and shares of groups of neighbouring values, padded with shares of zero.
 
     And the number of rows that they stand for.
     """
     order = np.argsort(values, kind="stable")
     values, weight = np.clip(values[order], -MAX_PULL, MAX_PULL), weight[order]
-    parts = np.array_split(np.arange(len(values)), min(len(values), N_POINTS))
+    parts = np.array_split(np.arange(len(values)), min(len(values), n_points))
     first = np.array([part[0] for part in parts])
     mass = np.add.reduceat(weight, first)
     means = np.add.reduceat(weight * values, first) / mass
-    pad = (0, N_POINTS - len(means))
-    return np.pad(means, pad), np.pad(mass / mass.sum(), pad), float(len(values))
+    pad = (0, n_points - len(means))
+    n_effective = weight.sum() ** 2 / np.square(weight).sum()
+    return np.pad(means, pad), np.pad(mass / mass.sum(), pad), float(n_effective)
 
 
 def _best_power(points: Floats, share: Floats, n_rows: float) -> float:

@@ -122,7 +122,7 @@ def read_fitted(estimator, X):
 
 def fitted_layout(estimator):
     """Return what fit remembers of the user's columns."""
-    return Layout(**estimator._state["layout"]), Table(**estimator._state["table"])
+    return Layout(**estimator._state["layout"]), Table.from_state(estimator._state["table"])
 
 
 def read_given(estimator, given, layout, table):

@@ -105,6 +105,8 @@ def _gaussian_start(
     expected = np.mean(
         [_residual_variance(covariance, m, targets, observed) for m in masked], axis=0
     )
+    # What recurs is in the covariance, but not in the mixture: its variance says nothing here.
+    expected = np.where((described | ~present[:, targets]).all(axis=0), expected, 0.0)
     step = 1 + len(units) // MAX_RESIDUAL_ROWS
     some = centred[::step]
     residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
@@ -191,7 +193,8 @@ def _residual_mixture(
 ) -> tuple[Floats, Floats]:
     """Return centres and scale of each column's mixture; `expected` is its least variance."""
     share = weight / np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
-    variance = np.maximum((share * residuals**2).sum(axis=0), expected)
+    mean = (share * residuals).sum(axis=0)
+    variance = np.maximum((share * (residuals - mean) ** 2).sum(axis=0), expected)
     offsets = _quantile_centres(residuals, share, n_components)
     scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
     return offsets, scale
