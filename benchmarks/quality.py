@@ -40,7 +40,7 @@ BINARY = {
         "conditioning_weights": False,
     },
 }
-MNIST = {"hidden_layer_sizes": (500, 500), "n_estimators": 2, "dropout": 0.1, "max_iter": 30}
+MNIST = {"hidden_layer_sizes": (500, 500), "n_estimators": 1, "dropout": 0.1, "max_iter": 10}
 
 
 def methods_of(protocol):

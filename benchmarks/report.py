@@ -167,6 +167,7 @@ def draw(rows, path):
         axes.plot(behind, places, "os^D"[number], color=f"C{number}", label=peer, alpha=0.8)
     axes.axvline(0, color="black", label=OURS)
     axes.set_xscale("symlog", linthresh=0.1)
+    axes.set_xlim(-100, 0.5)
     axes.set_yticks(places, [row[0] for row in rows])
     axes.set_xlabel("held-out log-likelihood beside MADEDensity, nats per row")
     axes.grid(axis="y", alpha=0.3)
