@@ -10,7 +10,7 @@ from sklearn.utils.validation import _check_sample_weight
 
 from ._features import KINDS
 from ._fitting import fit_estimator
-from ._reading import read_fitted, working_bytes
+from ._reading import by_blocks, read_fitted
 from ._scoring import log_density
 from ._tabular import TabularMixin
 
@@ -322,7 +322,7 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
             Natural logarithm of the density, finite for every finite row.
         """
         ensemble, numbers = read_fitted(self, X)
-        return log_density(ensemble, numbers, working_bytes())
+        return by_blocks(log_density, ensemble, numbers)
 
     def score(self, X, y=None, sample_weight=None):
         """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.

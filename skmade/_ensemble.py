@@ -22,20 +22,18 @@ from ._conditionals import (
     MixtureOfGaussians,
 )
 from ._features import Table
-from ._initial import initial_weights
+from ._initial import MAX_START_ROWS, initial_weights
 from ._masks import Booleans, Integers, draw_mask_list, move_last
 from ._network import MADE, Layers, MaskList, private_torch
+from ._rows import Rows
 from ._sampling import sample_values
-from ._training import Rows, TrainingState
+from ._training import TrainingState
 
 Floats = NDArray[np.float64]
 
 # Members are trained in stacks of this size whatever the number of jobs, so that the
 # result does not depend on it.
 STACK_SIZE = 8
-
-# The square of a unit divided by the smallest scale stays finite in single precision.
-MAX_TRAINING_UNIT = 1e14
 
 
 @dataclass(frozen=True)
@@ -249,7 +247,7 @@ def draw_ensemble(
     """
     made = architecture.build(table)
     ranks, degrees, weights = [], [], []
-    for seed, train in zip(seeds, rows.train, strict=True):
+    for seed, (values, weight) in zip(seeds, rows.start(MAX_START_ROWS), strict=True):
         own_ranks, own_degrees = draw_mask_list(
             layer_sizes=architecture.hidden_layer_sizes,
             n_features=table.n_features,
@@ -259,67 +257,13 @@ def draw_ensemble(
         )
         ranks.append(own_ranks)
         degrees.append(own_degrees)
-        values = rows.values[train].astype(np.float64)
-        weight = rows.weight[train].astype(np.float64)
         weights.append(initial_weights(made, values, weight, own_ranks, int(seed)))
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     return Ensemble(table, architecture, np.stack(ranks), layers, np.stack(weights))
 
 
-def split_rows(
-    values: Floats,
-    log_jacobian: Floats,
-    weight: Floats,
-    validation: tuple[Floats, Floats] | None,
-    n_members: int,
-    fraction: float | None,
-    rng: np.random.RandomState,
-) -> Rows:
-    """Say which rows each member trains on and which it holds out.
-
-    Members hold out consecutive folds of one permutation, so that ten members that hold
-    out a tenth of 100 rows hold out every row once. With `validation`, values and
-    log-Jacobians of other rows, all train on all rows and are stopped by those; without
-    `fraction` nothing is held out.
-    """
-    n_samples = len(values)
-    weight = weight / weight.mean()
-    train = np.tile(np.arange(n_samples), (n_members, 1))
-    held_out = None
-    if validation is not None:
-        n_validation = len(validation[0])
-        values = np.concatenate([values, validation[0]])
-        log_jacobian = np.concatenate([log_jacobian, validation[1]])
-        weight = np.concatenate([weight, np.ones(n_validation)])
-        held_out = np.tile(np.arange(n_samples, len(values)), (n_members, 1))
-    elif fraction is not None:
-        n_held_out = max(1, math.floor(fraction * n_samples))
-        shuffled = rng.permutation(n_samples)
-        turned = np.stack([np.roll(shuffled, -m * n_held_out) for m in range(n_members)])
-        train, held_out = turned[:, n_held_out:], turned[:, :n_held_out]
-    # Units beyond the bound enter the network as the bound; as values of a conditional
-    # they must not overflow single precision.
-    single = np.clip(values, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT).astype(np.float32)
-    return Rows(single, log_jacobian, weight.astype(np.float32), train, held_out)
-
-
-def mean_log_jacobians(rows: Rows) -> dict[str, float]:
-    """Log-Jacobians of rows, averaged over training and held-out rows of all members."""
-    averages = {"train": 0.0, "validation": 0.0}
-    for key, members in (("train", rows.train), ("validation", rows.held_out)):
-        for positions in () if members is None else members:
-            share = rows.weight[positions] / rows.weight[positions].sum()
-            averages[key] += float(share @ rows.log_jacobian[positions]) / len(rows.train)
-    return averages
-
-
-def merge_histories(
-    stacks: Sequence[TrainingState], log_jacobian: dict[str, float]
-) -> dict[str, list[float]]:
-    """Average log-likelihoods over members by epoch; a stack that is done stays as it was.
-
-    `log_jacobian` turns them to the units of the table, for each kind of rows.
-    """
+def merge_histories(stacks: Sequence[TrainingState]) -> dict[str, list[float]]:
+    """Average log-likelihoods over members by epoch; a stack that is done stays as it was."""
     merged: dict[str, list[float]] = {"train": [], "validation": []}
     for key in merged:
         curves = [np.asarray(stack.history[key]) for stack in stacks]  # (n_epochs, M)
@@ -327,6 +271,5 @@ def merge_histories(
         if min(map(len, curves)) == 0:
             continue
         padded = [np.pad(c, ((0, n_epochs - len(c)), (0, 0)), mode="edge") for c in curves]
-        means = np.concatenate(padded, axis=1).mean(axis=1)
-        merged[key] = [float(mean) + log_jacobian[key] for mean in means]
+        merged[key] = np.concatenate(padded, axis=1).mean(axis=1).tolist()
     return merged

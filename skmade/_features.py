@@ -68,13 +68,13 @@ class Table:
         return np.where(self.kinds == "continuous", -log_scale, 0.0)
 
 
-def resolve_kinds(words: Sequence[str], X: Floats, layout: Layout) -> NDArray[np.str_]:
+def resolve_kinds(
+    words: Sequence[str], zero_one: NDArray[np.bool_], layout: Layout
+) -> NDArray[np.str_]:
     """Return the kind of each column; 'auto' calls two labels or zeros and ones binary."""
     kinds = []
     for position, word in enumerate(words):
         n_levels = int(layout.n_levels[position])
-        column = X[:, position]
-        observed = column[~np.isnan(column)]
         if word == "binary" and n_levels not in (0, 2):
             raise ValueError(
                 f"{layout.label(position)} is declared binary but has {n_levels} labels: "
@@ -83,7 +83,7 @@ def resolve_kinds(words: Sequence[str], X: Floats, layout: Layout) -> NDArray[np
         if word == "auto" and n_levels:
             word = "binary" if n_levels == 2 else "categorical"
         elif word == "auto":
-            word = "binary" if np.isin(observed, (0, 1)).all() else "continuous"
+            word = "binary" if zero_one[position] else "continuous"
         kinds.append(word)
     return np.array(kinds, dtype=np.str_)
 
@@ -162,6 +162,13 @@ def encode(table: Table, X: Floats) -> Floats:
     return values
 
 
+def encode_rows(table: Table, X: Floats) -> tuple[Floats, Floats]:
+    """Return what the network sees, and each row's sum of `fixed_log_density`."""
+    values, log_slopes = table.marginals.forward(_linear_units(table, X))
+    values[is_unknown(table, X)] = np.nan
+    return values, _fixed_log_density(table, X, log_slopes).sum(axis=1)
+
+
 def _linear_units(table: Table, X: Floats) -> Floats:
     """Standardise numbers."""
     with np.errstate(over="ignore", under="ignore"):
@@ -195,8 +202,12 @@ def fixed_log_density(table: Table, X: Floats) -> Floats:
     Log-Jacobians of the continuous columns, with the slopes of their transforms; and of
     labels, the mass kept for those that fit did not see, or what is left of it.
     """
-    labelled = np.log1p(-table.unknown_mass)
     _, log_slopes = table.marginals.forward(_linear_units(table, X))
+    return _fixed_log_density(table, X, log_slopes)
+
+
+def _fixed_log_density(table: Table, X: Floats, log_slopes: Floats) -> Floats:
+    labelled = np.log1p(-table.unknown_mass)
     parts = np.where(np.isnan(X), 0.0, table.log_jacobian + log_slopes + labelled)
     rows, columns = np.nonzero(is_unknown(table, X))
     parts[rows, columns] = np.log(table.unknown_mass[columns])
@@ -216,22 +227,21 @@ def warn_constant(table: Table, layout: Layout, stacklevel: int = 2) -> None:
     )
 
 
-def check_cells(X: Floats, layout: Layout, name: str = "X") -> None:
+def check_cells(n_infinite: NDArray[np.int64], layout: Layout, name: str = "X") -> None:
     """Refuse infinite cells, naming the column."""
-    infinite = np.isinf(X)
-    if not infinite.any():
+    if not n_infinite.any():
         return
-    position = int(np.flatnonzero(infinite.any(axis=0))[0])
+    position = int(np.flatnonzero(n_infinite)[0])
     raise ValueError(
         f"Input {name} contains infinity in {layout.label(position)} "
-        f"({int(infinite[:, position].sum())} rows). inf is never a value: remove these rows, "
+        f"({n_infinite[position]} rows). inf is never a value: remove these rows, "
         "or make the cells missing (NaN)."
     )
 
 
-def check_present(X: Floats, layout: Layout) -> None:
+def check_present(n_observed: NDArray[np.int64], layout: Layout) -> None:
     """Refuse columns of which fit sees no cell, naming the first."""
-    empty = np.flatnonzero(np.isnan(X).all(axis=0))
+    empty = np.flatnonzero(n_observed == 0)
     if len(empty):
         raise ValueError(
             f"Input X contains NaN in every row of {layout.label(int(empty[0]))}: there is "
@@ -240,9 +250,16 @@ def check_present(X: Floats, layout: Layout) -> None:
 
 
 def check_kinds(
-    kinds: NDArray[np.str_], X: Floats, layout: Layout, lowest: Floats | None = None
+    kinds: NDArray[np.str_],
+    X: Floats,
+    layout: Layout,
+    lowest: Floats | None = None,
+    first_row: int = 0,
 ) -> None:
-    """Refuse values that a kind cannot take, naming column, row and value."""
+    """Refuse values that a kind cannot take, naming column, row and value.
+
+    `first_row` is the position of these rows in the user's table.
+    """
     unlabelled = layout.n_levels == 0
     observed = ~np.isnan(X)
     not_binary = unlabelled & (kinds == "binary") & observed & ~np.isin(X, (0, 1))
@@ -250,6 +267,7 @@ def check_kinds(
         not_binary,
         X,
         layout,
+        first_row,
         "{column} is binary, as it held only 0 and 1 in fit or was declared so, but row {row} "
         "holds {value:g}. Fit again with feature_types='continuous' for this column if it can "
         "take other values.",
@@ -259,6 +277,7 @@ def check_kinds(
         counts & (np.rint(X) != X),
         X,
         layout,
+        first_row,
         "{column} is a count, but row {row} holds {value:g}. Declare it 'continuous' in "
         "feature_types if its values need not be integers.",
     )
@@ -267,16 +286,20 @@ def check_kinds(
             counts & (lowest > X),
             X,
             layout,
+            first_row,
             "{column} is a count that was never negative in fit, but row {row} holds "
             "{value:g}. Fit again with rows that hold negative values.",
         )
 
 
-def _refuse(bad: NDArray[np.bool_], X: Floats, layout: Layout, message: str) -> None:
+def _refuse(
+    bad: NDArray[np.bool_], X: Floats, layout: Layout, first_row: int, message: str
+) -> None:
     if bad.any():
         row, position = map(int, np.argwhere(bad)[0])
+        value = X[row, position]
         raise ValueError(
-            message.format(column=layout.label(position), row=row, value=X[row, position])
+            message.format(column=layout.label(position), row=first_row + row, value=value)
         )
 
 

@@ -18,11 +18,9 @@ from ._ensemble import (
     Architecture,
     Ensemble,
     draw_ensemble,
-    mean_log_jacobians,
     merge_histories,
-    split_rows,
 )
-from ._features import encode, fixed_log_density, learn_table, warn_constant
+from ._features import warn_constant
 from ._frame import Layout
 from ._masks import ranks_to_ordering, warn_if_narrow
 from ._reading import (
@@ -33,7 +31,8 @@ from ._reading import (
     warn_missing,
     weighted_rows,
 )
-from ._training import Schedule, check_device, fit_network
+from ._rows import Rows, describe_columns, open_source
+from ._training import Schedule, check_device, fit_network, n_parts
 
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
@@ -61,14 +60,11 @@ def fit_estimator(
     layout, table, rows, fold_seed, rng = _prepare(
         fitted, X, sample_weight, X_val, resume=resume, early_stopping=early_stopping
     )
-    if early_stopping and rows.held_out is None:
+    if early_stopping and not rows.holds_out:
         # One row can't be both learned from and held out: keep the classical start.
         early_stopping, max_iter = False, 0
     ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
-    n_rows = rows.train.shape[1]
-    if rows.held_out is not None and X_val is None:
-        n_rows += rows.held_out.shape[1]
-    schedule = _schedule(estimator, n_rows, max_iter, decay=not keep_optimizer)
+    schedule = _schedule(estimator, rows.n_rows, max_iter, decay=not keep_optimizer)
     context = estimator._init_callback_context(
         max_subtasks=len(list(ensemble.stacks())), sequential_subtasks=False
     )
@@ -88,49 +84,43 @@ def fit_estimator(
     )
     fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, mean_log_jacobians(rows), resume, early_stopping)
+    _report(fitted, trained, resume, early_stopping)
     return _take_over(estimator, fitted)
 
 
 def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
-    """Read rows, learn (or recall) the table, and split rows into folds."""
+    """Read rows, learn (or recall) the table, and say how training reads the rows."""
     rng = private_random_state(estimator.random_state)
-    X, weight = weighted_rows(X, sample_weight)
+    X, kept, weight = weighted_rows(X, sample_weight)
     if resume:
         ensemble = Ensemble.from_state(estimator._state)
         table, layout = ensemble.table, Layout(**estimator._state["layout"])
-        numbers, _ = read_table(estimator, X, layout, table)
+        numbers, _ = read_table(estimator, X, layout, table, kept=kept)
         if not ensemble.architecture.conditioning_weights:
             warn_missing(numbers, stacklevel=USER_LEVEL)
         # The same folds again: rows that were trained on must not become held-out rows.
         fold_seed = estimator._state["fold_seed"]
     else:
-        layout, kinds, numbers = read_new_table(estimator, X)
+        layout, kinds, numbers, surveyed = read_new_table(estimator, X, kept, weight)
+        fold_seed = int(rng.randint(MAX_SEED))
         smoothed = estimator.handle_unknown == "smoothed"
-        table = learn_table(numbers, weight, kinds, layout.n_levels, smoothed)
+        table = describe_columns(
+            numbers, weight, surveyed, kinds, layout.n_levels, smoothed, fold_seed
+        )
         warn_constant(table, layout, stacklevel=USER_LEVEL)
         warn_free_text(layout, len(numbers), stacklevel=USER_LEVEL)
-        fold_seed = int(rng.randint(MAX_SEED))
     validation = None
     if X_val is not None:
         numbers_val, _ = read_table(estimator, X_val, layout, table, "X_val")
-        validation = _encoded(table, numbers_val)
-    values, log_jacobian = _encoded(table, numbers)
-    rows = split_rows(
-        values,
-        log_jacobian,
-        weight,
-        validation if early_stopping else None,
+        validation = open_source(table, numbers_val, None, fold_seed)
+    rows = Rows(
+        open_source(table, numbers, weight, fold_seed),
         n_members=len(ensemble.weights) if resume else _n_members(estimator, len(numbers)),
+        validation=validation if early_stopping else None,
         fraction=estimator.validation_fraction if early_stopping and len(numbers) > 1 else None,
-        rng=np.random.RandomState(fold_seed),
+        fold_seed=fold_seed,
     )
     return layout, table, rows, fold_seed, rng
-
-
-def _encoded(table, numbers):
-    """Values of the network, and the log-Jacobian of each row."""
-    return encode(table, numbers), fixed_log_density(table, numbers).sum(axis=1)
 
 
 def _architecture(estimator, conditioned):
@@ -161,7 +151,7 @@ def _drawn(estimator, table, rows, rng):
         table,
         rows,
         architecture,
-        seeds=rng.randint(MAX_SEED, size=len(rows.train)),
+        seeds=rng.randint(MAX_SEED, size=rows.n_members),
         n_masks=estimator.n_masks,
         ordering=estimator.ordering,
         order_agnostic=estimator.order_agnostic,
@@ -222,7 +212,6 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
         delayed(_train_stack)(
             estimator,
             subcontext,
-            mean_log_jacobians(rows.of_members(part)),
             made=made,
             start=start,
             masks=masks,
@@ -241,30 +230,40 @@ def _label(part, ensemble):
     return f"members {part.start + 1}-{min(part.stop, n_members)} of {n_members}"
 
 
-def _train_stack(estimator, context, log_jacobian, **task):
+def _train_stack(estimator, context, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
     context.call_on_fit_task_begin(estimator=estimator)
+    parts = n_parts(task["rows"], task["schedule"])
+    epochs: list = []
+
+    def begun(epoch):
+        """Return the epoch's context, which callbacks see when its first part is done."""
+        if len(epochs) < epoch:
+            epochs.append(context.subcontext("epoch", max_subtasks=parts))
+            epochs[-1].call_on_fit_task_begin(estimator=estimator)
+        return epochs[-1]
+
+    def on_part(epoch):
+        leaf = begun(epoch).subcontext("part").call_on_fit_task_begin(estimator=estimator)
+        leaf.call_on_fit_task_end(estimator=estimator)
 
     def on_epoch(epoch, train, validation):
-        leaf = context.subcontext("epoch").call_on_fit_task_begin(estimator=estimator)
         if estimator.verbose:
-            held_out = ""
-            if validation is not None:
-                held_out = f", held out {validation + log_jacobian['validation']:.4f}"
+            held_out = "" if validation is None else f", held out {validation:.4f}"
             print(
                 f"[MADEDensity] {context.task_name}, epoch {epoch}: "
-                f"log-likelihood {train + log_jacobian['train']:.4f}{held_out}"
+                f"log-likelihood {train:.4f}{held_out}"
             )
-        return leaf.call_on_fit_task_end(estimator=estimator)
+        return begun(epoch).call_on_fit_task_end(estimator=estimator)
 
-    trained = fit_network(on_epoch=on_epoch, **task)
+    trained = fit_network(on_epoch=on_epoch, on_part=on_part, **task)
     context.call_on_fit_task_end(estimator=estimator)
     return trained
 
 
-def _report(fitted, trained, log_jacobian, resume, early_stopping):
+def _report(fitted, trained, resume, early_stopping):
     """Set the fitted attributes that tell how training went."""
-    history = merge_histories(trained, log_jacobian)
+    history = merge_histories(trained)
     before = fitted.history_ if resume else {"train": [], "validation": []}
     fitted.history_ = {key: before[key] + history[key] for key in history}
     fitted.n_iter_ = len(fitted.history_["train"])
@@ -272,7 +271,7 @@ def _report(fitted, trained, log_jacobian, resume, early_stopping):
     if not early_stopping:
         return
     best = np.concatenate([stack.best_score for stack in trained])
-    fitted.best_validation_score_ = float(best.mean()) + log_jacobian["validation"]
+    fitted.best_validation_score_ = float(best.mean())
     if not np.isfinite(history["train"]).all():
         warnings.warn(
             f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "

@@ -13,7 +13,6 @@ from sklearn import get_config
 from sklearn.utils import _safe_indexing, check_array, check_random_state
 from sklearn.utils.validation import (
     _check_sample_weight,
-    _num_samples,
     check_is_fitted,
     validate_data,
 )
@@ -38,6 +37,7 @@ from ._frame import (
     without_markers,
 )
 from ._frame import unknown_labels as find_unknown
+from ._numbers import Numbers, survey
 
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
@@ -60,64 +60,95 @@ def working_bytes():
 
 
 def weighted_rows(X, sample_weight):
-    """Return the rows of positive weight, and their weights."""
+    """Return the rows of positive weight, positions if they are among others, and weights.
+
+    An array of numbers is not copied: it comes whole, with the positions of its rows.
+    """
     if sample_weight is None:
-        return X, np.ones(_num_samples(X))
+        return X, None, None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not np.isfinite(weight).all():
         raise ValueError("sample_weight contains NaN or infinity.")
     # Only ratios count; a share below the resolution of single precision is none.
     weight = weight / weight.max()
     kept = weight > MIN_WEIGHT
-    return (X, weight) if kept.all() else (_safe_indexing(X, kept), weight[kept])
+    if kept.all():
+        return X, None, weight
+    if _is_numeric(X):
+        return X, np.flatnonzero(kept), weight[kept]
+    return _safe_indexing(X, kept), None, weight[kept]
 
 
-def read_new_table(estimator, X):
-    """Read a table to learn from: its layout, kinds and numbers."""
+def read_new_table(estimator, X, kept=None, weight=None):
+    """Read a table to learn from: its layout, kinds, numbers, and a survey of these."""
     table = _filled(X)
     if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
         table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
+        table = table if kept is None else table[kept]
         names = list(table.columns) if isinstance(table, nw.DataFrame) else None
         words = _words(estimator, table.shape[1], names)
         layout = learn_layout(table, words)
-        numbers = _check_numbers(to_numbers(layout, table))
+        numbers = Numbers(_check_numbers(to_numbers(layout, table)))
         validate_data(estimator, X, reset=True, skip_check_array=True)
     else:
-        numbers = _plain_numbers(estimator, table, reset=True)
-        n_features = numbers.shape[1]
+        numbers = Numbers(_plain_numbers(estimator, table, reset=True), kept)
+        n_features = numbers.n_features
         words = _words(estimator, n_features, None)
         layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
-    check_cells(numbers, layout)
-    check_present(numbers, layout)
-    kinds = resolve_kinds(words, numbers, layout)
-    check_kinds(kinds, numbers, layout)
-    return layout, kinds, numbers
+    surveyed = survey(numbers, weight)
+    check_cells(surveyed.n_infinite, layout)
+    check_present(surveyed.n_observed, layout)
+    kinds = resolve_kinds(words, surveyed.zero_one, layout)
+    _check_blocks(kinds, numbers, layout)
+    return layout, kinds, numbers, surveyed
 
 
-def read_table(estimator, X, layout, table, name="X"):
+def read_table(estimator, X, layout, table, name="X", kept=None):
     """Read a table like the one of fit: its numbers, and labels that fit did not see."""
     given = _filled(X)
     if isinstance(given, nw.DataFrame) or layout.n_levels.any():
         given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
+        given = given if kept is None else given[kept]
         validate_data(estimator, X, reset=False, skip_check_array=True)
         _check_names(given, layout, name)
-        numbers = _check_numbers(to_numbers(layout, given, name))
-        unknown = find_unknown(layout, numbers, given)
+        matrix = _check_numbers(to_numbers(layout, given, name))
+        numbers, unknown = Numbers(matrix), find_unknown(layout, matrix, given)
         check_known(
             name, {k: v for k, v in unknown.items() if not table.unknown_mass[k]}, layout
         )
     else:
-        numbers, unknown = _plain_numbers(estimator, given, reset=False, name=name), {}
-    check_cells(numbers, layout, name)
-    check_kinds(table.kinds, numbers, layout, table.lowest)
+        matrix = _plain_numbers(estimator, given, reset=False, name=name)
+        numbers, unknown = Numbers(matrix, kept), {}
+    n_infinite = sum(np.isinf(block).sum(axis=0) for _, block in numbers.blocks())
+    check_cells(n_infinite, layout, name)
+    _check_blocks(table.kinds, numbers, layout, table.lowest)
     return numbers, unknown
 
 
+def _check_blocks(kinds, numbers, layout, lowest=None):
+    """Refuse values that a kind cannot take."""
+    if (kinds == "continuous").all():
+        return
+    for rows, block in numbers.blocks():
+        check_kinds(kinds, block, layout, lowest, rows.start)
+
+
 def read_fitted(estimator, X):
-    """Return the ensemble of a fitted estimator, and rows as numbers for it."""
+    """Return the ensemble of a fitted estimator, and rows for it as numbers."""
     check_is_fitted(estimator)
     layout, table = fitted_layout(estimator)
     return Ensemble.from_state(estimator._state), read_table(estimator, X, layout, table)[0]
+
+
+def by_blocks(score, ensemble, numbers):
+    """Score rows block by block: a large table is never float64 as a whole."""
+    scores = None
+    for rows, block in numbers.blocks(working_bytes()):
+        part = score(ensemble, block, working_bytes())
+        if scores is None:
+            scores = np.empty((len(numbers), *part.shape[1:]))
+        scores[rows] = part
+    return scores
 
 
 def fitted_layout(estimator):
@@ -130,12 +161,13 @@ def read_given(estimator, given, layout, table):
     if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
         given = given.to_dict()  # a row of a DataFrame
     if isinstance(open_table(given), nw.DataFrame):
-        numbers, unknown = read_table(estimator, given, layout, table, "given")
+        rows, unknown = read_table(estimator, given, layout, table, "given")
+        numbers = rows[:]
     else:
         row = _given_row(given, layout)
         numbers = to_numbers(layout, row, "given")
         unknown = find_unknown(layout, numbers, row)
-        check_cells(numbers, layout, "given")
+        check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
         check_kinds(table.kinds, numbers, layout, table.lowest)
     check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
     if len(numbers) != 1:
@@ -178,7 +210,7 @@ def _given_row(given, layout):
 
 def warn_missing(numbers, stacklevel):
     """Warn of missing cells in rows for a network that cannot be told which they are."""
-    if np.isnan(numbers).any():
+    if any(np.isnan(block).any() for _, block in numbers.blocks()):
         warnings.warn(
             "Cells are missing, as none was in the first fit: the network takes them for zeros "
             "or means. Set conditioning_weights=True before the first fit.",
@@ -234,9 +266,15 @@ def _check_numbers(numbers):
     return check_array(numbers, dtype=np.float64, ensure_all_finite=False)
 
 
+def _is_numeric(X):
+    """Whether a table is an array of numbers that can be read block by block."""
+    return type(X) in (np.ndarray, np.memmap) and X.dtype.kind in "biuf"
+
+
 def _plain_numbers(estimator, X, reset, name="X"):
-    """Validate an array of numbers; errors name the column."""
+    """Validate an array of numbers, which keeps its type; errors name the column."""
     check_types(X, name)
     if getattr(getattr(X, "dtype", None), "kind", None) == "O":
         X = without_markers(X)
-    return validate_data(estimator, X, dtype=np.float64, ensure_all_finite=False, reset=reset)
+    dtype = None if _is_numeric(X) else np.float64
+    return validate_data(estimator, X, dtype=dtype, ensure_all_finite=False, reset=reset)

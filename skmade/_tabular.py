@@ -12,6 +12,7 @@ from ._drawing import complete, draw, draw_given
 from ._ensemble import Ensemble
 from ._frame import extended, open_table, to_numbers
 from ._reading import (
+    by_blocks,
     fitted_layout,
     private_random_state,
     read_fitted,
@@ -58,7 +59,7 @@ class TabularMixin:
             Parts that sum to `score_samples`; 0 for a missing cell.
         """
         ensemble, numbers = read_fitted(self, X)
-        return feature_log_density(ensemble, numbers, working_bytes())
+        return by_blocks(feature_log_density, ensemble, numbers)
 
     def sample(self, n_samples=1, random_state=None, given=None):
         """Draw rows from the density, column by column in the order of the members.
@@ -141,7 +142,8 @@ class TabularMixin:
             raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
         rng = private_random_state(random_state) if strategy == "sample" else None
         layout, table = fitted_layout(self)
-        numbers, unknown = read_table(self, X, layout, table)
+        rows, unknown = read_table(self, X, layout, table)
+        numbers = rows[:]
         ensemble = Ensemble.from_state(self._state)
         filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
         few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())

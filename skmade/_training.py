@@ -2,8 +2,8 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
-from functools import lru_cache
+from dataclasses import dataclass, field
+from functools import lru_cache, partial
 from typing import Any
 
 import numpy as np
@@ -13,6 +13,7 @@ from torch import Tensor
 
 from ._masks import Booleans
 from ._network import MADE, Layers, private_torch
+from ._rows import Encoded, Integers, Rows
 
 Floats = NDArray[np.float64]
 
@@ -28,6 +29,9 @@ MAX_SCORED_ROWS = 2048
 # steps at least: where an epoch is a step or two, three of them average out no noise.
 AVERAGED_EPOCHS = 3
 MIN_AVERAGED_STEPS = 10
+
+# An epoch of a table of several windows is reported in parts of so many steps.
+REPORTED_STEPS = 256
 
 # Over the first steps the step size rises, while the optimiser learns the gradient's size.
 N_RISING_STEPS = 100
@@ -45,22 +49,6 @@ class Schedule:
     n_iter_no_change: int
     tol: float
     decay: bool = True  # whether the step size falls to zero
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Values of all rows, and which of them each member trains on and holds out."""
-
-    values: NDArray[np.float32]  # (n, D), NaN where missing
-    log_jacobian: Floats  # (n,), turns log-densities of values into those of rows
-    weight: NDArray[np.float32]  # (n,), mean one
-    train: NDArray[np.int64]  # (M, n_train)
-    held_out: NDArray[np.int64] | None  # (M, n_held_out)
-
-    def of_members(self, part: slice) -> "Rows":
-        """Return the rows of some of the members."""
-        held_out = None if self.held_out is None else self.held_out[part]
-        return replace(self, train=self.train[part], held_out=held_out)
 
 
 @dataclass(frozen=True)
@@ -85,6 +73,7 @@ def fit_network(
     seed: int,
     device: str = "cpu",
     on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
+    on_part: Callable[[int], None] = lambda *_: None,
 ) -> TrainingState:
     """Train a stack of members and return the averaged weights of their best epochs.
 
@@ -100,20 +89,21 @@ def fit_network(
     made : the network's shape
     start : weights to start from
     masks : layer masks, each with a leading axis of length M, for each mask of the list
-    rows : values, weights and which rows are trained on or held out
+    rows : where rows are read, and which are trained on or held out
     schedule : length and speed
     seed : of the private generator of batches and dropout
     device : where the arithmetic runs
     on_epoch : called with the epoch's number (from 1) and its mean training and held-out
-        log-likelihood; a true answer stops training
+        log-likelihood, in the units of the table; a true answer stops training
+    on_part : called with the epoch's number, `n_parts` times in an epoch
     """
     with torch.enable_grad():  # also where the caller has switched gradients off
         stack = _Stack(made, start, masks, rows, schedule, seed, device)
-        keeper = None if rows.held_out is None else _BestEpoch(stack)
+        keeper = _BestEpoch(stack) if rows.holds_out else None
         history: dict[str, list[Floats]] = {"train": [], "validation": []}
         stopped = False
         for epoch in range(1, schedule.max_iter + 1):
-            history["train"].append(stack.run_epoch())
+            history["train"].append(stack.run_epoch(partial(on_part, epoch)))
             validation = None
             if keeper is not None:
                 history["validation"].append(keeper.end_epoch(stack))
@@ -130,6 +120,19 @@ def fit_network(
         best_score=None if keeper is None else keeper.score,
         history=history,
     )
+
+
+def n_parts(rows: Rows, schedule: Schedule) -> int:
+    """How many parts of an epoch are reported: none where it does not take long."""
+    if rows.n_windows == 1:
+        return 0
+    return sum(_n_batches(rows, schedule)) // REPORTED_STEPS
+
+
+def _n_batches(rows: Rows, schedule: Schedule) -> list[int]:
+    """Number of mini-batches of each window."""
+    sizes = (rows.n_train(window) for window in range(rows.n_windows))
+    return [math.ceil(size / schedule.batch_size) for size in sizes]
 
 
 def check_device(device: str) -> None:
@@ -158,11 +161,10 @@ class _Stack:
         device: str,
     ) -> None:
         self.made, self.masks, self.schedule = made.to(device), masks, schedule
-        self.values = _tensor(rows.values).to(device)
-        self.weight = _tensor(rows.weight).to(device)
-        self.train = rows.train
-        self.held_out = None if rows.held_out is None else _tensor(rows.held_out)
-        self.n_batches = math.ceil(rows.train.shape[1] / schedule.batch_size)
+        self.rows, self.device = rows, device
+        self.n_batches = sum(_n_batches(rows, schedule))
+        # What fits in memory is read once.
+        self._kept = _Loaded(*rows.training(0), device) if rows.n_windows == 1 else None
         self.rng = np.random.default_rng([seed, start.n_steps])
         self.n_steps = self.first_step = start.n_steps
         # Few masks are made once, many at each use: memory stays bounded.
@@ -183,35 +185,62 @@ class _Stack:
         )
         self._set_moments(start)
 
-    def run_epoch(self) -> Floats:
+    def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
-        total = torch.zeros(len(self.train), dtype=torch.float64)
-        for batch in self._batches():
-            log_prob = self.made.log_prob(self._layers(), self.values[batch], self._drop)
-            weighted = log_prob * self.weight[batch]
-            self._set_step_size()
-            self.optimizer.zero_grad()
-            (-weighted.mean(dim=1).sum()).backward()
-            self.optimizer.step()
-            self.n_steps += 1
-            self._update_average()
-            total += weighted.detach().sum(dim=1).cpu().double()
-        return np.asarray(total / self.weight.cpu().double()[_tensor(self.train)].sum(dim=1))
+        total, total_weight = np.zeros((2, len(self.average[0])))
+        first_step, parts = self.n_steps, n_parts(self.rows, self.schedule)
+        for loaded in self._windows():
+            total += loaded.log_jacobian
+            total_weight += loaded.total_weight
+            for batch in self._batches(loaded.positions):
+                total += self._step(loaded.values[batch], loaded.weight[batch])
+                done, more = divmod(self.n_steps - first_step, REPORTED_STEPS)
+                if more == 0 and done <= parts:
+                    on_part()
+        return total / total_weight
+
+    def _windows(self) -> Iterator["_Loaded"]:
+        """Yield the training rows of all windows, in fresh random order."""
+        if self._kept is not None:
+            yield self._kept
+            return
+        for window in self.rng.permutation(self.rows.n_windows).tolist():
+            yield _Loaded(*self.rows.training(window), self.device)
+
+    def _step(self, values: Tensor, weight: Tensor) -> Floats:
+        """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
+        weighted = self.made.log_prob(self._layers(), values, self._drop) * weight
+        self._set_step_size()
+        self.optimizer.zero_grad()
+        (-weighted.mean(dim=1).sum()).backward()
+        self.optimizer.step()
+        self.n_steps += 1
+        self._update_average()
+        return np.asarray(weighted.detach().sum(dim=1).cpu().double())
 
     def score_held_out(self) -> Floats:
         """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
-        assert self.held_out is not None
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
+        total, total_weight = np.zeros((2, len(self.average[0])))
         with torch.no_grad():
             weights = self.made.unflatten(*self.average)
             layers = [self.made.masked(weights, self._gates(k)) for k in range(n_masks)]
-            parts = []
-            for rows in self.held_out.split(MAX_SCORED_ROWS, dim=1):
-                values = self.values[rows]
-                logs = torch.stack([self.made.log_prob(of_mask, values) for of_mask in layers])
-                parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(n_masks))
-            scores, weight = torch.cat(parts, dim=1), self.weight[self.held_out].cpu().double()
-            return np.asarray((scores * weight).sum(dim=1) / weight.sum(dim=1))
+            for encoded, positions in self.rows.held_out():
+                loaded = _Loaded(encoded, positions, self.device)
+                total += loaded.log_jacobian + self._score(layers, loaded)
+                total_weight += loaded.total_weight
+        return total / total_weight
+
+    def _score(self, layers: Sequence[Layers], loaded: "_Loaded") -> Floats:
+        """Weighted sum of log-likelihoods, averaged over masks, (M,)."""
+        parts = []
+        positions = torch.from_numpy(loaded.positions)
+        for rows in positions.split(MAX_SCORED_ROWS, dim=1):
+            values = loaded.values[rows]
+            logs = torch.stack([self.made.log_prob(of_mask, values) for of_mask in layers])
+            parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))
+        weight = loaded.weight[positions].cpu().double()
+        return np.asarray((torch.cat(parts, dim=1) * weight).sum(dim=1))
 
     def moments(self) -> tuple[NDArray[np.float32], ...]:
         """Return the optimiser's running first and second moments, flat."""
@@ -237,11 +266,12 @@ class _Stack:
         """Copy flat weights into matrices and biases."""
         return [part.clone() for part in self.made.split(torch.tensor(flat, device=device))]
 
-    def _batches(self) -> Iterator[Tensor]:
+    def _batches(self, train: Integers) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""
-        shuffled = torch.from_numpy(self.rng.permuted(self.train, axis=1))
+        shuffled = torch.from_numpy(self.rng.permuted(train, axis=1))
         # Sections of nearly equal size: no last batch of a few noisy rows.
-        yield from shuffled.tensor_split(self.n_batches, dim=1)
+        n_batches = math.ceil(train.shape[1] / self.schedule.batch_size)
+        yield from shuffled.tensor_split(n_batches, dim=1)
 
     def _layers(self) -> Layers:
         weights = self.made.unflatten(*self.parameters)
@@ -274,6 +304,21 @@ class _Stack:
         with torch.no_grad():
             for average, current in zip(self.average, self.parameters, strict=True):
                 average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
+
+
+class _Loaded:
+    """Rows of a window on the device, the positions that each member uses, and their sums."""
+
+    def __init__(self, encoded: Encoded, positions: Integers, device: str) -> None:
+        self.values = _tensor(encoded.values).to(device)
+        self.weight = _tensor(encoded.weight).to(device)
+        self.positions = positions  # (M, n)
+        sums = [
+            (weight.sum(), weight @ encoded.log_jacobian[own])
+            for own in positions
+            for weight in [encoded.weight[own].astype(np.float64)]
+        ]
+        self.total_weight, self.log_jacobian = np.array(sums).T  # (M,), weighted
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:

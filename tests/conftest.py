@@ -6,8 +6,10 @@ import numpy as np
 import pytest
 
 from skmade import MADEDensity
-from skmade._ensemble import Architecture, draw_ensemble, split_rows
-from skmade._features import encode, learn_table
+from skmade._ensemble import Architecture, draw_ensemble
+from skmade._features import learn_table
+from skmade._numbers import Numbers
+from skmade._rows import Rows, open_source
 
 
 def make_ensemble(
@@ -52,10 +54,9 @@ def make_ensemble(
         conditioning_weights,
     )
     table = learn_table(X, np.ones(50), kinds, n_levels, smoothed=unknown)
-    rows = split_rows(encode(table, X), np.zeros(50), np.ones(50), None, n_members, None, rng)
     ensemble = draw_ensemble(
         table,
-        rows,
+        Rows(open_source(table, Numbers(X), None, 0), n_members),
         architecture,
         seeds=range(n_members),
         n_masks=n_masks,

@@ -6,6 +6,7 @@ from skmade import _features as f
 from skmade._columns import MAX_RECURRING, MIN_SCALE
 from skmade._frame import UNKNOWN, Layout, column_words
 from skmade._marginals import MAX_UNIT
+from skmade._numbers import Numbers, survey
 
 
 def layout_of(n_features, levels=None, names=None):
@@ -17,7 +18,8 @@ def layout_of(n_features, levels=None, names=None):
 
 def resolve(feature_types, X, levels=None, names=None):
     words = column_words(feature_types, X.shape[1], names, (*f.KINDS, "auto"))
-    return f.resolve_kinds(words, X, layout_of(X.shape[1], levels, names))
+    zero_one = survey(Numbers(X)).zero_one
+    return f.resolve_kinds(words, zero_one, layout_of(X.shape[1], levels, names))
 
 
 def learn(X, weight=None, feature_types="auto", **options):
@@ -155,15 +157,15 @@ def test_far_values_stay_finite():
 def test_infinite_cells_are_named():
     X = np.array([[0.0, 1.0], [np.nan, -np.inf]])
     with pytest.raises(ValueError, match=r"contains infinity in column 'size' \(1 rows\)"):
-        f.check_cells(X, layout_of(2, names=["age", "size"]))
-    f.check_cells(X[:1], layout_of(2))
+        f.check_cells(survey(Numbers(X)).n_infinite, layout_of(2, names=["age", "size"]))
+    f.check_cells(np.zeros(2), layout_of(2))
 
 
 def test_columns_without_any_cell_are_named():
     X = np.array([[0.0, np.nan], [1.0, np.nan]])
     with pytest.raises(ValueError, match="contains NaN in every row of column 1"):
-        f.check_present(X, layout_of(2))
-    f.check_present(X[:, :1], layout_of(1))
+        f.check_present(survey(Numbers(X)).n_observed, layout_of(2))
+    f.check_present(np.array([2]), layout_of(1))
 
 
 @pytest.mark.parametrize(
@@ -180,6 +182,8 @@ def test_values_that_a_kind_cannot_take_are_named(kind, value, lowest, message):
     f.check_kinds(kinds, np.array([[0.5, 1.0], [0.5, np.nan]]), layout, lowest)
     with pytest.raises(ValueError, match=message):
         f.check_kinds(kinds, np.array([[0.5, 1.0], [0.5, value]]), layout, lowest)
+    with pytest.raises(ValueError, match=message.replace("row 1", "row 701")):
+        f.check_kinds(kinds, np.array([[0.5, 1.0], [0.5, value]]), layout, lowest, 700)
 
 
 def test_unknown_labels_are_named():

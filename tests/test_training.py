@@ -6,8 +6,8 @@ import torch
 from conftest import make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._ensemble import split_rows
 from skmade._network import MaskList
+from skmade._rows import Encoded, InMemory, Rows
 from skmade._training import (
     N_RISING_STEPS,
     Schedule,
@@ -30,12 +30,19 @@ SCHEDULE = Schedule(
 )
 
 
+def in_memory(values, weight=None, log_jacobian=0.0):
+    """Return a source of values that the network sees as they are."""
+    weight = np.ones(len(values)) if weight is None else weight
+    log_jacobian = np.broadcast_to(float(log_jacobian), len(values))
+    single = np.asarray(values, dtype=np.float32), np.asarray(weight, dtype=np.float32)
+    return InMemory(Encoded(single[0], log_jacobian, single[1]))
+
+
 def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
     """Return the arguments of `fit_network` for a small Gaussian table."""
     ensemble = make_ensemble(3, n_members=n_members, n_masks=n_masks, scale=0.1, **options)
     units = CorrelatedGaussian(3).sample(200, random_state=seed)
-    rng = np.random.RandomState(0)
-    rows = split_rows(units, np.zeros(200), np.ones(200), None, n_members, fraction, rng)
+    rows = Rows(in_memory(units), n_members, fraction=fraction)
     made = ensemble.architecture.build(ensemble.table, single=True)
     masks = MaskList(made, ensemble.ranks, ensemble.degrees)
     return made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
@@ -87,32 +94,38 @@ def test_masked_weights_never_move_and_are_never_zeroed():
 def test_every_epoch_is_a_fresh_permutation_of_each_members_rows():
     made, start, masks, rows = prepare(n_members=2)
     stack = _Stack(made, start, masks, rows, replace(SCHEDULE, batch_size=30), 0, "cpu")
-    first, second = (list(stack._batches()) for _ in range(2))
+    train, _ = rows.folds(0)
+    first, second = (list(stack._batches(train)) for _ in range(2))
     assert [batch.shape[1] for batch in first] == [27] * 4 + [26] * 2
     for epoch in (first, second):
         for member, row in enumerate(torch.cat(epoch, dim=1)):
-            assert_array_equal(np.sort(row), np.sort(rows.train[member]))
+            assert_array_equal(np.sort(row), np.sort(train[member]))
     assert (first[0] != second[0]).any()
-    assert (first[0] != torch.from_numpy(rows.train[:, :27])).any()
+    assert (first[0] != torch.from_numpy(train[:, :27])).any()
 
 
 def test_members_of_a_stack_do_not_touch_each_other():
     made, start, masks, rows = prepare(n_members=2)
-    together = fit_network(made, start, masks, rows, SCHEDULE, seed=0)
-    poisoned = rows.train.copy()
-    poisoned[1] = rows.held_out[1].repeat(5)[: poisoned.shape[1]]
-    changed = fit_network(made, start, masks, replace(rows, train=poisoned), SCHEDULE, seed=0)
-    assert_allclose(changed.average[0], together.average[0], rtol=1e-4, atol=1e-6)
-    assert (changed.average[1] != together.average[1]).any()
+    _, held_out = rows.folds(0)
+    values = rows.source.encoded.values.copy()
+    values[held_out[0]] += 3  # the first member never sees these, the second trains on them
+    poisoned = replace(rows, source=in_memory(values))
+    patient = replace(SCHEDULE, n_iter_no_change=100)
+    together, changed = (
+        fit_network(made, start, masks, own, patient, seed=0) for own in (rows, poisoned)
+    )
+    assert_allclose(changed.current[0], together.current[0], rtol=1e-4, atol=1e-6)
+    assert (changed.current[1] != together.current[1]).any()
 
 
 def test_held_out_rows_never_reach_the_weights():
     made, start, masks, rows = prepare(n_members=1)
     patient = replace(SCHEDULE, n_iter_no_change=100)
     clean = fit_network(made, start, masks, rows, patient, seed=0)
-    values = rows.values.copy()
-    values[rows.held_out[0]] += 100
-    moved = fit_network(made, start, masks, replace(rows, values=values), patient, seed=0)
+    values = rows.source.encoded.values.copy()
+    values[rows.folds(0)[1][0]] += 100
+    other = replace(rows, source=in_memory(values))
+    moved = fit_network(made, start, masks, other, patient, seed=0)
     assert_array_equal(clean.current, moved.current)
     assert (clean.best_score != moved.best_score).all()
 
@@ -168,6 +181,25 @@ def test_without_decay_the_step_size_stays():
     assert_array_equal(sizes, SCHEDULE.learning_rate_init)
 
 
+def test_log_likelihoods_are_in_the_units_of_the_table():
+    made, start, masks, rows = prepare()
+    rng = np.random.RandomState(0)
+    log_jacobian, weight = rng.normal(size=200), rng.uniform(size=200).astype(np.float32)
+    plain = InMemory(replace(rows.source.encoded, weight=weight))
+    scaled = InMemory(replace(plain.encoded, log_jacobian=log_jacobian))
+    schedule = replace(SCHEDULE, n_iter_no_change=100)
+    before, after = (
+        fit_network(made, start, masks, replace(rows, source=source), schedule, seed=0)
+        for source in (plain, scaled)
+    )
+    assert_array_equal(before.current, after.current)
+    for key, members in zip(("train", "validation"), rows.folds(0), strict=True):
+        shift = [np.average(log_jacobian[own], weights=weight[own]) for own in members]
+        gained = np.array(after.history[key]) - np.array(before.history[key])
+        assert_allclose(gained, np.tile(shift, (5, 1)), atol=1e-6)
+    assert_allclose(after.best_score - before.best_score, shift, atol=1e-6)
+
+
 def test_a_callback_ends_training():
     seen = []
 
@@ -198,10 +230,12 @@ def test_training_goes_on_from_the_optimizers_state():
 def test_weight_zero_rows_and_weights_of_two():
     made, start, masks, rows = prepare(fraction=None, n_members=1, n_masks=1)
     one = replace(SCHEDULE, max_iter=3, dropout=0.0, batch_size=10_000)
-    weight = np.r_[np.full(100, 2.0), np.zeros(100)].astype(np.float32)
-    weighted = fit_network(made, start, masks, replace(rows, weight=weight), one, seed=0)
-    half = replace(rows, train=rows.train[:, :100])
-    left_out = fit_network(made, start, masks, half, one, seed=0)
+    weight = np.r_[np.full(100, 2.0), np.zeros(100)]
+    values = rows.source.encoded.values
+    weighted, left_out = (
+        fit_network(made, start, masks, replace(rows, source=source), one, seed=0)
+        for source in (in_memory(values, weight), in_memory(values[:100]))
+    )
     assert_allclose(weighted.current, left_out.current, rtol=1e-3, atol=1e-5)
 
 
