@@ -276,8 +276,8 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
     def partial_fit(self, X, y=None, sample_weight=None):
         """Train one epoch on a chunk of rows, without held-out rows.
 
-        The first call learns kinds and standardisation from its chunk; later calls go on
-        from there, the optimiser's state included.
+        The first call learns kinds and standardisation from its chunk, which should be
+        large and mixed; later calls go on from there, the optimiser's state included.
 
         Parameters
         ----------

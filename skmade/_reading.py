@@ -42,6 +42,9 @@ from ._numbers import Numbers, survey
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
 
+# Intermediate results of scoring take at most about so much memory: more brings no speed.
+MAX_SCORING_BYTES = 2**26
+
 # A column of labels is taken for free text when it has this many levels, and a level for
 # every second row.
 MANY_LEVELS = 100
@@ -142,9 +145,9 @@ def read_fitted(estimator, X):
 
 def by_blocks(score, ensemble, numbers):
     """Score rows block by block: a large table is never float64 as a whole."""
-    scores = None
-    for rows, block in numbers.blocks(working_bytes()):
-        part = score(ensemble, block, working_bytes())
+    scores, max_bytes = None, min(working_bytes(), MAX_SCORING_BYTES)
+    for rows, block in numbers.blocks(max_bytes):
+        part = score(ensemble, block, max_bytes)
         if scores is None:
             scores = np.empty((len(numbers), *part.shape[1:]))
         scores[rows] = part

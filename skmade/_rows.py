@@ -79,6 +79,14 @@ class Encoded:
     def __getitem__(self, rows: Integers) -> "Encoded":
         return Encoded(self.values[rows], self.log_jacobian[rows], self.weight[rows])
 
+    def sums(self, positions: Integers) -> Floats:
+        """Sums of weights and of weighted log-Jacobians over positions (M, n), (2, M)."""
+        by_member = []
+        for own in positions:
+            weight = self.weight[own].astype(np.float64)
+            by_member.append((weight.sum(), weight @ self.log_jacobian[own]))
+        return np.array(by_member).T
+
 
 class Source(Protocol):
     """Where rows come from, window by window."""

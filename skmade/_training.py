@@ -26,9 +26,11 @@ MAX_CACHED_MASKS = 32
 MAX_SCORED_ROWS = 2048
 
 # The running average of the weights looks back over about this many epochs, and over ten
-# steps at least: where an epoch is a step or two, three of them average out no noise.
+# steps at least: where an epoch is a step or two, three of them average out no noise. Where
+# one is several windows it is this share of all steps at most: few epochs forget their start.
 AVERAGED_EPOCHS = 3
 MIN_AVERAGED_STEPS = 10
+MAX_AVERAGED_SHARE = 0.1
 
 # An epoch of a table of several windows is reported in parts of so many steps.
 REPORTED_STEPS = 256
@@ -49,6 +51,11 @@ class Schedule:
     n_iter_no_change: int
     tol: float
     decay: bool = True  # whether the step size falls to zero
+
+    def n_batches(self, rows: Rows) -> int:
+        """How many mini-batches make an epoch."""
+        sizes = (rows.n_train(window) for window in range(rows.n_windows))
+        return sum(math.ceil(size / self.batch_size) for size in sizes)
 
 
 @dataclass(frozen=True)
@@ -101,7 +108,6 @@ def fit_network(
         stack = _Stack(made, start, masks, rows, schedule, seed, device)
         keeper = _BestEpoch(stack) if rows.holds_out else None
         history: dict[str, list[Floats]] = {"train": [], "validation": []}
-        stopped = False
         for epoch in range(1, schedule.max_iter + 1):
             history["train"].append(stack.run_epoch(partial(on_part, epoch)))
             validation = None
@@ -124,15 +130,7 @@ def fit_network(
 
 def n_parts(rows: Rows, schedule: Schedule) -> int:
     """How many parts of an epoch are reported: none where it does not take long."""
-    if rows.n_windows == 1:
-        return 0
-    return sum(_n_batches(rows, schedule)) // REPORTED_STEPS
-
-
-def _n_batches(rows: Rows, schedule: Schedule) -> list[int]:
-    """Number of mini-batches of each window."""
-    sizes = (rows.n_train(window) for window in range(rows.n_windows))
-    return [math.ceil(size / schedule.batch_size) for size in sizes]
+    return 0 if rows.n_windows == 1 else schedule.n_batches(rows) // REPORTED_STEPS
 
 
 def check_device(device: str) -> None:
@@ -162,23 +160,21 @@ class _Stack:
     ) -> None:
         self.made, self.masks, self.schedule = made.to(device), masks, schedule
         self.rows, self.device = rows, device
-        self.n_batches = sum(_n_batches(rows, schedule))
-        # What fits in memory is read once.
-        self._kept = _Loaded(*rows.training(0), device) if rows.n_windows == 1 else None
+        self.n_batches = schedule.n_batches(rows)
+        self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
         self.rng = np.random.default_rng([seed, start.n_steps])
         self.n_steps = self.first_step = start.n_steps
-        # Few masks are made once, many at each use: memory stays bounded.
+        # Few masks are made once, many at each use.
         self._gates = lru_cache(MAX_CACHED_MASKS)(
             lambda k: made.gates(masks[k], like=self.average[0])
         )
         # Two parts each, since weight decay is for matrices and not for biases.
         self.average = self._parts(start.average, device)
         self.parameters = [part.requires_grad_() for part in self._parts(start.current, device)]
-        decays = (schedule.alpha, 0.0)
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": [parameter], "weight_decay": decay}
-                for parameter, decay in zip(self.parameters, decays, strict=True)
+                for parameter, decay in zip(self.parameters, (schedule.alpha, 0.0), strict=True)
             ],
             lr=schedule.learning_rate_init,
             fused=True,
@@ -188,23 +184,22 @@ class _Stack:
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
         total, total_weight = np.zeros((2, len(self.average[0])))
-        first_step, parts = self.n_steps, n_parts(self.rows, self.schedule)
+        n_done, parts = 0, n_parts(self.rows, self.schedule)
         for loaded in self._windows():
             total += loaded.log_jacobian
             total_weight += loaded.total_weight
             for batch in self._batches(loaded.positions):
                 total += self._step(loaded.values[batch], loaded.weight[batch])
-                done, more = divmod(self.n_steps - first_step, REPORTED_STEPS)
-                if more == 0 and done <= parts:
+                n_done += 1
+                if parts and n_done % REPORTED_STEPS == 0:
                     on_part()
         return total / total_weight
 
     def _windows(self) -> Iterator["_Loaded"]:
-        """Yield the training rows of all windows, in fresh random order."""
-        if self._kept is not None:
-            yield self._kept
-            return
-        for window in self.rng.permutation(self.rows.n_windows).tolist():
+        """Yield all windows in fresh random order; one alone is read once and kept."""
+        yield from self._kept
+        order = () if self._kept else self.rng.permutation(self.rows.n_windows).tolist()
+        for window in order:
             yield _Loaded(*self.rows.training(window), self.device)
 
     def _step(self, values: Tensor, weight: Tensor) -> Floats:
@@ -225,8 +220,7 @@ class _Stack:
         with torch.no_grad():
             weights = self.made.unflatten(*self.average)
             layers = [self.made.masked(weights, self._gates(k)) for k in range(n_masks)]
-            for encoded, positions in self.rows.held_out():
-                loaded = _Loaded(encoded, positions, self.device)
+            for loaded in (_Loaded(*part, self.device) for part in self.rows.held_out()):
                 total += loaded.log_jacobian + self._score(layers, loaded)
                 total_weight += loaded.total_weight
         return total / total_weight
@@ -300,25 +294,23 @@ class _Stack:
 
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""
-        share = max(1 / (AVERAGED_EPOCHS * self.n_batches), 1 / (self.n_steps + 1))
+        n_epochs: float = AVERAGED_EPOCHS
+        if self.schedule.decay and self.rows.n_windows > 1:
+            n_epochs = min(n_epochs, MAX_AVERAGED_SHARE * self.schedule.max_iter)
+        share = max(1 / (n_epochs * self.n_batches), 1 / (self.n_steps + 1))
         with torch.no_grad():
             for average, current in zip(self.average, self.parameters, strict=True):
                 average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
 
 
 class _Loaded:
-    """Rows of a window on the device, the positions that each member uses, and their sums."""
+    """Rows of a window on the device, and which of them (M, n) each member uses."""
 
     def __init__(self, encoded: Encoded, positions: Integers, device: str) -> None:
         self.values = _tensor(encoded.values).to(device)
         self.weight = _tensor(encoded.weight).to(device)
-        self.positions = positions  # (M, n)
-        sums = [
-            (weight.sum(), weight @ encoded.log_jacobian[own])
-            for own in positions
-            for weight in [encoded.weight[own].astype(np.float64)]
-        ]
-        self.total_weight, self.log_jacobian = np.array(sums).T  # (M,), weighted
+        self.positions = positions
+        self.total_weight, self.log_jacobian = encoded.sums(positions)
 
 
 def _tensor(array: NDArray[Any]) -> Tensor:
