@@ -53,15 +53,17 @@ def describe_columns(
     The rows that hold the smallest and the largest value of each column are in the sample.
     What is missing is counted in all rows.
     """
-    n_rows, rows = len(numbers), np.arange(len(numbers))
+    n_rows = len(numbers)
+    rows: Any = slice(None)
     at_most = max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // numbers.n_features)
     at_most = min(MAX_DESCRIBED_ROWS, at_most)
     if n_rows > at_most:
         rows = np.random.default_rng(seed).choice(n_rows, at_most, replace=False)
         rows = np.union1d(rows, surveyed.extremes)
-    own = np.ones(len(rows)) if weight is None else weight[rows]
-    table = learn_table(numbers[rows], own, kinds, n_levels, smoothed)
-    if len(rows) == n_rows:
+    X = numbers[rows]
+    own = np.ones(len(X)) if weight is None else weight[rows]
+    table = learn_table(X, own, kinds, n_levels, smoothed)
+    if n_rows <= at_most:
         return table
     expected = (1 - surveyed.missing) * n_rows + 0.5 * (n_levels + 1)
     unknown_mass = np.where(table.unknown_mass > 0, 0.5 / expected, 0.0)
