@@ -248,7 +248,8 @@ class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimato
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Training rows.
+            Training rows. An array or mapped file of numbers is never copied whole; of
+            more than 200,000 rows a random sample describes the columns.
         y : None
             Ignored; here for the API.
         sample_weight : array-like of shape (n_samples,), default=None

@@ -43,7 +43,7 @@ from ._numbers import Numbers, survey
 MIN_WEIGHT = 1e-30
 
 # Intermediate results of scoring take at most about so much memory: more brings no speed.
-MAX_SCORING_BYTES = 2**26
+MAX_SCORING_BYTES = 2**25
 
 # A column of labels is taken for free text when it has this many levels, and a level for
 # every second row.
