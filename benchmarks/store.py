@@ -28,3 +28,16 @@ def save(path, scores, about):
     part = path.with_suffix(".part.npz")
     np.savez_compressed(part, scores=scores, about=json.dumps(about))
     os.replace(part, path)
+
+
+def load_facts(path):
+    """Return a dictionary of plain values, or None where there is no such file."""
+    return json.loads(path.read_text()) if path.exists() else None
+
+
+def save_facts(path, facts):
+    """Write a dictionary of plain values whole or not at all."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    part = path.with_suffix(".part.json")
+    part.write_text(json.dumps(facts, indent=1))
+    os.replace(part, path)
