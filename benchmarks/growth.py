@@ -49,6 +49,7 @@ def by_rows(sizes, options):
     """Fit tables of growing length for as many epochs each, and score them whole."""
     names = ("fit", "score", "kde", "fit MB", "score MB", "kde MB")
     curves = {name: [] for name in names}
+    warm_up()
     for n_rows in sizes:
         X = np.vstack(list(chunks(n_rows))).astype(float)
         density = MADEDensity(
@@ -63,9 +64,19 @@ def by_rows(sizes, options):
         score = partial(density.score_samples, X)
         measure(curves, "score", n_rows, score, repeat)
         if all(value < KDE_SLOW for _, value in curves["kde"]):
-            kde = KernelDensity(bandwidth=KDE_BANDWIDTH).fit(X)
-            measure(curves, "kde", n_rows, partial(kde.score_samples, X), 1)
+            measure(curves, "kde", n_rows, partial(kernel_density, X), 1)
     return {"rows": list(row_lines(curves)), "curves": curves}
+
+
+def warm_up():
+    """Fit and score a few rows, so that imports are in no figure."""
+    X = next(chunks(100))
+    MADEDensity(n_estimators=1, max_iter=1, early_stopping=False).fit(X).score_samples(X)
+
+
+def kernel_density(X):
+    """Fit KernelDensity and score its rows: fitting takes its memory, scoring its time."""
+    return KernelDensity(bandwidth=KDE_BANDWIDTH).fit(X).score_samples(X)
 
 
 def measure(curves, name, size, call, repeat):
@@ -139,18 +150,21 @@ def draw(by_rows, by_columns, path):
         "kde": "KernelDensity",
     }
     panels = (
-        (by_rows, "rows", "seconds", ""),
-        (by_columns, "columns", "seconds", ""),
-        (by_rows, "rows", "megabytes", " MB"),
+        (by_rows, f"rows x {N_COLUMNS} columns", "seconds", "", 0),
+        (by_columns, f"columns x {COLUMN_ROWS} rows", "seconds", "", 0),
+        (by_rows, f"rows x {N_COLUMNS} columns", "megabytes", " MB", 1),
     )
     figure, axes = plt.subplots(1, 3, figsize=(10, 3.6), layout="constrained")
-    for axis, (curves, of, unit, suffix) in zip(axes, panels, strict=True):
+    for axis, (curves, of, unit, suffix, floor) in zip(axes, panels, strict=True):
         for number, (name, label) in enumerate(labels.items()):
             if name + suffix in curves:
                 sizes, values = zip(*curves[name + suffix], strict=True)
-                # A call so small that its memory did not rise has no place on the axis.
-                values = np.where(np.array(values) > 0, values, np.nan)
+                # Memory below a megabyte is of no interest, and none has no logarithm.
+                values = np.array(values)
+                values[values < floor] = np.nan
                 axis.loglog(sizes, values, f"{'os^'[number]}-", color=f"C{number}", label=label)
+        if floor:
+            axis.set_ylim(bottom=floor)
         axis.set_xlabel(of)
         axis.set_ylabel(unit)
         axis.grid(alpha=0.3)
