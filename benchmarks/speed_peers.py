@@ -38,13 +38,13 @@ def zuko_maf(n_columns, hidden):
 
 
 def nflows_affine(n_columns, hidden):
-    """Return a masked autoregressive flow of nflows: a linear layer, then the hidden ones."""
+    """Return a masked autoregressive flow of nflows."""
     from nflows.distributions import StandardNormal
     from nflows.flows import Flow
     from nflows.transforms import MaskedAffineAutoregressiveTransform
 
     transform = MaskedAffineAutoregressiveTransform(
-        n_columns, hidden[0], num_blocks=len(hidden), use_residual_blocks=False
+        n_columns, hidden[0], num_blocks=_n_blocks(hidden), use_residual_blocks=False
     )
     flow = Flow(transform, StandardNormal([n_columns])).eval()
     return Frozen(flow.log_prob, flow.sample)
@@ -57,11 +57,16 @@ def nflows_mixture(n_columns, hidden, n_components):
     made = MixtureOfGaussiansMADE(
         n_columns,
         hidden[0],
-        num_blocks=len(hidden),
+        num_blocks=_n_blocks(hidden),
         num_mixture_components=n_components,
         use_residual_blocks=False,
     ).eval()
     return Frozen(made.log_prob)
+
+
+def _n_blocks(hidden):
+    """Blocks of nflows for so many layers of units: a linear layer comes before them."""
+    return len(hidden) - 1
 
 
 class PlainMADE(nn.Module):

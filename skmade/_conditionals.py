@@ -1,33 +1,38 @@
 """The law of one feature given those before it.
 
 Bernoulli (binary), categorical, a mixture of Gaussians (continuous) and one that is rounded
-to integers (count). Parameters (..., n_features, n_params) are outputs of the network, values
-have shape (..., n_features), so one call serves every feature of a kind.
+to integers (count). Parameters (n_params, n_features, n_rows) are outputs of the network,
+values have shape (n_features, n_rows), so one call serves every feature of a kind, and sums
+over components or levels run over contiguous rows. Training has the same log-probabilities
+with gradients, in `_objective`.
 """
 
-import math
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Protocol, Self
+from typing import Any, Protocol, Self
 
-import torch
-from torch import Tensor
-from torch.nn.functional import logsigmoid, softplus
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, log_ndtr, ndtr, ndtri
 
 from ._special import (
     INPUT_BOUND,
-    LOG_SQRT_2PI,
-    MAX_DISTANCE,
     SOFTPLUS_ONE,
     TAIL_WEIGHT,
-    MixtureLogProb,
     log_interval,
-    log_ndtr,
+    log_mixture,
+    log_sigmoid,
+    log_sum_exp,
     open_unit,
+    softplus,
     student_cdf,
     student_log_mass,
+    student_log_prob,
     student_quantile,
+    with_tail,
 )
+
+Floats = NDArray[np.float64]
 
 
 class Conditional(Protocol):
@@ -41,35 +46,25 @@ class Conditional(Protocol):
     def n_units(self) -> int:
         """Number of units as which one feature enters the network."""
 
-    def units(self, value: Tensor) -> Tensor:
-        """Turn values (...) into units (..., n_units)."""
+    def units(self, value: Floats) -> Floats:
+        """Turn values (F, n) into units (F, n_units, n)."""
 
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
-        """Log-density (log-mass of a discrete feature) in nats."""
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
+        """Log-density (log-mass of a discrete feature) in nats, (F, n)."""
 
-    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
-        """Turn one uniform number in (0, 1) for each feature into a draw."""
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
+        """Turn uniform numbers (F, n) in (0, 1) into draws (F, n)."""
 
-    def mean(self, params: Tensor) -> Tensor:
-        """Expected units, before any bound, (..., n_units)."""
+    def cdf(self, params: Floats, value: Floats) -> Floats:
+        """Probability of a value at most `value`, (F, n)."""
 
-    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
-        """Probability of a value at most `value`."""
-
-    def at(self, position: int) -> "Conditional":
-        """Return the law of one feature of the kind alone."""
-
-    def to(self, device: str) -> "Conditional":
-        """Return the law with its constants on a device."""
+    def at(self, positions: Any) -> "Conditional":
+        """Return the law of some features of the kind, by their positions among them."""
 
 
 class _SharedLaw:
-    def at(self, position: int) -> Self:
-        """Return itself: there are no constants of single features, nor any to move."""
-        return self
-
-    def to(self, device: str) -> Self:
-        """Return itself."""
+    def at(self, positions: Any) -> Self:
+        """Return itself: there are no constants of single features."""
         return self
 
 
@@ -87,27 +82,21 @@ class Bernoulli(_SharedLaw):
         """The value itself."""
         return 1
 
-    def units(self, value: Tensor) -> Tensor:
+    def units(self, value: Floats) -> Floats:
         """0 or 1."""
-        return value[..., None]
+        return value[:, None]
 
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of 0 or 1."""
-        logit = params[..., 0]
-        return logsigmoid(torch.where(value > 0.5, logit, -logit))
+        return log_sigmoid(np.where(value > 0.5, params[0], -params[0]))
 
-    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
         """1 where the uniform falls below P(x = 1)."""
-        return (uniform < torch.sigmoid(params[..., 0])).to(uniform.dtype)
+        return (uniform < expit(params[0])).astype(np.float64)
 
-    def mean(self, params: Tensor) -> Tensor:
-        """P(x = 1)."""
-        return torch.sigmoid(params)
-
-    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+    def cdf(self, params: Floats, value: Floats) -> Floats:
         """Zero below 0, P(x = 0) below 1, then one."""
-        zero = torch.sigmoid(-params[..., 0])
-        return torch.where(value < 0, 0.0, torch.where(value < 1, zero, 1.0))
+        return np.where(value < 0, 0.0, np.where(value < 1, expit(-params[0]), 1.0))
 
 
 @dataclass(frozen=True)
@@ -126,31 +115,27 @@ class Categorical(_SharedLaw):
         """A unit for each level."""
         return self.n_levels
 
-    def units(self, value: Tensor) -> Tensor:
+    def units(self, value: Floats) -> Floats:
         """1 for the level, 0 for the others (and for all of them where it is missing)."""
-        levels = torch.arange(self.n_levels, dtype=value.dtype, device=value.device)
-        return (value[..., None] == levels).to(value.dtype)
+        return (value[:, None] == np.arange(self.n_levels)[:, None]).astype(np.float64)
 
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of a level."""
-        chosen = params.gather(-1, value.long()[..., None])[..., 0]
-        return chosen - params.logsumexp(dim=-1)
+        chosen = np.take_along_axis(params, value[None].astype(np.intp), axis=0)[0]
+        return np.asarray(chosen - log_sum_exp(params))
 
-    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Return the first level whose cumulative probability exceeds the uniform."""
-        upper = torch.softmax(params, dim=-1).cumsum(dim=-1)
-        # Rounding may leave the last sum a hair below one.
-        level = (uniform[..., None] >= upper).sum(dim=-1).clamp(max=self.n_levels - 1)
-        return level.to(uniform.dtype)
+        upper = np.exp(params - params.max(axis=0)).cumsum(axis=0)
+        # The last sum is the total: where the uniform times it rounds to it, the last level.
+        level = (uniform * upper[-1] >= upper[:-1]).sum(axis=0)
+        return np.asarray(level, dtype=np.float64)
 
-    def mean(self, params: Tensor) -> Tensor:
-        """Probabilities of the levels."""
-        return torch.softmax(params, dim=-1)
-
-    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+    def cdf(self, params: Floats, value: Floats) -> Floats:
         """Probability of a code at most `value`."""
-        levels = torch.arange(self.n_levels, dtype=value.dtype, device=value.device)
-        return (torch.softmax(params, dim=-1) * (levels <= value[..., None])).sum(dim=-1)
+        masses = np.exp(params - log_sum_exp(params))
+        levels = np.arange(self.n_levels)[:, None, None]
+        return np.asarray((masses * (levels <= value)).sum(axis=0))
 
 
 @dataclass(frozen=True)
@@ -163,9 +148,9 @@ class MixtureOfGaussians:
     """
 
     n_components: int
-    floor: Tensor  # (n_features,), in units
-    recurring: Tensor  # (n_features, n_recurring), in units; NaN where there are fewer
-    recurring_scale: Tensor  # (n_features, n_recurring)
+    floor: Floats  # (n_features,), in units
+    recurring: Floats  # (n_features, n_recurring), in units; NaN where there are fewer
+    recurring_scale: Floats  # (n_features, n_recurring)
 
     @property
     def n_recurring(self) -> int:
@@ -182,84 +167,112 @@ class MixtureOfGaussians:
         """The value itself."""
         return 1
 
-    def units(self, value: Tensor) -> Tensor:
+    def units(self, value: Floats) -> Floats:
         """Return the bounded value."""
-        return value.clamp(-INPUT_BOUND, INPUT_BOUND)[..., None]
+        return value.clip(-INPUT_BOUND, INPUT_BOUND)[:, None]
 
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density; finite for every finite value."""
-        if self.n_recurring:  # of features that have fewer, the last are not there
-            n_free = 3 * self.n_components
-            own = params[..., n_free:].masked_fill(self.recurring.isnan(), -torch.inf)
-            params = torch.cat([params[..., :n_free], own], dim=-1)
-        places, widths = self.recurring.nan_to_num(), self._recurring_scale()
-        return MixtureLogProb.apply(params, value, self.floor, places, widths)
+        logits, means, raw = self.parts(params)
+        precisions = np.reciprocal(self.scales(raw))
+        distances = value - means
+        distances *= precisions
+        if self.n_recurring:
+            places, widths = self.places()
+            fixed = (value - places) / widths
+            logits = np.concatenate([logits, self.own_logits(params)])
+            precisions = np.concatenate([precisions, np.broadcast_to(1 / widths, fixed.shape)])
+            distances = np.concatenate([distances, fixed])
+        with np.errstate(over="ignore"):
+            return with_tail(
+                log_mixture(logits, precisions, distances), student_log_prob(value)
+            )
 
-    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Choose a component by the uniform, and use what is left of it within."""
-        logits, means, scales = self.unpack(params)
-        weights = (1 - TAIL_WEIGHT) * torch.softmax(logits, dim=-1)
-        upper = weights.cumsum(dim=-1)
-        chosen = (uniform[..., None] >= upper).sum(dim=-1)  # beyond the last: the tail
-        n_components = weights.shape[-1]
-        component = chosen.clamp(max=n_components - 1)[..., None]
-
-        def pick(table: Tensor) -> Tensor:
-            return table.gather(-1, component)[..., 0]
-
-        lower = pick(upper) - pick(weights)
-        gaussian = pick(means) + pick(scales) * torch.special.ndtri(
-            open_unit((uniform - lower) / pick(weights))
-        )
-        in_tail = chosen == n_components
+        logits, means, raw = self.parts(params)
+        below = uniform / (1 - TAIL_WEIGHT)  # one and above: the tail
+        if len(logits) == 1 and not self.n_recurring:
+            mean, scale, level = means[0], self.scales(raw)[0], below
+        else:
+            mean, scale, level = self._chosen(params, below)
+        gaussian = mean + scale * ndtri(open_unit(level))
+        in_tail = below >= 1
         if not in_tail.any():
-            return gaussian
-        tail = student_quantile(open_unit((uniform - upper[..., -1]) / TAIL_WEIGHT))
-        return torch.where(in_tail, tail, gaussian)
+            return np.asarray(gaussian)
+        tail = student_quantile(open_unit((uniform - (1 - TAIL_WEIGHT)) / TAIL_WEIGHT))
+        return np.where(in_tail, tail, gaussian)
 
-    def mean(self, params: Tensor) -> Tensor:
-        """Weighted mean of the components; the tail is centred at zero."""
-        logits, means, _ = self.unpack(params)
-        body = (torch.softmax(logits, dim=-1) * means).sum(dim=-1, keepdim=True)
-        return (1 - TAIL_WEIGHT) * body
-
-    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+    def cdf(self, params: Floats, value: Floats) -> Floats:
         """Weighted sum of the components' distribution functions."""
         logits, means, scales = self.unpack(params)
-        parts = torch.special.ndtr((value[..., None] - means) / scales)
-        body = (torch.softmax(logits, dim=-1) * parts).sum(dim=-1)
-        return (1 - TAIL_WEIGHT) * body + TAIL_WEIGHT * student_cdf(value)
+        shares = np.exp(logits - log_sum_exp(logits))
+        body = (shares * ndtr((value - means) / scales)).sum(axis=0)
+        return np.asarray((1 - TAIL_WEIGHT) * body + TAIL_WEIGHT * student_cdf(value))
 
-    def at(self, position: int) -> Self:
-        """Return the law of one feature alone."""
-        return self._mapped(lambda constant: constant[position : position + 1])
-
-    def to(self, device: str) -> Self:
-        """Return the law with its constants on a device."""
-        return self._mapped(lambda constant: constant.to(device))
-
-    def _mapped(self, function: Callable[[Tensor], Tensor]) -> Self:
+    def at(self, positions: Any) -> Self:
+        """Return the law of some features."""
         constants = [getattr(self, field.name) for field in fields(self)[1:]]
-        return type(self)(self.n_components, *map(function, constants))
+        return type(self)(self.n_components, *(constant[positions] for constant in constants))
 
-    def _recurring_scale(self) -> Tensor:
-        return self.recurring_scale.nan_to_num(nan=1.0)
-
-    def _split(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
-        """Split parameters into logits, means, scales, and logits of what recurs."""
+    def parts(self, params: Floats) -> tuple[Floats, Floats, Floats]:
+        """View the logits, means and raw scales of the free components."""
         k = self.n_components
-        logits, means, raw, own = params.split([k, k, k, self.n_recurring], dim=-1)
-        scales = self.floor[:, None] + softplus(raw + SOFTPLUS_ONE)
-        return logits, means, scales, own.masked_fill(self.recurring.isnan(), -torch.inf)
+        return params[:k], params[k : 2 * k], params[2 * k : 3 * k]
 
-    def unpack(self, params: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+    def scales(self, raw: Floats) -> Floats:
+        """Turn raw scales (..., F, n) into scales."""
+        scales = softplus(raw + SOFTPLUS_ONE)
+        scales += self.floor[:, None]
+        return scales
+
+    def own_logits(self, params: Floats) -> Floats:
+        """Logits of the values that recur; of features that have fewer, the last get none."""
+        absent = np.isnan(self.recurring).T[:, :, None]
+        return np.where(absent, -np.inf, params[3 * self.n_components :])
+
+    def places(self) -> tuple[Floats, Floats]:
+        """Where the values that recur are, and their scales, (n_recurring, F, 1)."""
+        places = np.nan_to_num(self.recurring).T[:, :, None]
+        return places, self._recurring_scale().T[:, :, None]
+
+    def unpack(self, params: Floats) -> tuple[Floats, Floats, Floats]:
         """Logits, means and scales of all components, values that recur included."""
-        logits, means, scales, own = self._split(params)
-        places = self.recurring.nan_to_num().expand_as(own)
-        narrow = self._recurring_scale().expand_as(own)
-        pairs = ((logits, own), (means, places), (scales, narrow))
-        logits, means, scales = (torch.cat(pair, dim=-1) for pair in pairs)
+        logits, means, raw = self.parts(params)
+        own = self.own_logits(params)
+        places, widths = (np.broadcast_to(part, own.shape) for part in self.places())
+        pairs = ((logits, own), (means, places), (self.scales(raw), widths))
+        logits, means, scales = (np.concatenate(pair) for pair in pairs)
         return logits, means, scales
+
+    def _recurring_scale(self) -> Floats:
+        return np.nan_to_num(self.recurring_scale, nan=1.0)
+
+    def _chosen(self, params: Floats, level: Floats) -> tuple[Floats, Floats, Floats]:
+        """Mean and scale of the component at a level of the mixture, and the level within."""
+        logits, means, raw = self.parts(params)
+        if self.n_recurring:
+            logits = np.concatenate([logits, self.own_logits(params)])
+        masses = np.exp(logits - logits.max(axis=0))
+        upper = masses.cumsum(axis=0)
+        reached = np.minimum(level, 1) * upper[-1]
+        chosen = (reached >= upper[:-1]).sum(axis=0)[None]
+
+        def pick(table: Floats, position: NDArray[np.intp]) -> Floats:
+            return np.take_along_axis(table, position, axis=0)[0]
+
+        mass = pick(masses, chosen)
+        within = (reached - (pick(upper, chosen) - mass)) / np.maximum(mass, 1e-300)
+        free = np.minimum(chosen, self.n_components - 1)
+        mean, scale = pick(means, free), self.scales(pick(raw, free))
+        if self.n_recurring:
+            recurs = chosen[0] >= self.n_components
+            own = np.maximum(chosen - self.n_components, 0)
+            shape = (self.n_recurring, *mean.shape)
+            places, widths = (np.broadcast_to(part, shape) for part in self.places())
+            mean = np.where(recurs, pick(places, own), mean)
+            scale = np.where(recurs, pick(widths, own), scale)
+        return mean, scale, within
 
 
 @dataclass(frozen=True)
@@ -270,77 +283,49 @@ class DiscretisedMixture(MixtureOfGaussians):
     possible integer, which takes all mass below it, or minus infinity.
     """
 
-    origin: Tensor  # (n_features,), as the following
-    step: Tensor
-    lowest: Tensor
+    origin: Floats  # (n_features,), as the following
+    step: Floats
+    lowest: Floats
 
-    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of an integer."""
-        logits, means, scales, own = self._split(params)
-        parts = logits + self._log_component(value[..., None], means, scales)
+        logits, means, raw = self.parts(params)
+        step, lowest = self.step[:, None], self.lowest[:, None]
+        scales = self.scales(raw)
+        is_lowest = value < lowest + step / 2
+        middle, width = (value - means) / scales, step / scales
+        masses = log_interval(middle, width)
+        if is_lowest.any():  # it has all that is below it, too
+            masses = np.where(is_lowest, log_ndtr(middle + width / 2), masses)
+        masses += logits
         if self.n_recurring:
-            parts = torch.cat([parts, own + self._log_recurring(value[..., None])], dim=-1)
-            logits = torch.cat([logits, own], dim=-1)
-        body = parts.logsumexp(dim=-1) - logits.logsumexp(dim=-1)
-        return torch.logaddexp(
-            body + math.log1p(-TAIL_WEIGHT), self._log_tail(value) + math.log(TAIL_WEIGHT)
-        )
+            # Nothing but the integer itself has the mass of one that recurs.
+            places, _ = self.places()
+            own = self.own_logits(params)
+            same = np.abs(value - places) < step / 2
+            masses = np.concatenate([masses, np.where(same, own, -np.inf)])
+            logits = np.concatenate([logits, own])
+        body = log_sum_exp(masses) - log_sum_exp(logits)
+        return with_tail(body, student_log_mass(value, step, is_lowest))
 
-    def sample(self, params: Tensor, uniform: Tensor) -> Tensor:
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Round a draw of the mixture."""
-        return self._round(super().sample(params, uniform), torch.round)
+        return self._round(super().sample(params, uniform), np.rint)
 
-    def mean(self, params: Tensor) -> Tensor:
-        """Expected value, to within a fiftieth of a step."""
-        logits, means, scales = self.unpack(params)
-        origin, lowest, step = (c[:, None] for c in (self.origin, self.lowest, self.step))
-        # A narrow component: sum over the integers around it.
-        around = torch.arange(-8, 9, dtype=params.dtype, device=params.device)
-        steps = torch.round((means - origin) / step)[..., None] + around
-        integers = origin[..., None] + steps * step[..., None]
-        middle = (integers - means[..., None]) / scales[..., None]
-        mass = log_interval(middle, (step / scales)[..., None]).exp()
-        narrow = (mass * torch.maximum(integers, lowest[..., None])).sum(dim=-1)
-        # A wide one: the mean of what is cut off at the lowest integer.
-        above = ((means - lowest) / scales).clamp(max=MAX_DISTANCE)
-        density = torch.exp(-0.5 * above.square() - LOG_SQRT_2PI)
-        cut = means + scales * (density - above * torch.special.ndtr(-above))
-        mean = torch.where(scales < step, narrow, cut)
-        body = (torch.softmax(logits, dim=-1) * mean).sum(dim=-1, keepdim=True)
-        return (1 - TAIL_WEIGHT) * body
-
-    def cdf(self, params: Tensor, value: Tensor) -> Tensor:
+    def cdf(self, params: Floats, value: Floats) -> Floats:
         """Distribution function of the mixture at the upper edge of the integer below."""
-        integer = self._round(value, torch.floor)
-        levels = super().cdf(params, integer + self.step / 2)
-        return torch.where(value < self.lowest - self.step / 2, 0.0, levels)
+        step, lowest = self.step[:, None], self.lowest[:, None]
+        levels = super().cdf(params, self._round(value, np.floor) + step / 2)
+        return np.where(value < lowest - step / 2, 0.0, levels)
 
-    def _round(self, value: Tensor, nearest: Callable[[Tensor], Tensor]) -> Tensor:
+    def _round(self, value: Floats, nearest: Callable[[Floats], Floats]) -> Floats:
         """Move a value to an integer's unit, `lowest` or above."""
+        origin, step = self.origin[:, None], self.step[:, None]
         # A hair of room: the unit of an integer may lie one rounding error below it.
-        steps = (value - self.origin) / self.step
-        close = torch.round(steps)
-        steps = torch.where((steps - close).abs() < 1e-6, close, nearest(steps))
-        return torch.maximum(self.origin + steps * self.step, self.lowest)
+        steps = (value - origin) / step
+        close = np.rint(steps)
+        steps = np.where(np.abs(steps - close) < 1e-6, close, nearest(steps))
+        return np.maximum(origin + steps * step, self.lowest[:, None])
 
-    def _is_lowest(self, value: Tensor) -> Tensor:
-        return value < self.lowest + self.step / 2
-
-    def _log_component(self, value: Tensor, means: Tensor, scales: Tensor) -> Tensor:
-        """Log-mass of each component, of integers (..., n_features, 1)."""
-        middle, width = (value - means) / scales, self.step[:, None] / scales
-        below = log_ndtr(middle + width / 2)
-        is_lowest = self._is_lowest(value[..., 0])[..., None]
-        return torch.where(is_lowest, below, log_interval(middle, width))
-
-    def _log_recurring(self, value: Tensor) -> Tensor:
-        """Nothing but the integer itself has the mass of one that recurs."""
-        same = (value - self.recurring).abs() < self.step[:, None] / 2
-        return torch.where(same, 0.0, -torch.inf)
-
-    def _recurring_scale(self) -> Tensor:
-        return (1e-3 * self.step[:, None]).expand_as(self.recurring)
-
-    def _log_tail(self, value: Tensor) -> Tensor:
-        """Log-mass of the tail."""
-        return student_log_mass(value, self.step, self._is_lowest(value))
+    def _recurring_scale(self) -> Floats:
+        return np.broadcast_to(1e-3 * self.step[:, None], self.recurring.shape)

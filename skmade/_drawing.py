@@ -12,13 +12,13 @@ import math
 from dataclasses import dataclass
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ._ensemble import Ensemble
 from ._features import Table, decode, encode
 from ._masks import Booleans, Integers
-from ._network import private_torch
+from ._prediction import feature_log_prob
+from ._sampling import sample_values
 from ._scoring import (
     by_pattern,
     chunks,
@@ -41,11 +41,7 @@ MAX_DRAWN_TOGETHER = 10_000
 # Draws that a row is completed from.
 N_COMPLETIONS = 128
 
-# Draws weighed together by all members.
-MAX_WEIGHED_ROWS = 512
 
-
-@private_torch()
 def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
     """Draw rows (n_samples, D), each from a member and mask chosen at random."""
     shape = (n_samples, ensemble.table.n_features)
@@ -55,7 +51,6 @@ def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floa
     return decode(ensemble.table, drawn)
 
 
-@private_torch()
 def draw_given(
     ensemble: Ensemble, row: Floats, n_samples: int, rng: np.random.RandomState
 ) -> tuple[Floats, float]:
@@ -105,23 +100,17 @@ def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
     `uniforms` has shape (n_components, n or 1, n_draws, D).
     """
     missing = np.isnan(values)
-    with torch.no_grad():
-        filled = torch.cat(list(fill(ensemble, values, missing, uniforms)), dim=1)
-        rows = filled.flatten(0, 1)
-        proposed = torch.from_numpy(missing).repeat_interleave(filled.shape[1], dim=0)
-        joint = torch.full((len(rows),), -torch.inf, dtype=rows.dtype)
-        proposal = joint.clone()
-        made = ensemble.build()
-        for layers in ensemble.stacked_layers(made):
-            for first in range(0, len(rows), MAX_WEIGHED_ROWS):
-                part = slice(first, first + MAX_WEIGHED_ROWS)
-                block = rows[part].expand(len(ensemble.weights), -1, -1)
-                log_prob = made.feature_log_prob(layers, block)
-                own = (log_prob * proposed[part]).sum(dim=-1)
-                joint[part] = torch.logaddexp(joint[part], log_prob.sum(dim=-1).logsumexp(0))
-                proposal[part] = torch.logaddexp(proposal[part], own.logsumexp(0))
-    log_weights = np.asarray((joint - proposal).unflatten(0, filled.shape[:2]))
-    return _Draws(np.asarray(filled), normalised(log_weights))
+    filled = np.concatenate(list(fill(ensemble, values, missing, uniforms)), axis=1)
+    rows = filled.reshape(-1, values.shape[1])
+    proposed = np.repeat(missing, filled.shape[1], axis=0)
+    joint = np.full(len(rows), -np.inf)
+    proposal = joint.copy()
+    for position in range(ensemble.n_components):
+        log_prob = feature_log_prob(ensemble.scorer(position), rows)
+        np.logaddexp(joint, log_prob.sum(axis=1), out=joint)
+        np.logaddexp(proposal, (log_prob * proposed).sum(axis=1), out=proposal)
+    log_weights = (joint - proposal).reshape(filled.shape[:2])
+    return _Draws(filled, normalised(log_weights))
 
 
 def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
@@ -132,7 +121,6 @@ def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
     return ensemble if bool((first == ~missing).all()) else None
 
 
-@private_torch()
 def complete(
     ensemble: Ensemble,
     X: Floats,
@@ -226,13 +214,14 @@ def _draw_missing(
     ensemble: Ensemble, values: Floats, choice: Integers, rng: np.random.RandomState
 ) -> Floats:
     """Draw the missing cells of rows, each from the component that was chosen for it."""
-    made = ensemble.build()
-    uniforms = torch.from_numpy(rng.random_sample(values.shape))
-    given = torch.from_numpy(values)
-    drawn = torch.empty_like(uniforms)
-    with torch.no_grad():
-        for chosen in np.unique(choice):
-            rows = torch.from_numpy(np.flatnonzero(choice == chosen))
-            component = ensemble.component(made, int(chosen))
-            drawn[rows] = component.sample(uniforms[rows], given[rows], given[rows].isnan())
-    return np.asarray(drawn)
+    uniforms = rng.random_sample(values.shape)
+    missing = np.isnan(values)
+    drawn = np.empty_like(values)
+    for chosen in np.unique(choice):
+        rows = np.flatnonzero(choice == chosen)
+        sampler = ensemble.sampler(int(chosen))
+        if missing.all():
+            drawn[rows] = sample_values(sampler, uniforms[rows])
+        else:
+            drawn[rows] = sample_values(sampler, uniforms[rows], values[rows], missing[rows])
+    return drawn

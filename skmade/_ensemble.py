@@ -1,17 +1,16 @@
 """The ensemble: a table, a network's shape, and members with masks and weights.
 
-This is the level between the scikit-learn contract and the network: numpy arrays in, numpy
-arrays out, torch only inside. Its state is a dict of arrays and plain scalars, from which
-it is rebuilt on demand.
+This is the level between the scikit-learn contract and the network. Its state is a dict of
+arrays and plain scalars, from which it is rebuilt on demand.
 """
 
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
+from functools import cached_property
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ._conditionals import (
@@ -24,16 +23,19 @@ from ._conditionals import (
 from ._features import Table
 from ._initial import MAX_START_ROWS, initial_weights
 from ._masks import Booleans, Integers, draw_mask_list, move_last
-from ._network import MADE, Layers, MaskList, private_torch
+from ._network import MADE, MaskList
+from ._prediction import Walk, prepare, scoring_ends
 from ._rows import Rows
-from ._sampling import sample_values
-from ._training import TrainingState
+from ._schedule import TrainingState
 
 Floats = NDArray[np.float64]
 
 # Members are trained in stacks of this size whatever the number of jobs, so that the
 # result does not depend on it.
 STACK_SIZE = 8
+
+# Prepared weights are kept up to this size; of very many masks they are made at each use.
+MAX_PREPARED_BYTES = 2**28
 
 
 @dataclass(frozen=True)
@@ -47,10 +49,10 @@ class Architecture:
     direct_connections: bool
     conditioning_weights: bool
 
-    def build(self, table: Table, single: bool = False) -> MADE:
-        """Return the network's shape for a table, for double or single precision."""
+    def build(self, table: Table) -> MADE:
+        """Return the network's shape for a table."""
         return MADE(
-            groups=tuple(_groups(table, self.n_components, single)),
+            groups=tuple(_groups(table, self.n_components)),
             hidden_layer_sizes=self.hidden_layer_sizes,
             activation=self.activation,
             residual=self.residual,
@@ -59,21 +61,16 @@ class Architecture:
         )
 
 
-def _groups(
-    table: Table, n_components: int, single: bool
-) -> Iterator[tuple[Conditional, Integers]]:
+def _groups(table: Table, n_components: int) -> Iterator[tuple[Conditional, Integers]]:
     """Yield the laws with the columns they describe."""
 
-    def constants(values: Floats) -> torch.Tensor:
-        return torch.from_numpy(values).to(torch.float32 if single else torch.float64)
-
-    def numbers(kind: str) -> tuple[Integers, dict[str, torch.Tensor]]:
+    def numbers(kind: str) -> tuple[Integers, dict[str, Floats]]:
         columns = np.flatnonzero(table.kinds == kind)
         used = ~np.isnan(table.recurring[columns]).all(axis=0)
         return columns, {
-            "floor": constants(table.scale_floor[columns]),
-            "recurring": constants(table.recurring[columns][:, used]),
-            "recurring_scale": constants(table.recurring_scale[columns][:, used]),
+            "floor": table.scale_floor[columns],
+            "recurring": table.recurring[columns][:, used],
+            "recurring_scale": table.recurring_scale[columns][:, used],
         }
 
     continuous, common = numbers("continuous")
@@ -85,9 +82,9 @@ def _groups(
         law = DiscretisedMixture(
             n_components,
             **common,
-            origin=constants(-center / spread),
-            step=constants(1 / spread),
-            lowest=constants((table.lowest[counts] - center) / spread),
+            origin=-center / spread,
+            step=1 / spread,
+            lowest=(table.lowest[counts] - center) / spread,
         )
         yield law, counts
     binary = np.flatnonzero(table.kinds == "binary")
@@ -97,28 +94,6 @@ def _groups(
     for n_levels in np.unique(table.n_levels[categorical]).tolist():
         same = np.flatnonzero(categorical & (table.n_levels == n_levels))
         yield Categorical(n_levels), same
-
-
-@dataclass(frozen=True)
-class Component:
-    """One member with one mask: what the density is an average of."""
-
-    made: MADE
-    layers: Layers  # with a leading axis of one
-    ranks: Integers  # (D,)
-    degrees: list[Integers]  # (n_units,) for each hidden layer
-
-    def sample(
-        self,
-        uniforms: torch.Tensor,
-        given: torch.Tensor | None = None,
-        drawn: torch.Tensor | None = None,
-    ) -> torch.Tensor:
-        """Draw values (n, D), or only the cells that are to be drawn."""
-        layers = self.layers.member(0)
-        return sample_values(
-            self.made, layers, self.ranks, self.degrees, uniforms, given, drawn
-        )
 
 
 @dataclass(frozen=True)
@@ -187,29 +162,43 @@ class Ensemble:
             weights=self.weights[m],
         )
 
-    def build(self) -> MADE:
-        """Return the network's shape in double precision."""
+    @cached_property
+    def made(self) -> MADE:
+        """The network's shape."""
         return self.architecture.build(self.table)
 
-    def stacked_layers(self, made: MADE) -> Iterator[Layers]:
-        """Yield the masked weights of all members for each mask."""
-        flat = torch.tensor(self.weights, dtype=torch.float64)
-        weights = made.unflatten(*made.split(flat))
-        for masks in MaskList(made, self.ranks, self.degrees):
-            yield made.masked(weights, made.gates(masks, flat))
+    def scorer(self, position: int) -> Walk:
+        """Return one member with one mask, counted member by member, to score rows."""
+        return self._walk(position, scoring_ends(self.table.n_features), self._scorers)
 
-    def component(self, made: MADE, position: int) -> "Component":
-        """Return one member with one mask, counted member by member."""
+    def sampler(self, position: int) -> Walk:
+        """Return one member with one mask, counted member by member, to draw rows."""
+        return self._walk(position, np.arange(1, self.table.n_features + 1), self._samplers)
+
+    def _walk(self, position: int, ends: Integers, prepared: dict[int, Walk]) -> Walk:
+        """Prepare a walk, and keep it if all of them fit in memory.
+
+        Threads that do so at the same time prepare equal ones.
+        """
+        if position in prepared:
+            return prepared[position]
         m, k = divmod(position, self.ranks.shape[1])
         degrees = [layer[m, k] for layer in self.degrees]
-        flat = torch.tensor(self.weights[m : m + 1], dtype=torch.float64)
-        gates = made.gates(made.masks(self.ranks[m, k], degrees), like=flat)
-        layers = made.masked(made.unflatten(*made.split(flat)), gates)
-        return Component(made, layers, self.ranks[m, k], degrees)
+        walk = prepare(self.made, self.weights[m], self.ranks[m, k], degrees, ends)
+        if 8 * self.n_components * self.weights.shape[1] <= MAX_PREPARED_BYTES:
+            prepared[position] = walk
+        return walk
+
+    @cached_property
+    def _scorers(self) -> dict[int, Walk]:
+        return {}
+
+    @cached_property
+    def _samplers(self) -> dict[int, Walk]:
+        return {}
 
     def stacks(self) -> Iterator[tuple[slice, TrainingState, MaskList]]:
         """Yield the members to train together: positions, starting point and masks."""
-        made = self.architecture.build(self.table)
         for first in range(0, len(self.weights), STACK_SIZE):
             part = slice(first, first + STACK_SIZE)
             degrees = [layer[part] for layer in self.degrees]
@@ -221,7 +210,7 @@ class Ensemble:
                     moments=tuple(moment[part] for moment in self.optimizer["moments"]),
                     n_steps=self.optimizer["n_steps"],
                 )
-            yield part, start, MaskList(made, self.ranks[part], degrees)
+            yield part, start, MaskList(self.made, self.ranks[part], degrees)
 
     def with_trained(self, stacks: Sequence[TrainingState], keep_optimizer: bool) -> "Ensemble":
         """Return the ensemble with the weights that training found."""
@@ -237,7 +226,6 @@ class Ensemble:
         return replace(self, weights=weights, optimizer=optimizer)
 
 
-@private_torch()
 def draw_ensemble(
     table: Table, rows: Rows, architecture: Architecture, seeds: Sequence[int], **options: Any
 ) -> Ensemble:

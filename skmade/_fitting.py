@@ -32,7 +32,7 @@ from ._reading import (
     weighted_rows,
 )
 from ._rows import Rows, describe_columns, open_source
-from ._training import Schedule, check_device, fit_network, n_parts
+from ._schedule import Schedule, n_parts
 
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
@@ -54,6 +54,8 @@ def fit_estimator(
     keep_optimizer=False,
 ):
     """Train on a stand-in, so that the estimator changes only when all went well."""
+    from ._training import check_device  # imports torch, which only training needs
+
     estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
     fitted = copy.copy(estimator)
@@ -200,7 +202,7 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
     """Train the stacks of members, in parallel if `n_jobs` says so."""
     stacks = list(ensemble.stacks())
     seeds = rng.randint(MAX_SEED, size=len(stacks))
-    made = ensemble.architecture.build(ensemble.table, single=True)
+    made = ensemble.made
     # Made before any job starts: a context that grows while it is pickled breaks.
     contexts = [
         context.subcontext(
@@ -232,6 +234,8 @@ def _label(part, ensemble):
 
 def _train_stack(estimator, context, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
+    from ._training import fit_network  # imports torch, which only training needs
+
     context.call_on_fit_task_begin(estimator=estimator)
     parts = n_parts(task["rows"], task["schedule"])
     epochs: list = []

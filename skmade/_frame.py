@@ -51,6 +51,8 @@ def column_label(position: int, names: Sequence[Any] | None) -> str:
 
 def open_table(X: Any) -> Any:
     """Return a DataFrame of any library as narwhals knows it, anything else as an array."""
+    if type(X) is np.ndarray:
+        return X
     frame = nw.from_native(X, pass_through=True, eager_only=True)
     if isinstance(frame, nw.DataFrame):
         return frame

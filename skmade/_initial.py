@@ -8,7 +8,6 @@ the labels.
 import math
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 
 from ._conditionals import Bernoulli, Categorical, MixtureOfGaussians
@@ -86,8 +85,8 @@ def _set_shares(
 
 def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
     """Which cells of a column hold which of the values that recur, (n, n_recurring)."""
-    distance = np.abs(column[:, None] - law.recurring.numpy())
-    return distance < law.recurring_scale.numpy() / 2
+    distance = np.abs(column[:, None] - law.recurring)
+    return np.asarray(distance < law.recurring_scale / 2)
 
 
 def _set_linear_start(
@@ -119,8 +118,8 @@ def _set_linear_start(
         [_recurs(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
     )
     start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
-    floor = torch.cat([law.floor for _, law, _, _ in numbers])[:, None]
-    raw = np.asarray(raw_scale(torch.from_numpy(start.scale), floor))
+    floor = np.concatenate([law.floor for _, law, _, _ in numbers])[:, None]
+    raw = raw_scale(start.scale, floor)
     for row, (_, _, outputs, _) in enumerate(numbers):
         means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
         biases[means] = start.intercept[row] + start.offsets[row]
@@ -155,8 +154,8 @@ def _direct_units(made: MADE, values: Floats) -> Floats:
     """Units of the features with direct connections, NaN where missing."""
     parts = []
     for law, columns in made.small_groups:
-        of_group = values[:, columns]
-        units = law.units(torch.from_numpy(of_group)).numpy().copy()
-        units[np.isnan(of_group)] = np.nan
-        parts.append(units.reshape(len(values), -1))
-    return np.concatenate(parts, axis=1)
+        of_group = values[:, columns].T
+        units = law.units(of_group)
+        units = np.where(np.isnan(of_group)[:, None], np.nan, units)
+        parts.append(units.reshape(-1, len(values)))
+    return np.concatenate(parts).T

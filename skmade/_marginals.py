@@ -98,7 +98,8 @@ class Marginals:
     def forward(self, units: Floats) -> tuple[Floats, Floats]:
         """Return images (n, D) of units and the logarithms of their slopes; NaN stays."""
         units = np.clip(units, -MAX_UNIT, MAX_UNIT)
-        images, log_slopes = units.copy(), np.zeros_like(units)
+        log_slopes = np.zeros_like(units)
+        images = units.copy() if (self.power != 1).any() else units
         for column in np.flatnonzero(self.power != 1):
             values = units[:, column]
             powered = yeo_johnson(values, self.power[column])

@@ -6,6 +6,7 @@ scikit-learn's own checks around `_frame` (labels to codes) and `_features` (kin
 import warnings
 from collections.abc import Mapping
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -20,7 +21,6 @@ from sklearn.utils.validation import (
 from ._ensemble import Ensemble
 from ._features import (
     KINDS,
-    Table,
     check_cells,
     check_kinds,
     check_known,
@@ -38,6 +38,9 @@ from ._frame import (
 )
 from ._frame import unknown_labels as find_unknown
 from ._numbers import Numbers, survey
+
+# Ensembles of fitted estimators, with the state that each was made from.
+_PREPARED: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
@@ -138,9 +141,23 @@ def _check_blocks(kinds, numbers, layout, lowest=None):
 
 def read_fitted(estimator, X):
     """Return the ensemble of a fitted estimator, and rows for it as numbers."""
+    ensemble, layout = fitted_ensemble(estimator)
+    return ensemble, read_table(estimator, X, layout, ensemble.table)[0]
+
+
+def fitted_ensemble(estimator):
+    """Return the ensemble of a fitted estimator, and what fit remembers of the columns.
+
+    What it prepares for prediction is kept from call to call, beside the estimator, whose
+    state stays plain arrays.
+    """
     check_is_fitted(estimator)
-    layout, table = fitted_layout(estimator)
-    return Ensemble.from_state(estimator._state), read_table(estimator, X, layout, table)[0]
+    state, ensemble, layout = _PREPARED.get(estimator, (None, None, None))
+    if state is not estimator._state:
+        state = estimator._state
+        ensemble, layout = Ensemble.from_state(state), Layout(**state["layout"])
+        _PREPARED[estimator] = (state, ensemble, layout)
+    return ensemble, layout
 
 
 def by_blocks(score, ensemble, numbers):
@@ -152,11 +169,6 @@ def by_blocks(score, ensemble, numbers):
             scores = np.empty((len(numbers), *part.shape[1:]))
         scores[rows] = part
     return scores
-
-
-def fitted_layout(estimator):
-    """Return what fit remembers of the user's columns."""
-    return Layout(**estimator._state["layout"]), Table.from_state(estimator._state["table"])
 
 
 def read_given(estimator, given, layout, table):

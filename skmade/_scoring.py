@@ -19,16 +19,15 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import qmc
-from torch import Tensor
 
 from ._ensemble import Ensemble
-from ._features import encode, fixed_log_density
+from ._features import transform
 from ._masks import Booleans, Integers
-from ._network import MaskList, mixture_log_prob, private_torch
+from ._prediction import feature_log_prob, log_prob
+from ._sampling import sample_values
 
 Floats = NDArray[np.float64]
 
@@ -43,46 +42,40 @@ N_DRAWS = 256
 MIN_MISSING = 0.01
 
 
-@private_torch()
 def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     """Log of the mean density over members and masks, (n_samples,), in nats."""
-    scores = np.zeros(len(X))
-    values = encode(ensemble.table, X)
+    # Columns are transformed one by one: contiguous they are read much faster.
+    values, fixed = transform(ensemble.table, np.asfortranarray(X))
+    scores = fixed.sum(axis=1)
     integrated = np.asarray(integrated_cells(ensemble, values).any(axis=1))
-    scores[~integrated] = _log_density_at_once(ensemble, values[~integrated], max_bytes)
+    if not integrated.any():
+        scores += _log_density_at_once(ensemble, values)
+        return scores
+    scores[~integrated] += _log_density_at_once(ensemble, values[~integrated])
     for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
-        scores[rows] = explanation.log_density
-    for rows in chunks(np.arange(len(X)), MAX_CHUNK_ROWS):
-        scores[rows] += fixed_log_density(ensemble.table, X[rows]).sum(axis=1)
+        scores[rows] += explanation.log_density
     return scores
 
 
-def _log_density_at_once(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
-    """Log-density of rows of which no cell has to be integrated."""
-    made = ensemble.build()
-    width = 4 * len(made.output_features) + sum(made.hidden_layer_sizes)
-    chunk_size = int(
-        np.clip(max_bytes / (8 * width * len(ensemble.weights)), 1, MAX_CHUNK_ROWS)
-    )
-    scores = mixture_log_prob(
-        made,
-        torch.tensor(ensemble.weights, dtype=torch.float64),
-        MaskList(made, ensemble.ranks, ensemble.degrees),
-        torch.from_numpy(values),
-        chunk_size,
-    )
-    return np.asarray(scores)
+def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
+    """Log-density of rows of which no cell has to be integrated.
+
+    Probabilities are averaged, never logits or log-probabilities: only then does the result
+    integrate to one.
+    """
+    total = np.full(len(values), -np.inf)
+    for position in range(ensemble.n_components):
+        np.logaddexp(total, log_prob(ensemble.scorer(position), values), out=total)
+    return total - math.log(ensemble.n_components)
 
 
-@private_torch()
 def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     """Each feature's part of the log-density, (n_samples, n_features); 0 where missing.
 
     Parts of the components are weighted by their responsibilities; what the log-density
     of the average has beyond that is spread evenly over the observed features.
     """
-    parts = fixed_log_density(ensemble.table, X)
-    values = encode(ensemble.table, X)
+    values, parts = transform(ensemble.table, X)
     everything = np.ones(len(X), dtype=bool)
     for rows, explanation in explanations(ensemble, values, everything, max_bytes):
         own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.parts)
@@ -156,7 +149,7 @@ def draws_per_component(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
 
 def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
     """How many rows can be explained by draws within a number of bytes."""
-    made = ensemble.build()
+    made = ensemble.made
     kept = 4 * ensemble.n_components * n_draws * made.n_features
     together = max(n_draws, len(ensemble.weights))  # of the draws, or of the members
     in_passing = together * (5 * len(made.output_features) + 3 * len(made.unit_features))
@@ -177,15 +170,11 @@ def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Bo
 
 def explain(ensemble: Ensemble, values: Floats) -> Explanation:
     """Parts of the components for rows of which no cell has to be drawn."""
-    made = ensemble.build()
-    block = torch.from_numpy(values).expand(len(ensemble.weights), -1, -1)
-    with torch.no_grad():
-        by_mask = [
-            made.feature_log_prob(layers, block) for layers in ensemble.stacked_layers(made)
-        ]
-    # (n, M, K, D), with components counted as everywhere: member by member.
-    parts = torch.stack(by_mask).permute(2, 1, 0, 3).flatten(1, 2)
-    return Explanation(np.asarray(parts))
+    parts = [
+        feature_log_prob(ensemble.scorer(position), values)
+        for position in range(ensemble.n_components)
+    ]
+    return Explanation(np.stack(parts, axis=1))
 
 
 def integrate(
@@ -195,36 +184,33 @@ def integrate(
 
     `uniforms` has shape (n_components, n or 1, n_draws, D).
     """
-    made = ensemble.build()
     observed = ~np.isnan(values)[:, None]
     parts = []
-    with torch.no_grad():
-        for position, filled in enumerate(fill(ensemble, values, cells, uniforms)):
-            layers = ensemble.component(made, position).layers
-            log_prob = made.feature_log_prob(layers, filled.flatten(0, 1)[None])[0]
-            parts.append(np.asarray(log_prob).reshape(filled.shape) * observed)
+    for position, filled in enumerate(fill(ensemble, values, cells, uniforms)):
+        rows = filled.reshape(-1, values.shape[1])
+        own = feature_log_prob(ensemble.scorer(position), rows)
+        parts.append(own.reshape(filled.shape) * observed)
     return Explanation(np.concatenate(parts, axis=1))
 
 
 def fill(
     ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
-) -> Iterator[Tensor]:
+) -> Iterator[Floats]:
     """Yield rows with some of their cells drawn, (n, n_draws, D) by each component."""
-    made = ensemble.build()
     shape = (len(values), uniforms.shape[2], values.shape[1])
     given, drawn = _repeated(values, shape), _repeated(cells, shape)
     for position, own in enumerate(uniforms):
-        numbers = _repeated(np.broadcast_to(own, shape), shape)
         filled = given
         if cells.any():
-            filled = ensemble.component(made, position).sample(numbers, given, drawn)
-        yield filled.unflatten(0, shape[:2])
+            numbers = _repeated(np.broadcast_to(own, shape), shape)
+            filled = sample_values(ensemble.sampler(position), numbers, given, drawn)
+        yield filled.reshape(shape)
 
 
-def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> Tensor:
+def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
     """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
     full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
-    return torch.from_numpy(np.array(full).reshape(-1, shape[2]))
+    return full.reshape(-1, shape[2])
 
 
 def fixed_uniforms(n_components: int, n_draws: int, n_features: int) -> Floats:

@@ -1,14 +1,16 @@
-"""Functions that torch lacks: mixtures with their gradient, intervals' mass, Student t tails.
+"""Special functions of the conditionals: mixtures, intervals' mass, Student t tails.
 
-All of them keep values and gradients finite far out, in single precision too.
+All of them keep values finite far out. They are written with functions that numpy computes
+by vector instructions, and reduce over the first axis, which leaves the rows contiguous.
 """
 
 import math
-from typing import Any
 
-import torch
-from torch import Tensor
-from torch.nn.functional import softplus
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import log_ndtr
+
+Floats = NDArray[np.float64]
 
 LOG_SQRT_2PI = 0.5 * math.log(2 * math.pi)
 
@@ -30,154 +32,124 @@ TAIL_SCALE = 2.0  # in units
 # sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
 NARROW = 0.01
 
-# Below this a Gaussian's distribution function is its asymptotic series (to 1e-4), since
-# torch's own loses its gradient there in single precision.
-FAR = -8.0
-
 # From here on (in units), and in narrower intervals, the mass of the tail is density times
 # width: differences of its distribution function cancel in single precision.
 FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 
-# Beyond this distance (in scales) squares leave single precision.
-MAX_DISTANCE = 1e18
+# Beyond this distance (in scales) squares overflow.
+MAX_DISTANCE = 1e153
 
 
-class MixtureLogProb(torch.autograd.Function):
-    """Log-density of mixtures of Gaussians with the Student t tail, and its gradient.
-
-    The gradient comes with the value, from the same exponentials: a training step would
-    otherwise spend most of its time on them.
-    """
-
-    @staticmethod
-    def forward(
-        ctx: Any, params: Tensor, value: Tensor, floor: Tensor, places: Tensor, widths: Tensor
-    ) -> Tensor:
-        """Return log-densities (..., F) of values (..., F).
-
-        Parameters
-        ----------
-        ctx : of autograd
-        params : (..., F, 3 K + R), logits, means, raw scales, logits of fixed components
-        value : (..., F)
-        floor : (F,)
-        places, widths : (F, R), of the fixed components
-        """
-        n_fixed = places.shape[-1]
-        k = (params.shape[-1] - n_fixed) // 3
-        logits, means, raw, own = params.split([k, k, k, n_fixed], dim=-1)
-        raw = raw + SOFTPLUS_ONE
-        precision = 1 / (floor[:, None] + softplus(raw))
-        distance = (value[..., None] - means) * precision
-        parts = logits + precision.log() - 0.5 * distance.square()
-        if n_fixed:
-            fixed = -widths.log() - 0.5 * ((value[..., None] - places) / widths).square()
-            parts, logits = torch.cat([parts, own + fixed], -1), torch.cat([logits, own], -1)
-        log_sum, chances = _logsumexp(parts)
-        log_total, shares = _logsumexp(logits)
-        body = log_sum - log_total + (math.log1p(-TAIL_WEIGHT) - LOG_SQRT_2PI)
-        result = torch.logaddexp(body, student_log_prob(value) + math.log(TAIL_WEIGHT))
-        if ctx.needs_input_grad[0]:
-            in_body = (body - result).exp()[..., None]
-            chances = chances.mul_(in_body)
-            gradient = torch.empty_like(params)
-            by_logit = chances - shares.mul_(in_body)
-            gradient[..., :k], gradient[..., 3 * k :] = by_logit[..., :k], by_logit[..., k:]
-            pull = chances[..., :k] * precision
-            torch.mul(pull, distance, out=gradient[..., k : 2 * k])
-            slope = pull.mul_(distance.square_().sub_(1))
-            torch.mul(slope, torch.sigmoid(raw), out=gradient[..., 2 * k : 3 * k])
-            ctx.save_for_backward(gradient)
-        return result
-
-    @staticmethod
-    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
-        """Scale the gradient that came with the value; only parameters have one."""
-        (gradient,) = ctx.saved_tensors
-        return gradient * upstream[..., None], None, None, None, None
+def softplus(values: Floats) -> Floats:
+    """Log of one plus the exponential."""
+    result = np.log1p(np.exp(-np.abs(values)))
+    result += np.maximum(values, 0.0)
+    return result
 
 
-def _logsumexp(logs: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of the sum of exponentials over the last axis, and each one's share of it."""
+def log_sigmoid(values: Floats) -> Floats:
+    """Log of the logistic function."""
+    return -softplus(-values)
+
+
+def log_sum_exp(logs: Floats) -> Floats:
+    """Log of the sum of exponentials over the first axis, minus infinity for no mass."""
     # Where all logs are minus infinity, so is the sum.
-    top = logs.amax(dim=-1, keepdim=True).clamp(min=torch.finfo(logs.dtype).min)
-    shares = (logs - top).exp_()
-    total = shares.sum(dim=-1, keepdim=True)
-    log_sum = (top + total.log())[..., 0]
-    return log_sum, shares.div_(total.clamp(min=torch.finfo(logs.dtype).tiny))
+    top = np.maximum(logs.max(axis=0), -np.finfo(np.float64).max)
+    with np.errstate(divide="ignore"):
+        return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
 
 
-def log_ndtr(value: Tensor) -> Tensor:
-    """Log of the standard Gaussian's distribution function."""
-    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
-    far = _log_ndtr_far(value.clamp(min=-MAX_DISTANCE, max=FAR))
-    return torch.where(value < FAR, far, torch.log(_ndtr(value.clamp(min=FAR))))
+def log_add_exp(first: Floats, second: Floats) -> Floats:
+    """Log of the sum of two exponentials, one of which is not zero."""
+    top = np.maximum(first, second)
+    return np.asarray(top + np.log1p(np.exp(np.minimum(first, second) - top)))
 
 
-def log_interval(middle: Tensor, width: Tensor) -> Tensor:
+def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats:
+    """Log-density of mixtures of Gaussians whose shares are proportional to exp(logits).
+
+    Parameters
+    ----------
+    logits, precisions, distances : (K, ...)
+        Precisions are one over the scales, distances are in scales.
+    """
+    if len(logits) == 1:
+        return np.asarray(np.log(precisions[0]) - 0.5 * distances[0] ** 2 - LOG_SQRT_2PI)
+    parts = np.square(distances)
+    parts *= -0.5
+    parts += logits
+    # One logarithm for the sum, in place of one for each scale.
+    top = np.maximum(parts.max(axis=0), -np.finfo(np.float64).max)
+    parts -= top
+    np.exp(parts, out=parts)
+    parts *= precisions
+    with np.errstate(divide="ignore"):
+        body = np.log(parts.sum(axis=0))
+    body += top
+    body -= log_sum_exp(logits)
+    body -= LOG_SQRT_2PI
+    return np.asarray(body)
+
+
+def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
+    """Log of a density (or mass) with the sliver of the tail's."""
+    return log_add_exp(log_body + math.log1p(-TAIL_WEIGHT), log_tail + math.log(TAIL_WEIGHT))
+
+
+def log_interval(middle: Floats, width: Floats) -> Floats:
     """Log of the standard Gaussian's mass in an interval."""
     # On the left side neither distribution function is close to one.
-    left = -middle.abs().clamp(max=MAX_DISTANCE)
-    narrow = width < NARROW
-    wide = torch.where(narrow, 1.0, width)
-    far = left + wide / 2 < FAR
-    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
-    near = torch.where(far, 0.0, left)
-    mass = _ndtr(near + wide / 2) - _ndtr(near - wide / 2)
-    upper = torch.where(far, left + wide / 2, FAR)
-    ratio = torch.where(far, left * wide, -1.0)
-    tail = _log_ndtr_far(upper) + torch.log(-torch.expm1(ratio))
-    density = -0.5 * left.square() - LOG_SQRT_2PI + torch.log(width)
-    return torch.where(narrow, density, torch.where(far, tail, mass.log()))
+    left = -np.minimum(np.abs(middle), MAX_DISTANCE)
+    width = np.broadcast_to(width, left.shape)
+    wide = np.where(width < NARROW, 1.0, width)
+    upper, lower = log_ndtr(left + wide / 2), log_ndtr(left - wide / 2)
+    mass = upper + np.log(-np.expm1(np.minimum(lower - upper, -1e-300)))
+    density = -0.5 * left**2 - LOG_SQRT_2PI + np.log(width)
+    return np.where(width < NARROW, density, mass)
 
 
-def _ndtr(value: Tensor) -> Tensor:
-    """Distribution function with full relative precision on the left side."""
-    return 0.5 * torch.erfc(-value * math.sqrt(0.5))
+def student_log_prob(value: Floats) -> Floats:
+    """Log-density of the tail."""
+    distance = np.abs(value) * (0.5 / TAIL_SCALE)
+    half = np.minimum(distance, MAX_DISTANCE)
+    logs = np.asarray(math.log(3 / (8 * TAIL_SCALE)) - 2.5 * np.log1p(half * half))
+    if np.any(distance > MAX_DISTANCE):  # it falls to the end of the float range
+        logs -= 5 * np.log(np.maximum(distance / MAX_DISTANCE, 1.0))
+    return logs
 
 
-def _log_ndtr_far(value: Tensor) -> Tensor:
-    """Log of the distribution function below `FAR`: its asymptotic series."""
-    inverse = value.square().reciprocal()
-    series = torch.log1p(-inverse + 3 * inverse.square())
-    return -0.5 * value.square() - torch.log(-value) - LOG_SQRT_2PI + series
-
-
-def student_log_prob(value: Tensor) -> Tensor:
-    """Log-density of the tail; ``hypot`` keeps it finite to the end of the float range."""
-    root = torch.hypot(torch.ones_like(value), value / (2 * TAIL_SCALE))
-    return math.log(3 / (8 * TAIL_SCALE)) - 5 * root.log()
-
-
-def student_cdf(value: Tensor) -> Tensor:
+def student_cdf(value: Floats) -> Floats:
     """Distribution function of the tail (4 degrees of freedom, closed form)."""
     half = value / (2 * TAIL_SCALE)
-    sine = half / torch.hypot(torch.ones_like(half), half)
-    return 0.5 + 0.75 * sine * (1 - sine.square() / 3)
+    sine = half / np.hypot(1.0, half)
+    return np.asarray(0.5 + 0.75 * sine * (1 - sine**2 / 3))
 
 
-def student_log_mass(middle: Tensor, width: Tensor, from_below: Tensor) -> Tensor:
+def student_log_mass(middle: Floats, width: Floats, from_below: NDArray[np.bool_]) -> Floats:
     """Log-mass of the tail in an interval, or in all that is below where `from_below`."""
-    below = student_cdf(middle - width / 2).masked_fill(from_below, 0.0)
-    near = (student_cdf(middle + width / 2) - below).clamp(min=torch.finfo(middle.dtype).tiny)
-    far = student_log_prob(middle) + width.log()
-    wide = (width >= NARROW_TAIL) & (middle.abs() < FAR_TAIL)
-    return torch.where(from_below | wide, near.log(), far)
+    below = np.where(from_below, 0.0, student_cdf(middle - width / 2))
+    near = np.maximum(student_cdf(middle + width / 2) - below, np.finfo(np.float64).tiny)
+    far = student_log_prob(middle) + np.log(width)
+    wide = (width >= NARROW_TAIL) & (np.abs(middle) < FAR_TAIL)
+    return np.where(from_below | wide, np.log(near), far)
 
 
-def student_quantile(uniform: Tensor) -> Tensor:
+def student_quantile(uniform: Floats) -> Floats:
     """Quantile of the tail (4 degrees of freedom, closed form: Shaw 2006)."""
-    alpha = (4 * uniform * (1 - uniform)).sqrt()
-    ratio = torch.cos(torch.acos(alpha) / 3) / alpha
-    return TAIL_SCALE * torch.sign(uniform - 0.5) * 2 * (ratio - 1).clamp(min=0).sqrt()
+    alpha = np.sqrt(4 * uniform * (1 - uniform))
+    ratio = np.cos(np.arccos(alpha) / 3) / alpha
+    return np.asarray(
+        TAIL_SCALE * np.sign(uniform - 0.5) * 2 * np.sqrt(np.maximum(ratio - 1, 0))
+    )
 
 
-def raw_scale(scale: Tensor, floor: Tensor) -> Tensor:
+def raw_scale(scale: Floats, floor: Floats) -> Floats:
     """Return the raw parameter of a scale, the inverse of ``floor + softplus(raw)``."""
-    above = (scale - floor).clamp(min=1e-4)
-    return above + torch.log(-torch.expm1(-above)) - SOFTPLUS_ONE
+    above = np.maximum(scale - floor, 1e-4)
+    return np.asarray(above + np.log(-np.expm1(-above)) - SOFTPLUS_ONE)
 
 
-def open_unit(uniform: Tensor) -> Tensor:
+def open_unit(uniform: Floats) -> Floats:
     """Keep rounding from reaching 0 or 1, whose quantiles are infinite."""
-    return uniform.clamp(1e-12, 1 - 1e-12)
+    return np.clip(uniform, 1e-12, 1 - 1e-12)

@@ -6,14 +6,12 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import check_is_fitted
 
 from ._drawing import complete, draw, draw_given
-from ._ensemble import Ensemble
 from ._frame import extended, open_table, to_numbers
 from ._reading import (
     by_blocks,
-    fitted_layout,
+    fitted_ensemble,
     private_random_state,
     read_fitted,
     read_given,
@@ -91,14 +89,12 @@ class TabularMixin:
         >>> rows["petal length (cm)"].tolist()
         [5.0, 5.0, 5.0]
         """
-        check_is_fitted(self)
+        ensemble, layout = fitted_ensemble(self)
         n_samples = int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
         rng = private_random_state(random_state)
-        ensemble = Ensemble.from_state(self._state)
-        layout, table = fitted_layout(self)
         if given is None:
             return to_table(layout, draw(ensemble, n_samples, rng))
-        row = read_given(self, given, layout, table)
+        row = read_given(self, given, layout, ensemble.table)
         numbers, n_effective = draw_given(ensemble, row, n_samples, rng)
         if n_effective < max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples):
             warnings.warn(
@@ -137,14 +133,12 @@ class TabularMixin:
         >>> density.impute([[0.5, np.nan]], strategy="mean").round(1)
         array([[0.5, 1. ]])
         """
-        check_is_fitted(self)
+        ensemble, layout = fitted_ensemble(self)
         if strategy not in ("sample", "mean"):
             raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
         rng = private_random_state(random_state) if strategy == "sample" else None
-        layout, table = fitted_layout(self)
-        rows, unknown = read_table(self, X, layout, table)
+        rows, unknown = read_table(self, X, layout, ensemble.table)
         numbers = rows[:]
-        ensemble = Ensemble.from_state(self._state)
         filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
         few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
         if few:

@@ -2,7 +2,6 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
 from functools import lru_cache, partial
 from typing import Any
 
@@ -12,8 +11,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from ._masks import Booleans
-from ._network import MADE, Layers, private_torch
+from ._network import MADE
+from ._objective import Layers, Objective, private_torch
 from ._rows import Encoded, Integers, Rows
+from ._schedule import REPORTED_STEPS, Schedule, TrainingState, n_parts
 
 Floats = NDArray[np.float64]
 
@@ -26,48 +27,14 @@ MAX_CACHED_MASKS = 32
 MAX_SCORED_ROWS = 2048
 
 # The running average of the weights looks back over about this many epochs, and over ten
-# steps at least: where an epoch is a step or two, three of them average out no noise. Where
-# one is several windows it is this share of all steps at most: few epochs forget their start.
+# steps at least: where an epoch is a step or two, three of them average out no noise. It is
+# this share of all steps at most: few epochs forget their start.
 AVERAGED_EPOCHS = 3
 MIN_AVERAGED_STEPS = 10
 MAX_AVERAGED_SHARE = 0.1
 
-# An epoch of a table of several windows is reported in parts of so many steps.
-REPORTED_STEPS = 256
-
 # Over the first steps the step size rises, while the optimiser learns the gradient's size.
 N_RISING_STEPS = 100
-
-
-@dataclass(frozen=True)
-class Schedule:
-    """How long and how fast to train; the names are those of `MADEDensity`."""
-
-    max_iter: int
-    batch_size: int
-    learning_rate_init: float
-    dropout: float
-    alpha: float
-    n_iter_no_change: int
-    tol: float
-    decay: bool = True  # whether the step size falls to zero
-
-    def n_batches(self, rows: Rows) -> int:
-        """How many mini-batches make an epoch."""
-        sizes = (rows.n_train(window) for window in range(rows.n_windows))
-        return sum(math.ceil(size / self.batch_size) for size in sizes)
-
-
-@dataclass(frozen=True)
-class TrainingState:
-    """Where the training of a stack of M members stands, as numpy arrays."""
-
-    average: NDArray[np.float32]  # (M, n_weights): what prediction uses
-    current: NDArray[np.float32]  # (M, n_weights): where the optimiser stands
-    moments: tuple[NDArray[np.float32], ...] = ()  # the optimiser's two, if any
-    n_steps: int = 0
-    best_score: Floats | None = None  # (M,) best held-out mean log-likelihood
-    history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
 
 
 @private_torch()
@@ -128,11 +95,6 @@ def fit_network(
     )
 
 
-def n_parts(rows: Rows, schedule: Schedule) -> int:
-    """How many parts of an epoch are reported: none where it does not take long."""
-    return 0 if rows.n_windows == 1 else schedule.n_batches(rows) // REPORTED_STEPS
-
-
 def check_device(device: str) -> None:
     """Refuse a device that torch can't compute on, saying which to use instead."""
     try:
@@ -158,19 +120,20 @@ class _Stack:
         seed: int,
         device: str,
     ) -> None:
-        self.made, self.masks, self.schedule = made.to(device), masks, schedule
+        self.objective = Objective(made, device)
+        self.masks, self.schedule = masks, schedule
         self.rows, self.device = rows, device
         self.n_batches = schedule.n_batches(rows)
         self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
         self.rng = np.random.default_rng([seed, start.n_steps])
         self.n_steps = self.first_step = start.n_steps
         # Few masks are made once, many at each use.
-        self._gates = lru_cache(MAX_CACHED_MASKS)(
-            lambda k: made.gates(masks[k], like=self.average[0])
-        )
+        self._gates = lru_cache(MAX_CACHED_MASKS)(lambda k: self.objective.gates(masks[k]))
         # Two parts each, since weight decay is for matrices and not for biases.
-        self.average = self._parts(start.average, device)
-        self.parameters = [part.requires_grad_() for part in self._parts(start.current, device)]
+        self.average = self.objective.parts(start.average)
+        self.parameters = [
+            part.requires_grad_() for part in self.objective.parts(start.current)
+        ]
         self.optimizer = torch.optim.AdamW(
             [
                 {"params": [parameter], "weight_decay": decay}
@@ -204,7 +167,7 @@ class _Stack:
 
     def _step(self, values: Tensor, weight: Tensor) -> Floats:
         """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
-        weighted = self.made.log_prob(self._layers(), values, self._drop) * weight
+        weighted = self.objective.log_prob(self._layers(), values, self._drop) * weight
         self._set_step_size()
         self.optimizer.zero_grad()
         (-weighted.mean(dim=1).sum()).backward()
@@ -218,8 +181,9 @@ class _Stack:
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
         total, total_weight = np.zeros((2, len(self.average[0])))
         with torch.no_grad():
-            weights = self.made.unflatten(*self.average)
-            layers = [self.made.masked(weights, self._gates(k)) for k in range(n_masks)]
+            layers = [
+                self.objective.masked(self.average, self._gates(k)) for k in range(n_masks)
+            ]
             for loaded in (_Loaded(*part, self.device) for part in self.rows.held_out()):
                 total += loaded.log_jacobian + self._score(layers, loaded)
                 total_weight += loaded.total_weight
@@ -231,7 +195,7 @@ class _Stack:
         positions = torch.from_numpy(loaded.positions)
         for rows in positions.split(MAX_SCORED_ROWS, dim=1):
             values = loaded.values[rows]
-            logs = torch.stack([self.made.log_prob(of_mask, values) for of_mask in layers])
+            logs = torch.stack([self.objective.log_prob(of_mask, values) for of_mask in layers])
             parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))
         weight = loaded.weight[positions].cpu().double()
         return np.asarray((torch.cat(parts, dim=1) * weight).sum(dim=1))
@@ -247,18 +211,13 @@ class _Stack:
     def _set_moments(self, start: TrainingState) -> None:
         if not start.moments:
             return
-        device = str(self.average[0].device)
-        first, second = (self._parts(moment, device) for moment in start.moments)
+        first, second = (self.objective.parts(moment) for moment in start.moments)
         for parameter, mean, square in zip(self.parameters, first, second, strict=True):
             self.optimizer.state[parameter] = {
-                "step": torch.tensor(float(start.n_steps), device=device),
+                "step": torch.tensor(float(start.n_steps), device=self.objective.device),
                 "exp_avg": mean,
                 "exp_avg_sq": square,
             }
-
-    def _parts(self, flat: NDArray[np.float32], device: str) -> list[Tensor]:
-        """Copy flat weights into matrices and biases."""
-        return [part.clone() for part in self.made.split(torch.tensor(flat, device=device))]
 
     def _batches(self, train: Integers) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""
@@ -268,16 +227,18 @@ class _Stack:
         yield from shuffled.tensor_split(n_batches, dim=1)
 
     def _layers(self) -> Layers:
-        weights = self.made.unflatten(*self.parameters)
-        return self.made.masked(weights, self._gates(self.n_steps % len(self.masks)))
+        gates = self._gates(self.n_steps % len(self.masks))
+        return self.objective.masked(self.parameters, gates)
 
     def _drop(self, hidden: Tensor) -> Tensor:
         if self.schedule.dropout == 0:
             return hidden
-        # Two random bytes a unit: several times faster than torch's own Bernoulli draws.
+        # Two random bytes a unit, eight from each draw of the generator: several times
+        # faster than torch's own Bernoulli draws.
         levels = 2**16
         dropped = min(round(levels * self.schedule.dropout), levels - 1)
-        noise = self.rng.integers(0, levels, hidden.shape, dtype=np.uint16)
+        raw = self.rng.bit_generator.random_raw(math.ceil(hidden.numel() / 4))
+        noise = raw.view(np.uint16)[: hidden.numel()].reshape(hidden.shape)
         kept = torch.from_numpy(noise >= dropped).to(hidden)
         return hidden * kept.mul_(levels / (levels - dropped))
 
@@ -295,7 +256,7 @@ class _Stack:
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""
         n_epochs: float = AVERAGED_EPOCHS
-        if self.schedule.decay and self.rows.n_windows > 1:
+        if self.schedule.decay:
             n_epochs = min(n_epochs, MAX_AVERAGED_SHARE * self.schedule.max_iter)
         share = max(1 / (n_epochs * self.n_batches), 1 / (self.n_steps + 1))
         with torch.no_grad():

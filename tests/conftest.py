@@ -1,14 +1,21 @@
 """Models that tests share: random weights (laws hold untrained), or quick to fit."""
 
-from dataclasses import replace
+import itertools
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pytest
+import torch
+from scipy.special import expit
 
 from skmade import MADEDensity
+from skmade._conditionals import INPUT_BOUND, DiscretisedMixture, MixtureOfGaussians
 from skmade._ensemble import Architecture, draw_ensemble
-from skmade._features import learn_table
+from skmade._features import encode, learn_table
+from skmade._network import MADE
 from skmade._numbers import Numbers
+from skmade._objective import Objective
+from skmade._prediction import compute_hidden, prepare, product
 from skmade._rows import Rows, open_source
 
 
@@ -94,6 +101,159 @@ def draw_table(kinds, n_levels, n_samples, rng):
     return X
 
 
+def draw_values(ensemble, n_rows, rng, missing=0.0):
+    """Draw rows as the network takes them, with some cells missing."""
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, n_rows, rng)
+    values = encode(ensemble.table, X)
+    values[rng.random_sample(values.shape) < missing] = np.nan
+    return values
+
+
+ACTIVATIONS = {
+    "relu": lambda sums: np.where(sums > 0, sums, 0),
+    "tanh": np.tanh,
+    "logistic": expit,
+    "softplus": lambda sums: np.logaddexp(0, sums),
+    "identity": lambda sums: sums,
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """One member with one mask, by the equations: dense products of masked weights."""
+
+    made: MADE
+    flat: np.ndarray
+    ranks: np.ndarray
+    degrees: list
+
+    def outputs(self, values):
+        """Parameters of all conditionals, (n, n_outputs), of values (n, D)."""
+        return self.outputs_of_units(units_of(self.made, values))
+
+    def outputs_of_units(self, units):
+        """Parameters of all conditionals of what enters the network, (n, n_units)."""
+        made, weights = self.made, self.made.unflatten(self.flat)
+        *layers, direct = made.masks(self.ranks, self.degrees)
+        hidden, depth = units, len(made.hidden_layer_sizes)
+        for level in range(depth):
+            below = hidden
+            sums = hidden @ (weights[f"weight{level}"] * layers[level]).T
+            hidden = ACTIVATIONS[made.activation](sums + weights[f"bias{level}"])
+            if made.residual and level and below.shape == hidden.shape:
+                hidden = hidden + below
+        params = hidden @ (weights[f"weight{depth}"] * layers[depth]).T
+        params += weights[f"bias{depth}"]
+        if made.direct_connections:
+            n_outputs, n_units = made.n_direct
+            params[:, :n_outputs] += units[:, :n_units] @ (weights["direct"] * direct).T
+        return params
+
+    def feature_log_prob(self, values):
+        """Log-probability of each feature given those before it, (n, D); 0 if missing."""
+        params, parts = self.outputs(values), np.zeros(values.shape)
+        for column, (law, own, _) in enumerate(self.made.by_feature()):
+            present = np.flatnonzero(~np.isnan(values[:, column]))
+            logs = law.log_prob(params[present, own].T[:, None], values[None, present, column])
+            parts[present, column] = logs[0]
+        return parts
+
+    def walk(self, ends):
+        """Return it as prediction computes it, in steps that end with these ranks."""
+        return prepare(self.made, self.flat, self.ranks, self.degrees, np.asarray(ends))
+
+    def objective(self, dtype=torch.float64):
+        """Return it as training computes it: the objective, and a stack of one member."""
+        objective = Objective(self.made, dtype=dtype)
+        masks = [mask[None] for mask in self.made.masks(self.ranks, self.degrees)]
+        parts = objective.parts(self.flat[None])
+        return objective, objective.masked(parts, objective.gates(masks))
+
+
+def units_of(made, values):
+    """The units that enter the network, by the definition: one feature after the other."""
+    entered = np.zeros((len(values), len(made.unit_features)))
+    for column, (law, _, own) in enumerate(made.by_feature()):
+        value, present = values[:, column], ~np.isnan(values[:, column])
+        if law.n_units > 1:
+            entered[:, own] = value[:, None] == np.arange(law.n_units)
+        else:
+            entered[present, own.start] = np.clip(value[present], -INPUT_BOUND, INPUT_BOUND)
+        if made.conditioning_weights:
+            entered[:, made.present_units.start + column] = present
+    return entered
+
+
+def components(ensemble):
+    """Return every member with every mask, member by member."""
+    return [
+        Component(
+            ensemble.made,
+            ensemble.weights[m].astype(np.float64),
+            ensemble.ranks[m, k],
+            [layer[m, k] for layer in ensemble.degrees],
+        )
+        for m, k in np.ndindex(ensemble.ranks.shape[:2])
+    ]
+
+
+def walk_outputs(walk, units):
+    """Parameters of all conditionals by a walk, (n, n_outputs), of units (n, n_units)."""
+    made, buffers = walk.made, walk.buffers(len(units))
+    buffers.units[1:] = units.T[walk.unit_order]
+    outputs, laws = np.empty((len(units), len(made.output_features))), made.by_feature()
+    for step in walk.steps:
+        compute_hidden(walk, step, buffers)
+        for _, columns, rows in step.outputs:
+            params = product(walk.output, rows, step.known.stop, buffers.inputs)
+            for position, column in enumerate(columns):
+                outputs[:, laws[column][1]] = params[position :: len(columns)].T
+    return outputs
+
+
+def mixture_law(n_components, floor=(0.01, 0.5), recurring=((), ()), recurring_scale=((), ())):
+    """Return a mixture law; features with fewer values that recur are filled up with NaN."""
+    constants = (np.array(c, dtype=np.float64) for c in (floor, recurring, recurring_scale))
+    return MixtureOfGaussians(n_components, *constants)
+
+
+RECURRING = {
+    "none": {},
+    "of all": {
+        "recurring": ((-1.0, 0.5), (2.0, 0.0)),
+        "recurring_scale": ((0.01, 0.2), (0.05, 0.02)),
+    },
+    "of some": {
+        "recurring": ((-1.0, 0.5), (2.0, np.nan)),
+        "recurring_scale": ((0.01, 0.2), (0.05, np.nan)),
+    },
+    "of one": {
+        "recurring": ((-1.0, 0.5), (np.nan, np.nan)),
+        "recurring_scale": ((0.01, 0.2), (np.nan, np.nan)),
+    },
+}
+
+
+def count_law(spread, center=3.7, lowest=0.0, n_components=3, n_recurring=0):
+    """Return the law of one count whose integers are 1 / spread apart in units."""
+    constants = [0.1 / spread, -center / spread, 1 / spread, (lowest - center) / spread]
+    floor, *others = (np.array([value]) for value in constants)
+    recurring = np.array([[(7 - center) / spread, np.nan][:n_recurring]])
+    return DiscretisedMixture(
+        n_components, floor, recurring, 1e-3 / spread + 0 * recurring, *others
+    )
+
+
+COUNTS = {
+    "wide": {"spread": 5.0},
+    "wider than its components": {"spread": 0.2},
+    "narrow": {"spread": 1000.0},
+    "signed": {"spread": 5.0, "lowest": -np.inf},
+    "with values that recur": {"spread": 5.0, "n_recurring": 2},
+    "from minus ten": {"spread": 2.0, "lowest": -10.0},
+}
+
+
 def quick(**parameters):
     """Return an estimator that fits in a fraction of a second."""
     defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
@@ -129,3 +289,21 @@ CONFIGURATIONS = {
 def configuration(request):
     """Options of `make_ensemble`, one set for each way of training."""
     return request.param
+
+
+# Networks whose layers are one to three, of equal width or not, and too narrow for each
+# degree of nine features to have a unit.
+LAYERS = [(16,), (3,), (9, 9), (5, 16), (12, 7, 7), (8, 8, 8)]
+
+
+@pytest.fixture(params=LAYERS, ids=str)
+def layers(request):
+    """Return the sizes of the hidden layers."""
+    return request.param
+
+
+@pytest.fixture(params=itertools.product([False, True], repeat=3), ids=str)
+def parts(request):
+    """Return which optional connections a network has."""
+    names = ("residual", "direct_connections", "conditioning_weights")
+    return dict(zip(names, request.param, strict=True))

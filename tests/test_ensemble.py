@@ -1,6 +1,8 @@
+from dataclasses import replace
+
 import numpy as np
-from conftest import make_ensemble
-from numpy.testing import assert_array_equal
+from conftest import components, draw_values, make_ensemble
+from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._drawing import draw
 from skmade._ensemble import (
@@ -8,8 +10,9 @@ from skmade._ensemble import (
     Ensemble,
     merge_histories,
 )
+from skmade._prediction import feature_log_prob
+from skmade._schedule import TrainingState
 from skmade._scoring import log_density
-from skmade._training import TrainingState
 
 
 def test_state_makes_the_same_ensemble():
@@ -17,6 +20,30 @@ def test_state_makes_the_same_ensemble():
     X = draw(ensemble, 20, np.random.RandomState(0))
     again = Ensemble.from_state(ensemble.to_state())
     assert_array_equal(log_density(again, X, 1e6), log_density(ensemble, X, 1e6))
+
+
+def test_components_are_counted_member_by_member():
+    ensemble = make_ensemble(4, 1, n_members=3, n_masks=2)
+    values = draw_values(ensemble, 10, np.random.RandomState(0))
+    assert ensemble.n_components == 6
+    for position, component in enumerate(components(ensemble)):
+        expected = component.feature_log_prob(values)
+        for walk in (ensemble.scorer(position), ensemble.sampler(position)):
+            assert_allclose(feature_log_prob(walk, values), expected, rtol=1e-9, atol=1e-9)
+
+
+def test_another_ensemble_has_walks_of_its_own():
+    ensemble = make_ensemble(4, 1)
+    first = ensemble.scorer(0), ensemble.sampler(0)
+    assert ensemble.scorer(0) is first[0]
+    assert ensemble.sampler(0) is first[1]
+    missing = np.array([True, False, True, False])
+    others = (replace(ensemble, weights=-ensemble.weights), ensemble.moved_last(missing))
+    values = draw_values(ensemble, 10, np.random.RandomState(0))
+    for other in others:
+        (expected, *_) = (part.feature_log_prob(values) for part in components(other))
+        for walk in (other.scorer(0), other.sampler(0)):
+            assert_allclose(feature_log_prob(walk, values), expected, rtol=1e-9, atol=1e-9)
 
 
 def test_stacks_cover_all_members_once():

@@ -11,7 +11,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 
-from skmade import _numbers, _rows, _training
+from skmade import _numbers, _rows, _schedule, _training
 from skmade.datasets import CorrelatedGaussian
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
@@ -141,7 +141,8 @@ def test_windows_reach_parallel_jobs(tmp_path):
 
 
 def test_one_epoch_of_windows_shows_its_parts(tiny_windows, monkeypatch, capsys):
-    monkeypatch.setattr(_training, "REPORTED_STEPS", 2)
+    for module in (_schedule, _training):
+        monkeypatch.setattr(module, "REPORTED_STEPS", 2)
     tasks = []
 
     class Recorder:

@@ -2,12 +2,11 @@
 
 import functools
 import itertools
-from dataclasses import fields, replace
+from dataclasses import replace
 
 import numpy as np
 import pytest
-import torch
-from conftest import draw_table, make_ensemble, quick
+from conftest import components, draw_table, make_ensemble, quick
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.special import logsumexp
@@ -16,7 +15,6 @@ from skmade import _features, _scoring
 from skmade._drawing import complete, draw, draw_given
 from skmade._features import encode
 from skmade._marginals import fit_marginals
-from skmade._network import MaskList
 from skmade._scoring import feature_log_density
 from skmade._scoring import log_density as score
 
@@ -26,21 +24,6 @@ ALPHA = 1e-4  # of every statistical test; seeds are fixed
 
 def log_density(ensemble, X):
     return score(ensemble, np.asarray(X, dtype=float), MAX_BYTES)
-
-
-def members_and_masks(ensemble):
-    """Yield (shape, layers, ranks) of each member and mask, with a leading axis of one."""
-    made = ensemble.build()
-    for m, k in itertools.product(range(len(ensemble.weights)), range(ensemble.ranks.shape[1])):
-        flat = torch.from_numpy(ensemble.weights[m : m + 1]).double()
-        masks = MaskList(
-            made, ensemble.ranks[m : m + 1], [d[m : m + 1] for d in ensemble.degrees]
-        )[k]
-        yield (
-            made,
-            made.masked(made.unflatten(*made.split(flat)), made.gates(masks, flat)),
-            ensemble.ranks[m, k],
-        )
 
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 8, 12])
@@ -209,11 +192,11 @@ def test_parts_of_the_features_sum_to_the_log_density(way, monkeypatch):
 
 def test_parts_of_one_component_are_its_conditionals():
     ensemble = make_ensemble(5, **MIXED, n_members=1, n_masks=1, order_agnostic=False)
-    ((made, layers, _),) = members_and_masks(ensemble)
+    (component,) = components(ensemble)
     rng = np.random.RandomState(0)
     X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 10, rng)
-    values = torch.from_numpy(encode(ensemble.table, X))[None]
-    expected = made.feature_log_prob(layers, values)[0].numpy() + ensemble.table.log_jacobian
+    values = encode(ensemble.table, X)
+    expected = component.feature_log_prob(values) + ensemble.table.log_jacobian
     assert_allclose(feature_log_density(ensemble, X, MAX_BYTES), expected)
 
 
@@ -228,61 +211,13 @@ def test_importance_weights_average_to_one():
     assert error < 0.02
 
 
-@pytest.mark.parametrize(
-    ("n_features", "kinds"),
-    [
-        (1, {}),
-        (2, {"n_binary": 1}),
-        (5, {"n_binary": 2}),
-        (6, {"n_binary": 1, "n_counts": 1, "levels": (3, 70)}),
-        (32, {"n_binary": 10}),
-    ],
-)
-def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
-    n_features, kinds, configuration
-):
-    sizes = [max(size, 40) for size in configuration.get("hidden_layer_sizes", (40, 40))]
-    options = {**configuration, "hidden_layer_sizes": tuple(sizes), "activation": "softplus"}
-    ensemble = make_ensemble(n_features, **kinds, **options)
-    for made, layers, ranks in members_and_masks(ensemble):
-        moved = np.zeros((n_features, n_features), dtype=bool)
-        jacobian = jacobian_by_units(made, layers)
-        for output, unit in np.argwhere(jacobian):
-            moved[made.output_features[output], made.unit_features[unit]] = True
-        assert_array_equal(moved, ranks[None, :] < ranks[:, None])
-
-
-def jacobian_by_units(made, layers):
-    """Derivatives of the outputs by the units that enter the network."""
-    units = torch.randn(
-        1,
-        1,
-        len(made.unit_features),
-        dtype=torch.float64,
-        generator=torch.Generator().manual_seed(0),
-    )
-
-    class Entered(type(made)):
-        def units(self, values):
-            return values
-
-    entered = Entered(**{field.name: getattr(made, field.name) for field in fields(made)})
-    return (
-        torch.autograd.functional.jacobian(lambda u: entered.outputs(layers, u)[0, 0], units)[
-            :, 0, 0
-        ].numpy()
-        != 0
-    )
-
-
 def test_average_is_of_probabilities(configuration):
     ensemble = make_ensemble(5, 2, n_members=3, **configuration)
     X = np.random.RandomState(0).normal(size=(20, 5))
     X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
-    units = torch.from_numpy(encode(ensemble.table, X))[None]
+    values = encode(ensemble.table, X)
     alone = [
-        made.log_prob(layers, units)[0].numpy()
-        for made, layers, _ in members_and_masks(ensemble)
+        component.feature_log_prob(values).sum(axis=1) for component in components(ensemble)
     ]
     expected = logsumexp(alone, axis=0) - np.log(len(alone)) + ensemble.table.log_jacobian.sum()
     assert_allclose(log_density(ensemble, X), expected, rtol=1e-10)
@@ -338,16 +273,16 @@ def test_draws_follow_the_exact_probabilities():
 
 def test_draws_have_uniform_probability_integral_transforms():
     ensemble = make_ensemble(4, n_members=1, n_masks=1, scale=0.3)
-    ((made, layers, _),) = members_and_masks(ensemble)
+    (component,) = components(ensemble)
     drawn = draw(ensemble, 50_000, np.random.RandomState(0))
-    units = torch.from_numpy(encode(ensemble.table, drawn))[None]
-    ((law, _),) = made.groups
-    params = made.outputs(layers, units).unflatten(-1, (4, law.n_params))
-    levels = law.cdf(params, units)[0].numpy()
-    for column in levels.T:
+    values = encode(ensemble.table, drawn)
+    ((law, _),) = component.made.groups
+    params = component.outputs(values).T.reshape(4, law.n_params, -1).swapaxes(0, 1)
+    levels = law.cdf(params, values.T)
+    for column in levels:
         assert stats.kstest(column, "uniform").pvalue > ALPHA
     # Joint uniformity: transforms of different columns are independent.
-    correlation = np.corrcoef(levels.T) - np.eye(4)
+    correlation = np.corrcoef(levels) - np.eye(4)
     assert np.abs(correlation).max() < stats.norm.isf(ALPHA / 12) / np.sqrt(50_000)
 
 

@@ -1,17 +1,15 @@
 import numpy as np
 import pytest
-import torch
-from conftest import make_ensemble
+from conftest import components, make_ensemble
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
-from scipy.special import log_softmax, logsumexp, softmax
+from scipy.special import expit, log_softmax, logsumexp, softmax
 
 from skmade import MADEDensity
 from skmade._clusters import find_clusters
 from skmade._ensemble import Ensemble
 from skmade._features import encode
 from skmade._masks import ordering_to_ranks
-from skmade._network import MaskList
 from skmade._start import (
     _clustered_start,
     _shared_out,
@@ -88,15 +86,11 @@ def test_start_predicts_means_under_every_mask(conditioning_weights):
     ).fit(X)
     assert len(np.unique(density.ordering_[0], axis=0)) == 2
     ensemble = Ensemble.from_state(density._state)
-    made = ensemble.build()
-    units = torch.from_numpy(encode(ensemble.table, X))[None]
-    masks = MaskList(made, ensemble.ranks, ensemble.degrees)
-    flat = torch.tensor(ensemble.weights, dtype=torch.float64)
-    errors = []
-    for mask in masks:
-        layers = made.masked(made.unflatten(*made.split(flat)), made.gates(mask, flat))
-        params = made.outputs(layers, units)
-        errors.append(float((units[0, :, 1] - params[0, :, 1]).mean()))
+    values = encode(ensemble.table, X)
+    errors = [
+        (values[:, 1] - component.outputs(values)[:, 1]).mean()
+        for component in components(ensemble)
+    ]
     assert_allclose(errors if conditioning_weights else np.mean(errors), 0, atol=0.05)
 
 
@@ -234,9 +228,8 @@ def test_binary_outputs_start_at_smoothed_rates():
     ensemble = make_ensemble(
         3, 3, n_members=1, n_masks=1, scale=0.0, conditioning_weights=False
     )
-    made = ensemble.build()
-    weights = made.unflatten(*made.split(torch.from_numpy(ensemble.weights)))
-    rates = torch.sigmoid(weights["bias2"][0]).numpy()
+    weights = ensemble.made.unflatten(ensemble.weights[0])
+    rates = expit(weights["bias2"])
     assert ((rates > 0) & (rates < 1)).all()
     assert (weights["weight2"] == 0).all()
 

@@ -8,14 +8,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._network import MaskList
 from skmade._rows import Encoded, InMemory, Rows
-from skmade._training import (
-    N_RISING_STEPS,
-    Schedule,
-    TrainingState,
-    _Stack,
-    check_device,
-    fit_network,
-)
+from skmade._schedule import Schedule, TrainingState
+from skmade._training import N_RISING_STEPS, _Stack, check_device, fit_network
 from skmade.datasets import CorrelatedGaussian
 
 SCHEDULE = Schedule(
@@ -43,9 +37,8 @@ def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
     ensemble = make_ensemble(3, n_members=n_members, n_masks=n_masks, scale=0.1, **options)
     units = CorrelatedGaussian(3).sample(200, random_state=seed)
     rows = Rows(in_memory(units), n_members, fraction=fraction)
-    made = ensemble.architecture.build(ensemble.table, single=True)
-    masks = MaskList(made, ensemble.ranks, ensemble.degrees)
-    return made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
+    masks = MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)
+    return ensemble.made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
 
 
 def test_training_raises_the_log_likelihood(configuration):
@@ -82,13 +75,10 @@ def test_masked_weights_never_move_and_are_never_zeroed():
     # Without weight decay a masked weight has no reason to change at all.
     made, start, masks, rows = prepare(n_members=1, n_masks=1, activation="tanh")
     trained = fit_network(made, start, masks, rows, replace(SCHEDULE, alpha=0.0), seed=0)
-    before, after = (
-        made.unflatten(*made.split(torch.from_numpy(w)))
-        for w in (start.average, trained.current)
-    )
+    before, after = (made.unflatten(w[0]) for w in (start.average, trained.current))
     for name, mask in zip(["weight0", "weight1", "weight2", "direct"], masks[0], strict=True):
-        assert_array_equal(before[name][~mask], after[name][~mask])
-        assert (before[name][mask] != after[name][mask]).float().mean() > 0.9
+        assert_array_equal(before[name][~mask[0]], after[name][~mask[0]])
+        assert (before[name][mask[0]] != after[name][mask[0]]).mean() > 0.9
 
 
 def test_every_epoch_is_a_fresh_permutation_of_each_members_rows():
@@ -251,12 +241,3 @@ def test_a_device_that_does_not_compute_is_refused(device):
     check_device("cpu")
     with pytest.raises(ValueError, match=f"device='{device}' can't be used on this machine"):
         check_device(device)
-
-
-def test_the_network_moves_to_a_device_whole():
-    # The meta device computes shapes only, but refuses to mix devices as any other.
-    made, start, masks, _ = prepare()
-    flat = torch.tensor(start.average, device="meta")
-    moved = made.to("meta")
-    layers = moved.masked(moved.unflatten(*moved.split(flat)), moved.gates(masks[0], flat))
-    assert moved.log_prob(layers, torch.zeros(2, 4, 3, device="meta")).shape == (2, 4)
