@@ -256,22 +256,17 @@ class MixtureOfGaussians:
         masses = np.exp(logits - logits.max(axis=0))
         upper = masses.cumsum(axis=0)
         reached = np.minimum(level, 1) * upper[-1]
-        chosen = (reached >= upper[:-1]).sum(axis=0)[None]
-
-        def pick(table: Floats, position: NDArray[np.intp]) -> Floats:
-            return np.take_along_axis(table, position, axis=0)[0]
-
-        mass = pick(masses, chosen)
-        within = (reached - (pick(upper, chosen) - mass)) / np.maximum(mass, 1e-300)
+        chosen = (reached >= upper[:-1]).sum(axis=0)
+        cells = np.arange(chosen.shape[0])[:, None], np.arange(chosen.shape[1])
+        mass = masses[chosen, *cells]
+        within = (reached - (upper[chosen, *cells] - mass)) / np.maximum(mass, 1e-300)
         free = np.minimum(chosen, self.n_components - 1)
-        mean, scale = pick(means, free), self.scales(pick(raw, free))
+        mean, scale = means[free, *cells], self.scales(raw[free, *cells])
         if self.n_recurring:
-            recurs = chosen[0] >= self.n_components
+            recurs = chosen >= self.n_components
             own = np.maximum(chosen - self.n_components, 0)
-            shape = (self.n_recurring, *mean.shape)
-            places, widths = (np.broadcast_to(part, shape) for part in self.places())
-            mean = np.where(recurs, pick(places, own), mean)
-            scale = np.where(recurs, pick(widths, own), scale)
+            places, widths = (part[own, cells[0], 0] for part in self.places())
+            mean, scale = np.where(recurs, places, mean), np.where(recurs, widths, scale)
         return mean, scale, within
 
 

@@ -195,9 +195,9 @@ def product(
 ) -> Floats:
     """Return the sums over the first inputs that some rows of a layer see."""
     if sums is None:
-        return np.dot(weight[rows, :seen], below[:seen], out=target)
+        return np.matmul(weight[rows, :seen], below[:seen], out=target)
     own = sums.values[rows.start - sums.first : rows.stop - sums.first]
-    target = np.dot(weight[rows, sums.seen : seen], below[sums.seen : seen], out=target)
+    target = np.matmul(weight[rows, sums.seen : seen], below[sums.seen : seen], out=target)
     target += own
     return target
 

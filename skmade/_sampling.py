@@ -22,9 +22,10 @@ Floats = NDArray[np.float64]
 # Ranks whose sums from before are computed together.
 GROUP_SIZE = 32
 
-# Rows are drawn together whose units take this much memory: many, since every step of the
-# walk has a cost of its own, but not more than stays near the processor.
+# Rows are drawn together whose units take this much memory, so that they stay near the
+# processor, but at least so many: every step of the walk has a cost of its own.
 CHUNK_BYTES = 2**23
+MIN_CHUNK_ROWS = 1500
 
 
 def sample_values(
@@ -47,7 +48,7 @@ def sample_values(
     values : (n_rows, D)
     """
     width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
-    size = max(1, CHUNK_BYTES // (8 * width))
+    size = max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
     values = np.zeros(uniforms.shape) if given is None else given.copy()
     for start in range(0, len(values), size):
         rows = slice(start, start + size)

@@ -36,6 +36,9 @@ NARROW = 0.01
 # width: differences of its distribution function cancel in single precision.
 FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 
+# In place of minus infinity, and of zero in a logarithm.
+LOWEST, TINY = -1e308, float(np.finfo(np.float64).tiny)
+
 # Beyond this distance (in scales) squares overflow.
 MAX_DISTANCE = 1e153
 
@@ -53,11 +56,9 @@ def log_sigmoid(values: Floats) -> Floats:
 
 
 def log_sum_exp(logs: Floats) -> Floats:
-    """Log of the sum of exponentials over the first axis, minus infinity for no mass."""
-    # Where all logs are minus infinity, so is the sum.
-    top = np.maximum(logs.max(axis=0), -np.finfo(np.float64).max)
-    with np.errstate(divide="ignore"):
-        return np.asarray(top + np.log(np.exp(logs - top).sum(axis=0)))
+    """Log of the sum of exponentials over the first axis; very low, but finite, for none."""
+    top = np.maximum(logs.max(axis=0), LOWEST)
+    return np.asarray(top + np.log(np.maximum(np.exp(logs - top).sum(axis=0), TINY)))
 
 
 def log_add_exp(first: Floats, second: Floats) -> Floats:
@@ -80,12 +81,11 @@ def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats
     parts *= -0.5
     parts += logits
     # One logarithm for the sum, in place of one for each scale.
-    top = np.maximum(parts.max(axis=0), -np.finfo(np.float64).max)
+    top = np.maximum(parts.max(axis=0), LOWEST)
     parts -= top
     np.exp(parts, out=parts)
     parts *= precisions
-    with np.errstate(divide="ignore"):
-        body = np.log(parts.sum(axis=0))
+    body = np.log(np.maximum(parts.sum(axis=0), TINY))
     body += top
     body -= log_sum_exp(logits)
     body -= LOG_SQRT_2PI

@@ -104,6 +104,7 @@ def test_rows_beyond_one_chunk_are_drawn_alike(monkeypatch):
         sample_values(walk, uniforms, given, drawn),
     )
     width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
+    monkeypatch.setattr(_sampling, "MIN_CHUNK_ROWS", 1)
     monkeypatch.setattr(_sampling, "CHUNK_BYTES", 8 * width * 7)  # seven rows
     assert_allclose(sample_values(walk, uniforms), together, rtol=1e-9)
     assert_allclose(sample_values(walk, uniforms, given, drawn), completed, rtol=1e-9)
