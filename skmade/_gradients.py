@@ -172,8 +172,8 @@ class MixtureLogProb(torch.autograd.Function):
         k = (params.shape[-2] - n_fixed) // 3
         logits, means, raw, own = params.split([k, k, k, n_fixed], dim=-2)
         each = value.unsqueeze(-2)
-        scales, slopes = _softplus(raw + SOFTPLUS_ONE)
-        precision = scales.add_(floor).reciprocal_()
+        raw = raw + SOFTPLUS_ONE
+        precision = softplus(raw).add_(floor).reciprocal_()
         distance = (each - means).mul_(precision)
         parts, weights = logits - 0.5 * distance.square(), precision
         if n_fixed:
@@ -194,7 +194,8 @@ class MixtureLogProb(torch.autograd.Function):
             by_own.copy_(excess[..., k:, :])
             pull = chances[..., :k, :] * precision
             torch.mul(pull, distance, out=by_mean)
-            torch.mul(pull.mul_(distance.square_().sub_(1)), slopes, out=by_raw)
+            slope = pull.mul_(distance.square_().sub_(1))
+            torch.mul(slope, torch.sigmoid(raw), out=by_raw)
             ctx.save_for_backward(gradient)
         return result
 
@@ -203,14 +204,6 @@ class MixtureLogProb(torch.autograd.Function):
         """Scale the gradient that came with the value; only parameters have one."""
         (gradient,) = ctx.saved_tensors
         return gradient * upstream.unsqueeze(-2), None, None, None, None
-
-
-def _softplus(values: Tensor) -> tuple[Tensor, Tensor]:
-    """Log of one plus the exponential, and its slope, from one exponential."""
-    small = values.abs().neg_().clamp_(min=MIN_LOG_SHARE).exp_()
-    above = values > 0
-    slopes = torch.where(above, 1.0, small).div_(1 + small)
-    return small.log1p_().add_(values.clamp(min=0)), slopes
 
 
 def _logsumexp(logs: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:

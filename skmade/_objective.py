@@ -150,7 +150,6 @@ def private_torch() -> Iterator[None]:
         torch.set_num_threads(1)
     try:
         with (
-            torch.device("cpu"),
             torch.inference_mode(False),
             torch.autocast("cpu", enabled=False),
         ):

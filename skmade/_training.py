@@ -13,6 +13,7 @@ from torch import Tensor
 from ._masks import Booleans
 from ._network import MADE
 from ._objective import Layers, Objective, private_torch
+from ._optimizer import AdamW
 from ._rows import Encoded, Integers, Rows
 from ._schedule import REPORTED_STEPS, Schedule, TrainingState, n_parts
 
@@ -134,15 +135,12 @@ class _Stack:
         self.parameters = [
             part.requires_grad_() for part in self.objective.parts(start.current)
         ]
-        self.optimizer = torch.optim.AdamW(
-            [
-                {"params": [parameter], "weight_decay": decay}
-                for parameter, decay in zip(self.parameters, (schedule.alpha, 0.0), strict=True)
-            ],
-            lr=schedule.learning_rate_init,
-            fused=True,
+        self.optimizer = AdamW(
+            self.parameters,
+            decays=(schedule.alpha, 0.0),
+            moments=[self.objective.parts(moment) for moment in start.moments],
+            n_steps=start.n_steps,
         )
-        self._set_moments(start)
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
@@ -168,10 +166,8 @@ class _Stack:
     def _step(self, values: Tensor, weight: Tensor) -> Floats:
         """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
         weighted = self.objective.log_prob(self._layers(), values, self._drop) * weight
-        self._set_step_size()
-        self.optimizer.zero_grad()
-        (-weighted.mean(dim=1).sum()).backward()
-        self.optimizer.step()
+        gradients = torch.autograd.grad(-weighted.mean(dim=1).sum(), self.parameters)
+        self.optimizer.step(gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
         return np.asarray(weighted.detach().sum(dim=1).cpu().double())
@@ -202,22 +198,7 @@ class _Stack:
 
     def moments(self) -> tuple[NDArray[np.float32], ...]:
         """Return the optimiser's running first and second moments, flat."""
-        states = [self.optimizer.state[parameter] for parameter in self.parameters]
-        if not states[0]:
-            return ()
-        names = ("exp_avg", "exp_avg_sq")
-        return tuple(_flat([state[name] for state in states]) for name in names)
-
-    def _set_moments(self, start: TrainingState) -> None:
-        if not start.moments:
-            return
-        first, second = (self.objective.parts(moment) for moment in start.moments)
-        for parameter, mean, square in zip(self.parameters, first, second, strict=True):
-            self.optimizer.state[parameter] = {
-                "step": torch.tensor(float(start.n_steps), device=self.objective.device),
-                "exp_avg": mean,
-                "exp_avg_sq": square,
-            }
+        return tuple(_flat(moment) for moment in self.optimizer.moments)
 
     def _batches(self, train: Integers) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""
@@ -236,22 +217,25 @@ class _Stack:
         # Two random bytes a unit, eight from each draw of the generator: several times
         # faster than torch's own Bernoulli draws.
         levels = 2**16
-        dropped = min(round(levels * self.schedule.dropout), levels - 1)
+        n_dropped = min(round(levels * self.schedule.dropout), levels - 1)
         raw = self.rng.bit_generator.random_raw(math.ceil(hidden.numel() / 4))
-        noise = raw.view(np.uint16)[: hidden.numel()].reshape(hidden.shape)
-        kept = torch.from_numpy(noise >= dropped).to(hidden)
-        return hidden * kept.mul_(levels / (levels - dropped))
+        noise = torch.from_numpy(raw.view(np.int16)[: hidden.numel()]).view(hidden.shape)
+        dropped = (noise < n_dropped - levels // 2).to(hidden.device)
+        return hidden.masked_fill(dropped, 0.0).mul_(levels / (levels - n_dropped))
 
-    def _set_step_size(self) -> None:
-        """Let the step size rise, then fall by half a cosine (Loshchilov, Hutter 2017)."""
+    def _step_size(self) -> float:
+        """Rise over the first steps, then fall by half a cosine (Loshchilov, Hutter 2017)."""
+        largest = self.schedule.learning_rate_init
         if not self.schedule.decay:
-            return
+            return largest
         step = self.n_steps - self.first_step
         done = step / (self.schedule.max_iter * self.n_batches)
-        size = self.schedule.learning_rate_init * 0.5 * (1 + math.cos(math.pi * done))
-        size *= min(1.0, (step + 1) / N_RISING_STEPS)
-        for group in self.optimizer.param_groups:
-            group["lr"] = size
+        return (
+            largest
+            * 0.5
+            * (1 + math.cos(math.pi * done))
+            * min(1.0, (step + 1) / N_RISING_STEPS)
+        )
 
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""
