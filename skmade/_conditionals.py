@@ -196,12 +196,12 @@ class MixtureOfGaussians:
             mean, scale, level = means[0], self.scales(raw)[0], below
         else:
             mean, scale, level = self._chosen(params, below)
-        gaussian = mean + scale * ndtri(open_unit(level))
+        draw = np.asarray(mean + scale * ndtri(open_unit(level)))
         in_tail = below >= 1
-        if not in_tail.any():
-            return np.asarray(gaussian)
-        tail = student_quantile(open_unit((uniform - (1 - TAIL_WEIGHT)) / TAIL_WEIGHT))
-        return np.where(in_tail, tail, gaussian)
+        if in_tail.any():
+            beyond = (uniform[in_tail] - (1 - TAIL_WEIGHT)) / TAIL_WEIGHT
+            draw[in_tail] = student_quantile(open_unit(beyond))
+        return draw
 
     def cdf(self, params: Floats, value: Floats) -> Floats:
         """Weighted sum of the components' distribution functions."""

@@ -169,32 +169,29 @@ class Ensemble:
 
     def scorer(self, position: int) -> Walk:
         """Return one member with one mask, counted member by member, to score rows."""
-        return self._walk(position, scoring_ends(self.table.n_features), self._scorers)
+        return self._walk(position, scoring_ends(self.table.n_features), np.float64)
 
-    def sampler(self, position: int) -> Walk:
+    def sampler(self, position: int, dtype: type = np.float64) -> Walk:
         """Return one member with one mask, counted member by member, to draw rows."""
-        return self._walk(position, np.arange(1, self.table.n_features + 1), self._samplers)
+        return self._walk(position, np.arange(1, self.table.n_features + 1), dtype)
 
-    def _walk(self, position: int, ends: Integers, prepared: dict[int, Walk]) -> Walk:
-        """Prepare a walk, and keep it if all of them fit in memory.
+    def _walk(self, position: int, ends: Integers, dtype: type) -> Walk:
+        """Prepare a walk, and keep it if all of its kind fit in memory.
 
         Threads that do so at the same time prepare equal ones.
         """
-        if position in prepared:
-            return prepared[position]
+        key = position, len(ends), dtype
+        if key in self._walks:
+            return self._walks[key]
         m, k = divmod(position, self.ranks.shape[1])
         degrees = [layer[m, k] for layer in self.degrees]
-        walk = prepare(self.made, self.weights[m], self.ranks[m, k], degrees, ends)
+        walk = prepare(self.made, self.weights[m], self.ranks[m, k], degrees, ends, dtype)
         if 8 * self.n_components * self.weights.shape[1] <= MAX_PREPARED_BYTES:
-            prepared[position] = walk
+            self._walks[key] = walk
         return walk
 
     @cached_property
-    def _scorers(self) -> dict[int, Walk]:
-        return {}
-
-    @cached_property
-    def _samplers(self) -> dict[int, Walk]:
+    def _walks(self) -> dict[tuple[int, int, type], Walk]:
         return {}
 
     def stacks(self) -> Iterator[tuple[slice, TrainingState, MaskList]]:

@@ -193,13 +193,18 @@ def encode_rows(table: Table, X: Floats) -> tuple[Floats, Floats]:
 def _linear_units(table: Table, X: Floats) -> Floats:
     """Standardise numbers."""
     with np.errstate(over="ignore", under="ignore"):
-        power = np.ldexp(1.0, -table.exponent)
-        # Both are exact; a power of two that is no normal number needs the slower one.
-        normal = bool((np.isfinite(power) & (power > np.finfo(np.float64).tiny)).all())
-        units = X * power if normal else np.ldexp(X, -table.exponent)
+        units = _times_power_of_two(X, -table.exponent)
         units -= table.center
         units /= table.spread
     return np.clip(units, -MAX_UNIT, MAX_UNIT, out=units)
+
+
+def _times_power_of_two(values: Floats, exponent: NDArray[np.int64]) -> Floats:
+    """Multiply columns by powers of two, which is exact."""
+    power = np.ldexp(1.0, exponent)
+    # A power that is no normal number needs the slower way.
+    normal = np.isfinite(power) & (power > np.finfo(np.float64).tiny)
+    return values * power if normal.all() else np.asarray(np.ldexp(values, exponent))
 
 
 def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
@@ -210,7 +215,7 @@ def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
         units = table.marginals.inverse(values)
-        X = np.ldexp(units * table.spread + table.center, table.exponent)
+        X = _times_power_of_two(units * table.spread + table.center, table.exponent)
     X = np.clip(X, -largest, largest)
     counts = integers & (table.kinds == "count")
     X[:, counts] = np.rint(X[:, counts])

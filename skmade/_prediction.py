@@ -84,7 +84,8 @@ class Walk:
     def buffers(self, n_rows: int) -> "Buffers":
         """Return room for what a walk computes of some rows."""
         sizes = [1 + len(self.unit_order), *(1 + len(w) for w in self.hidden[:-1])]
-        buffers = [np.empty((size, n_rows)) for size in (*sizes, self.n_inputs)]
+        dtype = self.output.dtype
+        buffers = [np.empty((size, n_rows), dtype) for size in (*sizes, self.n_inputs)]
         for buffer in buffers:
             buffer[0] = 1.0
         return Buffers(buffers[0], buffers[1:-1], buffers[-1])
@@ -209,7 +210,12 @@ def scoring_ends(n_features: int) -> Integers:
 
 
 def prepare(
-    made: MADE, flat: NDArray[Any], ranks: Integers, degrees: Sequence[Integers], ends: Integers
+    made: MADE,
+    flat: NDArray[Any],
+    ranks: Integers,
+    degrees: Sequence[Integers],
+    ends: Integers,
+    dtype: type = np.float64,
 ) -> Walk:
     """Sort and mask a member's weights for a walk.
 
@@ -220,8 +226,9 @@ def prepare(
     ranks : (n_features,)
     degrees : (n_units,) for each hidden layer
     ends : the last rank of each step
+    dtype : the precision of the walk
     """
-    weights = made.unflatten(np.asarray(flat, dtype=np.float64))
+    weights = made.unflatten(np.asarray(flat, dtype=dtype))
     masks = made.masks(ranks, degrees)
     unit_ranks = ranks[made.unit_features]
     unit_order = np.argsort(unit_ranks, kind="stable")
@@ -237,7 +244,7 @@ def prepare(
     steps, input_order, output_order = _steps(made, ranks, sides, orders, ends)
     depth = len(degrees)
     output = _with_bias(weights[f"weight{depth}"] * masks[depth], weights[f"bias{depth}"])
-    direct = np.zeros((len(output), len(unit_ranks)))
+    direct: Floats = np.zeros((len(output), len(unit_ranks)), dtype)
     if "direct" in weights:
         n_outputs, n_units = made.n_direct
         direct[:n_outputs, :n_units] = weights["direct"] * masks[-1]

@@ -28,6 +28,8 @@ def to_table(
         if layout.levels[position] is None and len(layout.dtypes) == len(layout.levels):
             own = drawn[:, position]
             numbers[own, position] = _within(numbers[own, position], dtype)
+    if layout.container == "array" and not layout.n_levels.any():
+        return np.ascontiguousarray(numbers)
     columns = [
         _labels_of(column, labels) if labels is not None else column
         for column, labels in zip(numbers.T, layout.levels, strict=True)

@@ -20,7 +20,7 @@ from ._prediction import Buffers, Step, Sums, Walk, compute_hidden, product
 Floats = NDArray[np.float64]
 
 # Ranks whose sums from before are computed together.
-GROUP_SIZE = 32
+GROUP_SIZE = 16
 
 # Rows are drawn together whose units take this much memory, so that they stay near the
 # processor, but at least so many: every step of the walk has a cost of its own.
@@ -48,8 +48,9 @@ def sample_values(
     values : (n_rows, D)
     """
     width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
-    size = max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
-    values = np.zeros(uniforms.shape) if given is None else given.copy()
+    size = max(MIN_CHUNK_ROWS, CHUNK_BYTES // (walk.output.itemsize * width))
+    shape = uniforms.shape
+    values = np.zeros(shape, order="F") if given is None else given.copy(order="F")
     for start in range(0, len(values), size):
         rows = slice(start, start + size)
         chunk = np.ascontiguousarray(values[rows].T)
@@ -101,7 +102,7 @@ def _draw(
     if drawn is not None and not drawn[column].any():
         return
     params = product(walk.output, rows, step.known.stop, buffers.inputs, sums=sums)
-    draw = law.sample(params[:, None], uniforms[column][None])[0]
+    draw = law.sample(params[:, None].astype(np.float64), uniforms[column][None])[0]
     values[column] = draw if drawn is None else np.where(drawn[column], draw, values[column])
 
 

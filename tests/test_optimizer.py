@@ -33,7 +33,8 @@ def test_fits_do_not_import_the_compiler_of_torch():
     code = (
         "import sys\n"
         "from skmade import MADEDensity\n"
-        "MADEDensity((8,), n_estimators=1, max_iter=1).fit([[0.1, 2], [1, 3], [2.5, 1], [4, 7]])\n"
+        "X = [[0.1, 2], [1, 3], [2.5, 1], [4, 7]]\n"
+        "MADEDensity((8,), n_estimators=1, max_iter=1).fit(X)\n"
         "assert 'torch' in sys.modules and 'torch._dynamo' not in sys.modules\n"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -123,3 +123,16 @@ def test_rows_come_from_every_member_and_mask():
     )
     shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
     assert_allclose(shares, 0.25, atol=0.03)
+
+
+def test_in_single_precision_draws_are_nearly_the_same():
+    ensemble = make_ensemble(6, n_members=1)
+    rng = np.random.RandomState(0)
+    uniforms = rng.random_sample((2000, 6))
+    double = sample_values(ensemble.sampler(0), uniforms)
+    single = sample_values(ensemble.sampler(0, np.float32), uniforms)
+    assert single.dtype == np.float64
+    # A uniform next to the border of two components may fall into the other one.
+    close = np.isclose(single, double, rtol=1e-3, atol=1e-3).all(axis=1)
+    assert close.mean() > 0.99
+    assert len(np.unique(single[:, 0])) == 2000
