@@ -169,7 +169,7 @@ class MixtureOfGaussians:
 
     def units(self, value: Floats) -> Floats:
         """Return the bounded value."""
-        return value.clip(-INPUT_BOUND, INPUT_BOUND)[:, None]
+        return np.minimum(np.maximum(value, -INPUT_BOUND), INPUT_BOUND)[:, None]
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density; finite for every finite value."""

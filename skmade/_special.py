@@ -152,4 +152,4 @@ def raw_scale(scale: Floats, floor: Floats) -> Floats:
 
 def open_unit(uniform: Floats) -> Floats:
     """Keep rounding from reaching 0 or 1, whose quantiles are infinite."""
-    return np.clip(uniform, 1e-12, 1 - 1e-12)
+    return np.minimum(np.maximum(uniform, 1e-12), 1 - 1e-12)
