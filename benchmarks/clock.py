@@ -11,6 +11,9 @@ from threadpoolctl import threadpool_limits
 # A call that takes longer than this, in seconds, is timed once.
 SLOW = 20
 
+# Seconds between the calls of two packages.
+PAUSE = 0.3
+
 
 def seconds(call):
     """Wall time of one call."""
@@ -22,14 +25,18 @@ def seconds(call):
 def in_turn(*calls, repeat):
     """Time calls one after the other, `repeat` rounds of it: a list of seconds for each.
 
-    A round before those warms up; where it is slow, it stands for all rounds.
+    A round before those warms up; where it is slow, it stands for all rounds. Between two calls
+    there is a pause: threads that have just worked for one keep a core busy for a while.
     """
-    first = [seconds(call) for call in calls]
+    pause = PAUSE if len(calls) > 1 else 0.0
+
+    def timed(call):
+        time.sleep(pause)
+        return seconds(call)
+
+    first = [timed(call) for call in calls]
     rounds = [
-        [
-            once if once > SLOW else seconds(call)
-            for call, once in zip(calls, first, strict=True)
-        ]
+        [once if once > SLOW else timed(call) for call, once in zip(calls, first, strict=True)]
         for _ in range(repeat)
     ]
     return [list(column) for column in zip(*rounds, strict=True)]
