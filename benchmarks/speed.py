@@ -61,7 +61,7 @@ def setup(options):
     packages = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
     return (
         f"{platform.machine()} ({processor()}, {os.cpu_count()} cores), "
-        f"{options.threads} threads, medians of {options.repeat} rounds; "
+        f"{options.threads} threads; "
         f"Python {platform.python_version()}, {packages}; seeds from 0"
     )
 
@@ -75,6 +75,7 @@ def run(part, case, measure, options):
     with threads(options.threads):
         facts = measure()
     facts |= {"seconds": time.perf_counter() - begin, "setup": setup(options)}
+    facts["repeat"] = options.repeat
     save_facts(path, facts)
     for row in facts["rows"]:
         bound = f" [{row['bound']}: {row['holds']}]" if row["bound"] else ""
@@ -95,7 +96,11 @@ def report(options):
     write("speed", [HEADER, *rows])
     setups = dict.fromkeys(facts["setup"] for facts in found.values())
     total = duration(sum(facts["seconds"] for facts in found.values()))
-    text = "Measured on " + "; and on ".join(setups) + f". In all it took {total}.\n"
+    rounds = sorted({facts["repeat"] for facts in found.values()})
+    text = (
+        f"Measured on {'; and on '.join(setups)}. Medians of "
+        f"{' or '.join(map(str, rounds))} rounds. In all it took {total}.\n"
+    )
     with open(DOCS / "benchmarks" / "speed.md", "a") as file:
         file.write(f"\n{text}")
     (DOCS / "benchmarks" / "speed.txt").write_text(text)
