@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from ._columns import learn_column
 from ._frame import UNKNOWN, Layout
-from ._marginals import MAX_UNIT, Marginals, choose_marginals
+from ._marginals import MAX_UNIT, MIN_REACH, Marginals, choose_marginals
 
 Floats = NDArray[np.float64]
 
@@ -138,17 +138,19 @@ def _with_marginals(table: Table, X: Floats, weight: Floats) -> Table:
     They are fitted to the values that do not recur, since those that do have components of
     their own. Scales follow the slopes.
     """
-    units = _linear_units(table, X)
+    units = linear_units(table, X)
     recurs = np.zeros(X.shape, dtype=bool)
     for value, scale in zip(table.recurring.T, table.recurring_scale.T, strict=True):
         recurs |= np.abs(units - value) < scale / 2
     described = ~np.isnan(X) & ~recurs & (table.kinds == "continuous") & ~table.constant
     marginals = choose_marginals(units, weight, described, np.sqrt(12) * table.scale_floor)
-    _, log_slopes = marginals.forward(units)
+    images, log_slopes = marginals.forward(units)
     recurring, recurring_slopes = marginals.forward(table.recurring.T)
+    farthest = np.maximum(MIN_REACH, np.nanmax(np.abs(images), axis=0))
+    reach = np.where(table.kinds == "continuous", farthest, np.inf)
     return replace(
         table,
-        marginals=marginals,
+        marginals=replace(marginals, reach=reach),
         scale_floor=table.scale_floor * np.exp(np.nanmedian(log_slopes, axis=0)),
         recurring=recurring.T,
         recurring_scale=table.recurring_scale * np.exp(recurring_slopes.T),
@@ -157,7 +159,7 @@ def _with_marginals(table: Table, X: Floats, weight: Floats) -> Table:
 
 def transform(table: Table, X: Floats) -> tuple[Floats, Floats]:
     """Return what `encode` and `fixed_log_density` do, in one pass."""
-    values, log_slopes = table.marginals.forward(_linear_units(table, X))
+    values, log_slopes = table.marginals.forward(linear_units(table, X))
     parts = log_slopes + (table.log_jacobian + np.log1p(-table.unknown_mass))
     missing = np.isnan(X)
     if missing.any():
@@ -190,7 +192,7 @@ def encode_rows(table: Table, X: Floats) -> tuple[Floats, Floats]:
     return values, parts.sum(axis=1)
 
 
-def _linear_units(table: Table, X: Floats) -> Floats:
+def linear_units(table: Table, X: Floats) -> Floats:
     """Standardise numbers."""
     with np.errstate(over="ignore", under="ignore"):
         units = _times_power_of_two(X, -table.exponent)

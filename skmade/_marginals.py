@@ -7,8 +7,9 @@ explains a column better than fewer parameters would, by the Bayesian informatio
 (Schwarz 1978), and only if by the same criterion the whole table is then closer to clusters
 of one covariance: modes that come from clusters of rows are better left to these.
 
-Far from all rows the first step keeps its growth and the second goes on as a straight line,
-so that every number has a finite image and an inverse.
+Far from all rows the first step keeps its growth and the second goes on as a straight line.
+Beyond a column's reach, which no training row exceeds, images are spread out without bound up
+to its edge, so that what a network says of images ends at the edge: see `_background`.
 """
 
 from dataclasses import dataclass, replace
@@ -45,6 +46,13 @@ MAX_PULL = 10.0
 # Squares of units up to this are finite.
 MAX_UNIT = 1e150
 
+# The reach of a column is the largest image in fit, or this. The edge is so much beyond it:
+# the first number, or the share of the reach.
+MIN_REACH, MIN_ROOM, ROOM_SHARE = 3.0, 2.0, 1 / 3
+
+# What lies nearer to the edge than this share of the room counts as beyond it.
+EDGE = 2.0**-20
+
 
 @dataclass(frozen=True)
 class Marginals:
@@ -61,6 +69,7 @@ class Marginals:
     means: Floats
     scales: Floats
     knots: Floats  # (D, N_KNOTS), values y of evenly spread images
+    reach: Floats  # infinite for columns without an edge
 
     @classmethod
     def identity(cls, n_columns: int) -> "Marginals":
@@ -77,6 +86,7 @@ class Marginals:
             means=np.zeros(shape),
             scales=scales,
             knots=np.tile(images, (n_columns, 1)),
+            reach=np.full(n_columns, np.inf),
         )
 
     @property
@@ -111,17 +121,43 @@ class Marginals:
             image, log_slope = self.mixture(column).image(images[:, column])
             images[:, column] = image
             log_slopes[:, column] += log_slope
+        self._spread_out(images, log_slopes)
         return images, log_slopes
 
     def inverse(self, images: Floats) -> Floats:
         """Return the units (n, D) of images."""
         units = images.copy()
+        rows, columns = np.nonzero(np.abs(units) > self.reach)
+        beyond = (np.abs(units[rows, columns]) - self.reach[columns]) / self._room[columns]
+        part = np.minimum(beyond / (1 + beyond), 1 - EDGE)
+        size = self.reach[columns] + self._room[columns] * part
+        units[rows, columns] = np.copysign(size, units[rows, columns])
         for column in np.flatnonzero(self.is_mixture):
             units[:, column] = self.mixture(column).preimage(images[:, column])
         for column in np.flatnonzero(self.power != 1):
             powered = units[:, column] * self.spread[column] + self.center[column]
             units[:, column] = inverse_yeo_johnson(powered, self.power[column])
         return units
+
+    def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
+        """Which images (n, D) are of units at or beyond the edge."""
+        return np.asarray(np.abs(images) >= self.reach + self._room * (1 / EDGE - 1))
+
+    @property
+    def _room(self) -> Floats:
+        """Distance from the reach to the edge."""
+        return np.maximum(MIN_ROOM, ROOM_SHARE * self.reach)
+
+    def _spread_out(self, images: Floats, log_slopes: Floats) -> None:
+        """Spread the images between reach and edge out over all that is beyond the reach."""
+        rows, columns = np.nonzero(np.abs(images) > self.reach)
+        if len(rows) == 0:
+            return
+        reach, room = self.reach[columns], self._room[columns]
+        part = np.minimum((np.abs(images[rows, columns]) - reach) / room, 1 - EDGE)
+        spread = reach + room * (part / (1 - part))
+        images[rows, columns] = np.copysign(spread, images[rows, columns])
+        log_slopes[rows, columns] -= 2 * np.log1p(-part)
 
     def mixture(self, column: Any) -> "Mixture":
         """Return the mixture of one column."""

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 from scipy.special import logsumexp
 from scipy.stats import qmc
 
+from ._background import background, chance_of_background, with_background
 from ._ensemble import Ensemble
 from ._features import transform
 from ._masks import Booleans, Integers
@@ -43,17 +44,24 @@ MIN_MISSING = 0.01
 
 
 def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
-    """Log of the mean density over members and masks, (n_samples,), in nats."""
+    """Log of the mean density over members and masks, and the background, (n,), in nats."""
     # Columns are transformed one by one: contiguous they are read much faster.
     values, fixed = transform(ensemble.table, np.asfortranarray(X))
-    scores = fixed.sum(axis=1)
+    by_members = _log_density_of_members(ensemble, values, max_bytes) + fixed.sum(axis=1)
+    by_background = background(ensemble.table, X).sum(axis=1)
+    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
+    return with_background(by_members, by_background, beyond)
+
+
+def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
+    """Log of the mean density of values over members and masks, (n,)."""
     integrated = np.asarray(integrated_cells(ensemble, values).any(axis=1))
     if not integrated.any():
-        scores += _log_density_at_once(ensemble, values)
-        return scores
-    scores[~integrated] += _log_density_at_once(ensemble, values[~integrated])
+        return _log_density_at_once(ensemble, values)
+    scores = np.empty(len(values))
+    scores[~integrated] = _log_density_at_once(ensemble, values[~integrated])
     for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
-        scores[rows] += explanation.log_density
+        scores[rows] = explanation.log_density
     return scores
 
 
@@ -72,18 +80,30 @@ def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
 def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     """Each feature's part of the log-density, (n_samples, n_features); 0 where missing.
 
-    Parts of the components are weighted by their responsibilities; what the log-density
-    of the average has beyond that is spread evenly over the observed features.
+    Parts of the components, and of the background, are weighted by their responsibilities;
+    what the log-density of the average has beyond that is spread evenly over the observed
+    features.
     """
-    values, parts = transform(ensemble.table, X)
-    everything = np.ones(len(X), dtype=bool)
+    values, by_members = transform(ensemble.table, X)
+    everything, present = np.ones(len(X), dtype=bool), ~np.isnan(X)
     for rows, explanation in explanations(ensemble, values, everything, max_bytes):
         own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.parts)
-        present = ~np.isnan(values[rows])
-        rest = explanation.log_density - own.sum(axis=1)
-        share = rest / np.maximum(present.sum(axis=1), 1)
-        parts[rows] += np.where(present, own + share[:, None], 0.0)
-    return parts
+        own += _rest(explanation.log_density, own, ~np.isnan(values[rows]))
+        by_members[rows] += own
+    by_background = background(ensemble.table, X)
+    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
+    total, total_background = by_members.sum(axis=1), by_background.sum(axis=1)
+    scores = with_background(total, total_background, beyond)
+    chance = chance_of_background(total_background, scores)[:, None]
+    parts = (1 - chance) * by_members + chance * by_background
+    return np.asarray(parts + _rest(scores, parts, present))
+
+
+def _rest(log_density: Floats, parts: Floats, present: Booleans) -> Floats:
+    """What a log-density (n,) has beyond its parts (n, D), spread over the present ones."""
+    rest = log_density - parts.sum(axis=1)
+    share = rest / np.maximum(present.sum(axis=1), 1)
+    return np.where(present, share[:, None], 0.0)
 
 
 @dataclass(frozen=True)

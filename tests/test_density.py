@@ -49,6 +49,28 @@ def test_defaults_come_close_to_the_truth(generator, allowed):
     assert gap < allowed
 
 
+# Tables, and the standard deviations from which scores fall: a skewed column has its edge
+# where its transform, and not the column itself, is several standard deviations out.
+RAYS = {
+    "Gaussian": (CorrelatedGaussian(5).sample(400, random_state=0), 10),
+    "two modes": (TwoMoons().sample(400, random_state=0) * [1e-3, 1e5], 10),
+    "skewed": (np.random.RandomState(0).gamma(3, size=(400, 3)), 40),
+}
+
+
+@pytest.mark.parametrize(("table", "first"), RAYS.values(), ids=RAYS.keys())
+def test_far_out_no_score_rises_along_a_ray(table, first):
+    density = quick(max_iter=30, n_estimators=2).fit(table)
+    steps = np.concatenate([np.geomspace(first, 1e5, 150), 10.0 ** np.linspace(6, 300, 50)])
+    for direction in np.random.RandomState(0).normal(size=(100, table.shape[1])):
+        direction *= table.std(axis=0) / np.linalg.norm(direction)
+        # The largest numbers end before the largest columns times 1e300 do.
+        rows = np.clip(table.mean(axis=0) + steps[:, None] * direction, -1e300, 1e300)
+        scores = density.score_samples(rows)
+        assert np.isfinite(scores).all()
+        assert (np.diff(scores) <= 0).all()
+
+
 FIVE = CorrelatedGaussian(5)
 
 

@@ -90,6 +90,15 @@ def test_encoding_is_undone_and_its_slopes_are_counted(kind):
         assert_allclose(f.fixed_log_density(table, X), np.log(slopes), atol=1e-3)
 
 
+def test_no_row_of_fit_is_beyond_an_edge_and_far_rows_are():
+    X = np.random.RandomState(0).standard_cauchy((300, 2))
+    table = learn(X, feature_types="continuous")
+    assert not table.marginals.beyond_edge(f.encode(table, X)).any()
+    assert table.marginals.beyond_edge(f.encode(table, X * 1e6)).all()
+    counts = learn(np.rint(X), feature_types="count")
+    assert not counts.marginals.beyond_edge(f.encode(counts, np.rint(X * 1e6))).any()
+
+
 def test_scales_of_what_recurs_follow_the_slopes():
     rng = np.random.RandomState(0)
     values = np.r_[np.zeros(100), np.full(100, 50.0), rng.lognormal(3, 1, size=600)]
@@ -150,7 +159,9 @@ def test_scale_floor_is_the_rounding_error_of_the_column():
 
 def test_far_values_stay_finite():
     table = learn(column([1e-300, 2e-300, 4e-300]))
-    assert_array_equal(f.encode(table, column([1e308, -1e308])), column([MAX_UNIT, -MAX_UNIT]))
+    far = column([1e308, -1e308])
+    assert_array_equal(f.linear_units(table, far), column([MAX_UNIT, -MAX_UNIT]))
+    assert np.isfinite(f.transform(table, far)).all()
     assert np.isfinite(f.decode(learn(column([-1e308, 1e308])), column([1e10]))).all()
 
 

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -277,6 +279,39 @@ def test_the_identity_changes_nothing():
     assert plain.n_params == 0
 
 
+@pytest.fixture
+def edged():
+    """Return transforms of which two columns have an edge, at 5 and at 12."""
+    return replace(m.Marginals.identity(3), reach=np.array([3.0, 9.0, np.inf]))
+
+
+def test_images_up_to_the_reach_stay_as_they_are(edged):
+    units = np.linspace(-3, 3, 31)[:, None] * [1, 3, 100]
+    images, log_slopes = edged.forward(units)
+    assert_array_equal(images, units)
+    assert_array_equal(log_slopes, 0)
+
+
+def test_images_beyond_the_reach_have_their_slopes_and_inverses(edged):
+    size = np.linspace(1.01, 1.32, 23)[:, None] * [3, 9, 9]
+    units, h = np.concatenate([size, -size]), 1e-6
+    images, log_slopes = edged.forward(units)
+    rises = edged.forward(units + h)[0] - edged.forward(units - h)[0]
+    assert_allclose(np.exp(log_slopes), rises / (2 * h), rtol=1e-6)
+    assert_allclose(edged.inverse(images), units)
+    assert (np.abs(images[:, :2]) > np.abs(units[:, :2])).all()
+    assert not edged.beyond_edge(images).any()
+
+
+def test_units_beyond_the_edge_are_known_by_their_images(edged):
+    units = np.array([[5.0, 12.0, 1e150], [-1e9, -12.1, -1.0], [4.99, 11.9, 0.0]])
+    images, log_slopes = edged.forward(units)
+    assert np.isfinite([images, log_slopes]).all()
+    assert_array_equal(edged.beyond_edge(images), [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+    assert (np.abs(edged.inverse(np.full((1, 3), 1e300)))[0, :2] < [5, 12]).all()
+    assert not edged.beyond_edge(np.full((1, 3), np.nan)).any()
+
+
 def clustered(n_samples=900):
     """Draw two far groups of correlated rows, standardised."""
     rng = np.random.RandomState(0)
@@ -317,13 +352,3 @@ def test_tables_with_holes_and_undescribed_columns_can_be_chosen_for():
     assert_array_equal(images[:, -1], units[:, -1])
     nothing = fit(units, function=m.choose_marginals, described=np.zeros_like(described))
     assert nothing.n_params == 0
-
-
-def test_location_and_spread_are_held_against_far_outliers():
-    values, weight = np.random.RandomState(0).normal(3, 2, size=2000), np.ones(2000)
-    assert_allclose(location_and_spread(values, weight), [3, 2], atol=0.1)
-    dirty = np.r_[values, 1e9]
-    assert_allclose(location_and_spread(dirty, np.ones(2001)), [3, 2], atol=0.15)
-    uniform = np.linspace(0, 1, 2001)
-    assert_allclose(location_and_spread(uniform, np.ones(2001)), [0.5, 12**-0.5], rtol=0.06)
-    assert location_and_spread(np.full(5, 2.0), np.ones(5)) == (2.0, 0.0)

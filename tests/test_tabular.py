@@ -372,7 +372,7 @@ def test_holes_in_fit(people, order_agnostic):
     complete = small(feature_types=KINDS, max_iter=20).fit(people).score_samples(people)
     assert abs(scores.mean() - complete.mean()) < 0.5
     assert np.isfinite(density.score_samples(holed)).all()
-    assert density.score_samples(holed.iloc[:1].mask([[True] * 5]))[0] == 0.0
+    assert abs(density.score_samples(holed.iloc[:1].mask([[True] * 5]))[0]) < 1e-20
 
 
 def test_later_chunks_may_have_holes(people):

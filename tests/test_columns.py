@@ -1,0 +1,14 @@
+import numpy as np
+from numpy.testing import assert_allclose
+
+from skmade._columns import location_and_spread
+
+
+def test_location_and_spread_are_held_against_far_outliers():
+    values, weight = np.random.RandomState(0).normal(3, 2, size=2000), np.ones(2000)
+    assert_allclose(location_and_spread(values, weight), [3, 2], atol=0.1)
+    dirty = np.r_[values, 1e9]
+    assert_allclose(location_and_spread(dirty, np.ones(2001)), [3, 2], atol=0.15)
+    uniform = np.linspace(0, 1, 2001)
+    assert_allclose(location_and_spread(uniform, np.ones(2001)), [0.5, 12**-0.5], rtol=0.06)
+    assert location_and_spread(np.full(5, 2.0), np.ones(5)) == (2.0, 0.0)
