@@ -1,5 +1,9 @@
 """Which outputs depend on which inputs, in training and in prediction."""
 
+import itertools
+from dataclasses import replace
+from functools import cache
+
 import numpy as np
 import pytest
 import torch
@@ -25,14 +29,56 @@ def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
     sizes = [max(size, 40) for size in configuration.get("hidden_layer_sizes", (40, 40))]
     options = {**configuration, "hidden_layer_sizes": tuple(sizes), "activation": "softplus"}
     ensemble = make_ensemble(n_features, **kinds, **options)
-    features = ensemble.made.output_features, ensemble.made.unit_features
     for component in components(ensemble):
         allowed = component.ranks[None, :] < component.ranks[:, None]
         for moves in (moves_of_training, moves_of_prediction):
-            moved = np.zeros((n_features, n_features), dtype=bool)
-            for output, unit in np.argwhere(moves(component)):
-                moved[features[0][output], features[1][unit]] = True
-            assert_array_equal(moved, allowed)
+            assert_array_equal(moves_of_features(component, moves), allowed)
+
+
+ORDERINGS = [
+    *(order for n in (1, 2, 5) for order in itertools.permutations(range(n))),
+    range(32),
+    range(32)[::-1],
+    np.random.RandomState(0).permutation(32),
+]
+
+
+def test_every_ordering_is_kept():
+    # Without direct connections the hidden units alone must show all that is allowed.
+    for order, direct_connections in zip(ORDERINGS, itertools.cycle([False, True])):
+        ranks = np.argsort(order) + 1
+        component = one_component(len(ranks), direct_connections)
+        component = replace(component, ranks=ranks)
+        allowed = ranks[None, :] < ranks[:, None]
+        for moves in (moves_of_training, moves_of_prediction):
+            assert_array_equal(moves_of_features(component, moves), allowed)
+
+
+@cache
+def one_component(n_features, direct_connections):
+    """Return a member with every degree in each hidden layer."""
+    (component,) = components(
+        make_ensemble(
+            n_features,
+            n_binary=n_features // 3,
+            n_members=1,
+            hidden_layer_sizes=(40, 40),
+            activation="softplus",
+            direct_connections=direct_connections,
+            order_agnostic=False,
+            connectivity_agnostic=False,
+        )
+    )
+    return component
+
+
+def moves_of_features(component, moves):
+    """Which features have a parameter that a unit of which features moves, (D, D)."""
+    n_features, made = component.made.n_features, component.made
+    moved = np.zeros((n_features, n_features), dtype=bool)
+    for output, unit in np.argwhere(moves(component)):
+        moved[made.output_features[output], made.unit_features[unit]] = True
+    return moved
 
 
 def moves_of_training(component):
