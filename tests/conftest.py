@@ -6,6 +6,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from configurations import CONFIGURATIONS as CASES
 from scipy.special import expit
 
 from skmade import MADEDensity
@@ -307,3 +308,27 @@ def parts(request):
     """Return which optional connections a network has."""
     names = ("residual", "direct_connections", "conditioning_weights")
     return dict(zip(names, request.param, strict=True))
+
+
+@pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())
+def case(request):
+    """Return a configuration of the estimator, for the contract."""
+    return request.param
+
+
+@pytest.fixture(scope="module")
+def table(case):
+    """Return the table of a configuration."""
+    return case.make_table(120)
+
+
+@pytest.fixture(scope="module")
+def fitted(case, table):
+    """Return a fitted estimator, which tests must not change."""
+    return case.density().fit(table)
+
+
+@pytest.fixture
+def density(case):
+    """Return an unfitted estimator."""
+    return case.density()
