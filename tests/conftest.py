@@ -9,7 +9,7 @@ import torch
 from configurations import CONFIGURATIONS as CASES
 from scipy.special import expit
 
-from skmade import MADEDensity
+from skmade import MADEDensity, _background
 from skmade._conditionals import INPUT_BOUND, DiscretisedMixture, MixtureOfGaussians
 from skmade._ensemble import Architecture, draw_ensemble
 from skmade._features import encode, learn_table
@@ -284,6 +284,13 @@ CONFIGURATIONS = {
     "connectivity-agnostic": {"order_agnostic": False},
     "agnostic-three-layers": {"hidden_layer_sizes": (12, 16, 16), "activation": "tanh"},
 }
+
+
+@pytest.fixture
+def without_background(monkeypatch):
+    """Leave the density to the members, whatever is far out."""
+    monkeypatch.setattr(_background, "LOG_SHARE", -1e6)
+    monkeypatch.setattr(_background, "LOG_REST", 0.0)
 
 
 @pytest.fixture(params=CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())
