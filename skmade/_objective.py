@@ -10,6 +10,7 @@ import os
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -29,8 +30,12 @@ ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
     "identity": lambda values: values,
 }
 
-# The process that imported this module, and whose thread pool torch uses.
+# The process that imported this module. One with another number is a fork of it.
 _PROCESS = os.getpid()
+
+# Linux's mark of a process that was forked and has executed no other program since
+# (PF_FORKNOEXEC), and its place among what /proc/self/stat says after the name.
+_FORKED, _FLAGS_FIELD = 0x40, 6
 
 
 @dataclass(frozen=True)
@@ -137,14 +142,29 @@ class Objective:
         return torch.stack(total).sum(dim=0)
 
 
+def is_forked() -> bool:
+    """Whether this process is a fork, in which threads of its parent do not run.
+
+    The parent may have started torch's threads before this module was imported, so the
+    system is asked too, where it can tell.
+    """
+    if os.getpid() != _PROCESS:
+        return True
+    try:
+        stat = Path("/proc/self/stat").read_text()
+    except OSError:  # another system than Linux
+        return False
+    return bool(int(stat.rpartition(")")[2].split()[_FLAGS_FIELD]) & _FORKED)
+
+
 @contextmanager
 def private_torch() -> Iterator[None]:
     """Compute as if nobody had changed torch's modes, whatever the caller has switched on.
 
-    In a forked child, whose parent's threads did not follow, compute on one thread: a
-    matrix product that waits for the others would hang.
+    In a forked child compute on one thread: torch believes that its parent's threads are
+    there, and a matrix product that waits for them would hang.
     """
-    forked = os.getpid() != _PROCESS
+    forked = is_forked()
     n_threads = torch.get_num_threads() if forked else 0
     if forked:
         torch.set_num_threads(1)
