@@ -286,8 +286,9 @@ def _report(fitted, trained, resume, early_stopping):
 
 
 def _take_over(estimator, fitted):
-    """Give the estimator the state of its stand-in."""
+    """Give the estimator the state of its stand-in, in a step that no Ctrl-C can halve."""
+    state = {**vars(estimator), **vars(fitted)}
     if not hasattr(fitted, "feature_names_in_"):
-        vars(estimator).pop("feature_names_in_", None)
-    vars(estimator).update(vars(fitted))
+        state.pop("feature_names_in_", None)
+    estimator.__dict__ = state
     return estimator
