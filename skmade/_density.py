@@ -11,11 +11,12 @@ from sklearn.utils.validation import _check_sample_weight
 from ._features import KINDS
 from ._fitting import fit_estimator
 from ._reading import by_blocks, read_fitted
+from ._saving import SavedMixin
 from ._scoring import log_density
 from ._tabular import TabularMixin
 
 
-class MADEDensity(TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
+class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
     """Density estimation with masked autoencoders (MADE).
 
     The joint density of the columns is a product of conditionals, one for each column

@@ -7,7 +7,6 @@ do. The one place that calls scikit-learn's callbacks.
 import copy
 import warnings
 from dataclasses import asdict
-from importlib.metadata import version
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
@@ -81,9 +80,7 @@ def fit_estimator(
             f"(now {estimator.learning_rate_init})."
         )
     fitted._state = ensemble.to_state()
-    fitted._state.update(
-        layout=asdict(layout), skmade_version=version("skmade"), fold_seed=fold_seed
-    )
+    fitted._state.update(layout=asdict(layout), fold_seed=fold_seed)
     fitted.feature_types_ = table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
     _report(fitted, trained, resume, early_stopping)
