@@ -1,87 +1,446 @@
-"""Threads, interrupts, and the state of the process, which is left alone."""
+"""Threads, forks, jobs, interruptions and memory: answers stay what they are in one thread."""
 
 import copy
+import gc
+import itertools
+import os
 import pickle
 import random
+import signal
+import subprocess
+import sys
 import threading
+import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from pathlib import Path
 
+import joblib
 import numpy as np
+import pandas as pd
 import pytest
+import sklearn
 import torch
-from configurations import CONFIGURATIONS, QUICK, numbers
-from numpy.testing import assert_array_equal
-
-from skmade import MADEDensity
+from conftest import quick
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.model_selection import GridSearchCV, cross_val_score
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
+X = np.random.RandomState(0).normal(size=(80, 3)) * [1.0, 50.0, 0.01]
+HOLES = np.where(np.random.RandomState(1).random_sample(X.shape) < 0.2, np.nan, X)
+
+N_THREADS = 4
+
+
+# Threads
+
 
 @pytest.fixture(scope="module")
-def X():
-    """Return three continuous columns and a binary one."""
-    return numbers(120)
-
-
-@pytest.fixture(scope="module")
-def fitted(X):
+def fitted():
     """Return a fitted estimator that tests must not change."""
-    return CONFIGURATIONS["Gaussian conditionals"].density(n_components=3).fit(X)
+    return quick(n_estimators=2, max_iter=2).fit(X)
 
 
-@pytest.mark.parametrize("interruption", [KeyboardInterrupt, RuntimeError])
-def test_an_interrupted_fit_keeps_the_old_model(fitted, X, monkeypatch, interruption):
-    def interrupt(self):
-        raise interruption
+@pytest.fixture
+def eager_threads():
+    """Let threads take turns as often as Python can."""
+    interval = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    yield
+    sys.setswitchinterval(interval)
 
-    density = copy.deepcopy(fitted)
-    state = copy.deepcopy(vars(density))
-    monkeypatch.setattr("skmade._training._Stack._update_average", interrupt)
-    with pytest.raises(interruption):
-        density.fit(X[:, :2])
-    assert vars(density).keys() == state.keys()
+
+def in_threads(call, arguments):
+    """Call a function for each argument in several threads that begin together."""
+    barrier = threading.Barrier(N_THREADS)
+    with ThreadPoolExecutor(N_THREADS, initializer=barrier.wait) as pool:
+        return list(pool.map(call, arguments))
+
+
+CALLS = [
+    lambda density: density.score_samples(X),
+    lambda density: density.score_samples(X[:5]),
+    lambda density: density.score_samples(HOLES[:5]),
+    lambda density: density.sample(20, random_state=0),
+    lambda density: density.sample(3, random_state=1),
+]
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_calls_in_threads_get_the_serial_answers(fitted):
+    expected = [call(fitted) for call in CALLS]
+    jobs = list(range(len(CALLS))) * 200
+    answers = in_threads(lambda job: CALLS[job](fitted), jobs)
+    assert len(answers) == 1000
+    wrong = sum(
+        not np.array_equal(answer, expected[job])
+        for job, answer in zip(jobs, answers, strict=True)
+    )
+    assert wrong == 0
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_first_calls_after_loading_race_to_the_serial_answers(fitted):
+    data = pickle.dumps(fitted)
+    expected = [call(fitted) for call in CALLS]
+    for _ in range(20):
+        loaded = pickle.loads(data)
+        answers = in_threads(lambda call, loaded=loaded: call(loaded), CALLS)
+        for answer, right in zip(answers, expected, strict=True):
+            assert_array_equal(answer, right)
+
+
+def test_fits_in_threads_get_the_serial_answers():
+    densities = [quick(max_iter=2, random_state=seed) for seed in range(8)]
+    expected = [clone(density).fit(X).score_samples(X) for density in densities]
+    answers = in_threads(lambda density: density.fit(X).score_samples(X), densities)
+    assert_allclose(answers, expected, rtol=1e-4)
+
+
+@pytest.mark.usefixtures("eager_threads")
+def test_scores_while_another_thread_fits_are_of_the_old_or_the_new_model():
+    density = quick(max_iter=2).fit(X)
+    old = density.score_samples(X)
+    seen, done = [], threading.Event()
+
+    def score():
+        while not done.is_set():
+            seen.append(density.score_samples(X))
+
+    thread = threading.Thread(target=score)
+    thread.start()
+    density.set_params(random_state=1).fit(X)
+    done.set()
+    thread.join()
+    new = density.score_samples(X)
+    assert seen
+    assert (old != new).any()
+    assert all(np.array_equal(s, old) or np.array_equal(s, new) for s in seen)
+
+
+# Forks
+
+# Run apart: torch must have two threads before the first fork. A child that hangs is killed
+# by its alarm. The first child forks before this process has seen skmade, the second before
+# it has fitted.
+FORKS = """
+import os, signal, warnings
+import numpy as np
+import torch
+
+warnings.simplefilter("ignore")
+torch.set_num_threads(2)
+torch.ones(900, 900) @ torch.ones(900, 900)
+X = np.random.RandomState(0).normal(size=(600, 8))
+
+def fork(work):
+    child = os.fork()
+    if child == 0:
+        signal.alarm(60)
+        os._exit(0 if work() else 1)
+    code = os.waitpid(child, 0)[1]
+    assert code == 0, (work.__name__, code)
+
+def fit():
+    from skmade import MADEDensity
+    density = MADEDensity(n_estimators=1, max_iter=1, random_state=0).fit(X)
+    return np.isfinite(density.score_samples(X)).all() and torch.get_num_threads() == 2
+
+fork(fit)
+from skmade import MADEDensity
+fork(fit)
+density = MADEDensity(n_estimators=1, max_iter=1, random_state=0).fit(X)
+scores, drawn = density.score_samples(X[:500]), density.sample(100, random_state=0)
+
+def answer():
+    same = np.array_equal(density.score_samples(X[:500]), scores)
+    return same and np.array_equal(density.sample(100, random_state=0), drawn)
+
+for _ in range(20):
+    fork(answer)
+fork(fit)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="forks of other systems can't be told")
+def test_forked_children_finish_and_agree():
+    done = subprocess.run(
+        [sys.executable, "-c", FORKS], check=False, timeout=300, capture_output=True, text=True
+    )
+    assert done.returncode == 0, done.stderr
+
+
+# Jobs
+
+JOINED = {"rtol": 1e-4}  # jobs of their own processes have fewer threads, which add otherwise
+
+
+@pytest.mark.parametrize("backend", ["loky", "threading", "multiprocessing"])
+@pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
+def test_jobs_of_every_backend_get_the_serial_answers(backend):
+    density = quick(max_iter=2)
+    members = quick(max_iter=1, n_estimators=9)  # trained in two stacks
+    grid = GridSearchCV(density, {"n_components": [1, 2]}, cv=2)
+    expected = clone(grid).fit(X)
+    expected_scores = cross_val_score(density, X, cv=3)
+    expected_members = clone(members).fit(X)
+    with joblib.parallel_config(backend=backend, n_jobs=2):
+        grid.fit(X)
+        scores = cross_val_score(density, X, cv=3)
+        members.fit(X)
+    for key in ("split0_test_score", "split1_test_score", "mean_test_score"):
+        assert_allclose(grid.cv_results_[key], expected.cv_results_[key], **JOINED)
+    assert grid.best_params_ == expected.best_params_
+    assert_allclose(grid.score(X), expected.score(X), **JOINED)
+    assert_allclose(scores, expected_scores, **JOINED)
+    assert_allclose(members.score_samples(X), expected_members.score_samples(X), **JOINED)
+    assert members.history_["train"] == pytest.approx(expected_members.history_["train"], 1e-4)
+
+
+# Interruptions
+
+
+class LineCounter:
+    """A trace function that counts lines of the package, and raises at one of them."""
+
+    def __init__(self, stop=None):
+        self.count, self.stop = 0, stop
+
+    def __call__(self, frame, event, _):
+        if frame.f_globals.get("__package__") != "skmade":
+            return None
+        if event == "line":
+            self.count += 1
+            if self.count == self.stop:
+                raise KeyboardInterrupt
+        return self
+
+
+@contextmanager
+def traced(counter):
+    """Trace with a counter, and leave the trace function of a coverage run as it was."""
+    before = sys.gettrace()
+    sys.settrace(counter)
+    try:
+        yield counter
+    finally:
+        sys.settrace(before)
+
+
+TINY = pd.DataFrame(X[:12, :2], columns=["a", "b"])
+OLD = TINY.rename(columns={"a": "c"})
+
+
+def tiny(**parameters):
+    return quick(hidden_layer_sizes=(4,), n_components=1, max_iter=2, **parameters)
+
+
+# An estimator, and what is interrupted.
+CHANGES = {
+    "first fit": (lambda: tiny(), lambda density: density.fit(TINY)),
+    "another fit": (lambda: tiny().fit(OLD), lambda density: density.fit(TINY)),
+    "fit without names": (lambda: tiny().fit(OLD), lambda density: density.fit(X[:12])),
+    "warm start": (lambda: tiny(warm_start=True).fit(TINY), lambda d: d.fit(TINY)),
+    "partial fit": (lambda: tiny().partial_fit(TINY), lambda d: d.partial_fit(TINY)),
+}
+
+
+def describe(density):
+    """Return all that an estimator holds, in a form that compares."""
+    return pickle.dumps({key: vars(density)[key] for key in sorted(vars(density))})
+
+
+@pytest.mark.parametrize(("make", "change"), CHANGES.values(), ids=CHANGES.keys())
+def test_ctrl_c_at_any_line_leaves_the_old_or_the_new_model(make, change):
+    old = make()
+    new = change(copy.deepcopy(old))
+    changed = copy.deepcopy(old)
+    with traced(LineCounter()) as counter:
+        change(changed)
+    total = counter.count
+    assert total > 1000
+    # Over all of it, and each line of its end, where the estimator changes.
+    stops = [*np.linspace(1, total, 15, dtype=int), *range(total - 10, total + 1)]
+    outcomes = [interrupted(old, change, LineCounter(stop)) for stop in stops]
+    assert {describe(density) for density in outcomes} <= {describe(old), describe(new)}
+    assert describe(outcomes[0]) == describe(old)
+    assert describe(change(outcomes[7])) == describe(new)
+
+
+def interrupted(old, change, counter):
+    """Return a copy of an estimator after a change that did not come to its end."""
+    density = copy.deepcopy(old)
+    with traced(counter), pytest.raises(KeyboardInterrupt):
+        change(density)
+    return density
+
+
+def press_ctrl_c():
+    signal.raise_signal(signal.SIGINT)
+
+
+def fail():
+    raise RuntimeError("injected")
+
+
+@pytest.mark.parametrize("happens", [press_ctrl_c, fail])
+@pytest.mark.parametrize(
+    ("name", "n_steps"),
+    [*itertools.product(CHANGES, [0]), ("first fit", 1), ("another fit", 1)],
+)
+def test_a_failing_step_leaves_the_old_model(name, n_steps, happens, monkeypatch):
+    from skmade._optimizer import AdamW
+
+    done, step = [], AdamW.step
+
+    def failing(self, *arguments):
+        if len(done) == n_steps:
+            happens()
+        done.append(step(self, *arguments))
+
+    make, change = CHANGES[name]
+    density = make()
+    old, new = describe(density), describe(change(copy.deepcopy(density)))
+    monkeypatch.setattr(AdamW, "step", failing)
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        change(density)
     monkeypatch.undo()
-    assert_array_equal(density.score_samples(X), fitted.score_samples(X))
+    assert describe(density) == old
+    assert describe(change(density)) == new
+
+
+@pytest.mark.parametrize("happens", [press_ctrl_c, fail])
+def test_an_interrupted_first_fit_leaves_an_unfitted_estimator(happens, monkeypatch):
+    monkeypatch.setattr("skmade._optimizer.AdamW.step", lambda *_: happens())
+    density = tiny()
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        density.fit(TINY)
+    with pytest.raises(NotFittedError):
+        density.score_samples(TINY)
+    assert vars(density) == vars(tiny())
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+def test_ctrl_c_at_random_moments():
+    def alarm(*_):
+        raise KeyboardInterrupt
+
+    old = tiny().fit(OLD)
+    start = time.perf_counter()
+    new = copy.deepcopy(old).fit(TINY)
+    duration = time.perf_counter() - start
+    rng = np.random.RandomState(0)
+    before = signal.signal(signal.SIGALRM, alarm)
+    n_interrupted = 0
+    try:
+        for _ in range(200):
+            density = copy.deepcopy(old)
+            try:
+                signal.setitimer(signal.ITIMER_REAL, rng.uniform(1e-4, duration))
+                density.fit(TINY)
+                signal.setitimer(signal.ITIMER_REAL, 0)
+            except KeyboardInterrupt:
+                n_interrupted += 1
+            assert describe(density) in (describe(old), describe(new))
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert n_interrupted > 50
+
+
+# Global state
 
 
 def global_state():
-    return (
-        random.getstate(),
-        pickle.dumps(np.random.mtrand._rand.get_state()),
-        torch.random.get_rng_state().numpy().tobytes(),
-        torch.get_default_dtype(),
-        torch.get_num_threads(),
-        torch.is_grad_enabled(),
-        np.geterr(),
-        list(warnings.filters),
-    )
+    """Return what a library should leave as it is."""
+    return {
+        "random": random.getstate(),
+        "numpy generator": pickle.dumps(np.random.mtrand._rand.get_state()),
+        "torch generator": torch.random.get_rng_state().numpy().tobytes(),
+        "default type": torch.get_default_dtype(),
+        "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
+        "deterministic": torch.are_deterministic_algorithms_enabled(),
+        "precision": torch.get_float32_matmul_precision(),
+        "environment": dict(os.environ),
+        "floating-point errors": np.geterr(),
+        "print options": np.get_printoptions(),
+        "filters": list(warnings.filters),
+        "scikit-learn": sklearn.get_config(),
+        "Ctrl-C": signal.getsignal(signal.SIGINT),
+        "turns": sys.getswitchinterval(),
+        "folder": os.getcwd(),
+    }
 
 
-@pytest.mark.parametrize("seed", [0, None])
-def test_global_state_is_untouched(X, seed):
+USES = {
+    "fit": lambda density: density.fit(X),
+    "fit without seed": lambda density: density.set_params(random_state=None).fit(X),
+    "partial_fit": lambda density: density.partial_fit(X),
+    "score_samples": lambda density: density.score_samples(HOLES),
+    "score_features": lambda density: density.score_features(X),
+    "sample": lambda density: density.sample(3, random_state=0),
+    "sample without seed": lambda density: density.sample(3),
+    "impute": lambda density: density.impute(HOLES),
+    "bad rows in fit": lambda density: density.fit(np.full((3, 2), np.inf)),
+    "bad rows": lambda density: density.score_samples("no table"),
+    "bad parameter": lambda density: density.set_params(alpha=-1).fit(X),
+    "divergence": lambda density: density.set_params(
+        learning_rate_init=1e30, early_stopping=False, max_iter=20
+    ).fit(X),
+}
+RAISES = {"bad rows in fit", "bad rows", "bad parameter", "divergence"}
+
+
+@pytest.mark.parametrize("use", USES)
+@pytest.mark.filterwarnings("ignore:.*effective draws")
+def test_global_state_is_untouched(fitted, use):
+    density = copy.deepcopy(fitted)
     before = global_state()
-    density = MADEDensity(**{**QUICK, "n_estimators": 2, "random_state": seed}).fit(X)
-    density.partial_fit(X).score_samples(X)
-    density.sample(3, random_state=seed)
-    with pytest.raises(ValueError, match="infinity"):
-        density.fit(np.full((3, 2), np.inf))
-    assert global_state() == before
+    if use in RAISES:
+        with pytest.raises(ValueError, match=r"infinity|table|alpha|diverged"):
+            USES[use](density)
+    else:
+        USES[use](density)
+    after = global_state()
+    assert {key for key in before if before[key] != after[key]} == set()
 
 
-def test_threads_get_the_serial_answer(fitted, X):
-    expected, expected_rows = fitted.score_samples(X), fitted.sample(20, random_state=0)
-    wrong = []
+@pytest.mark.parametrize("happens", [press_ctrl_c, fail])
+def test_global_state_is_untouched_by_an_interrupted_fit(happens, monkeypatch):
+    monkeypatch.setattr("skmade._optimizer.AdamW.step", lambda *_: happens())
+    before = global_state()
+    with pytest.raises((KeyboardInterrupt, RuntimeError)):
+        quick().fit(X)
+    after = global_state()
+    assert {key for key in before if before[key] != after[key]} == set()
 
-    def work():
-        for _ in range(5):
-            same = np.array_equal(fitted.score_samples(X), expected)
-            drawn = fitted.sample(20, random_state=0)
-            if not same or not np.array_equal(drawn, expected_rows):
-                wrong.append(1)
 
-    threads = [threading.Thread(target=work) for _ in range(4)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-    assert not wrong
+# Memory
+
+STATM = Path("/proc/self/statm")
+
+
+def resident_megabytes():
+    """Return how much memory this process holds."""
+    gc.collect()
+    return int(STATM.read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE") / 2**20
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(not STATM.exists(), reason="the system does not tell its memory")
+def test_many_fits_take_no_more_memory_than_a_few():
+    sizes = []
+    for n_fits in itertools.count():
+        if n_fits in (20, 220):
+            sizes.append(resident_megabytes())
+        if n_fits == 220:
+            break
+        density = quick(hidden_layer_sizes=(64, 64), n_estimators=4, max_iter=2).fit(X)
+        density.score_samples(X)
+        density.sample(10)
+    assert sizes[1] - sizes[0] < 20
