@@ -377,6 +377,24 @@ def global_state():
     }
 
 
+@pytest.fixture
+def known_state(monkeypatch):
+    """Begin in a state that no test before can have left, and restore the session's own."""
+    before = torch.get_default_dtype(), torch.get_num_threads(), np.geterr()
+    torch.set_default_dtype(torch.float32)
+    torch.set_num_threads(3)
+    torch.manual_seed(98765)
+    random.seed(98765)
+    np.random.mtrand._rand.seed(98765)
+    np.seterr(divide="warn", over="warn", under="ignore", invalid="warn")
+    monkeypatch.setenv("OMP_NUM_THREADS", "3")
+    with torch.enable_grad():
+        yield
+    torch.set_default_dtype(before[0])
+    torch.set_num_threads(before[1])
+    np.seterr(**before[2])
+
+
 USES = {
     "fit": lambda density: density.fit(X),
     "fit without seed": lambda density: density.set_params(random_state=None).fit(X),
@@ -397,6 +415,7 @@ RAISES = {"bad rows in fit", "bad rows", "bad parameter", "divergence"}
 
 
 @pytest.mark.parametrize("use", USES)
+@pytest.mark.usefixtures("known_state")
 @pytest.mark.filterwarnings("ignore:.*effective draws")
 def test_global_state_is_untouched(fitted, use):
     density = copy.deepcopy(fitted)
@@ -411,6 +430,7 @@ def test_global_state_is_untouched(fitted, use):
 
 
 @pytest.mark.parametrize("happens", [press_ctrl_c, fail])
+@pytest.mark.usefixtures("known_state")
 def test_global_state_is_untouched_by_an_interrupted_fit(happens, monkeypatch):
     monkeypatch.setattr("skmade._optimizer.AdamW.step", lambda *_: happens())
     before = global_state()
