@@ -30,9 +30,13 @@ GAUSSIAN_CENTRAL_RANGE = 3.2897
 
 
 def learn_column(
-    values: Floats, weight: Floats, kind: str
+    values: Floats, weight: Floats, kind: str, min_scale: float | None = None
 ) -> tuple[int, float, float, float, bool, Floats]:
-    """Return exponent, center, spread, smallest scale, whether constant, recurring values."""
+    """Return exponent, center, spread, smallest scale, whether constant, recurring values.
+
+    With `min_scale`, in units, no scale of a continuous column is smaller, and none of its
+    values has a component of its own, which would be as narrow as the values are rounded.
+    """
     if kind not in ("continuous", "count"):
         return 0, 0.0, 1.0, 1.0, False, np.empty(0)
     # Integers are far from overflow, and keep their distance of one.
@@ -53,6 +57,8 @@ def learn_column(
         # step / sqrt(12): nothing finer than that was recorded.
         step = max(float(np.diff(np.unique(scaled)).min()), MIN_SCALE * np.sqrt(12) * spread)
         floor = step / spread / np.sqrt(12)
+        if min_scale is not None:
+            return exponent, center, spread, max(floor, min_scale), False, np.empty(0)
     recurring = (_recurring_values(scaled, weight, step) - center) / spread
     return exponent, center, spread, floor, False, recurring
 

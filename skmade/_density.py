@@ -33,17 +33,18 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         Activation of the hidden units.
     n_components : int, default=10
         Gaussians in the conditional of a continuous column or a count.
+    min_scale : float or None, default=None
+        Smallest width of the Gaussians of continuous columns, in standard deviations of
+        the column; None is as narrow as its values are rounded, and where values recur.
     feature_types : str, list of str or dict, default='auto'
         'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
-        columns, for each, or by column name (position, without names). 'auto' calls
-        text, categories and booleans of a DataFrame categorical, or binary if there are
-        two labels; a column of only 0 and 1 is binary, other numbers are continuous.
+        columns, each, or by name (position, without names). 'auto' calls labels of a
+        DataFrame categorical, two labels or 0 and 1 alone binary, numbers continuous.
     handle_unknown : {'error', 'smoothed'}, default='error'
         Labels that fit did not see: an error, or the mass of half a training row.
     ordering : {'natural', 'random'} or array-like of int, default='random'
-        Ordering of the columns: as in the table, drawn for each member, or the column
-        positions in the order to use, the same for all members. With `order_agnostic`
-        it is the first of each member's orderings; the others are drawn.
+        Order of the columns: as in the table, drawn for each member, or their positions,
+        the same for all members. With `order_agnostic` it is the first of each member's.
     order_agnostic : bool, default=False
         Each mini-batch uses the next of `n_masks` random orderings, and prediction
         averages them [1]_.
@@ -72,8 +73,8 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
     learning_rate_init : float, default=0.01
-        Largest step size of the optimiser; it rises to this over 100 steps and falls to
-        zero over `max_iter` epochs. In `partial_fit` it stays.
+        Largest step size; it rises to this over 100 steps and falls to zero over `max_iter`
+        epochs. In `partial_fit` it stays.
     max_iter : int or 'auto', default='auto'
         Largest number of epochs; 'auto' is 100, or 200 from 5000 rows on, and less where
         that is more than 1.5 million rows, at least 20.
@@ -142,6 +143,7 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh", "logistic", "softplus", "identity"})],
         "n_components": [Interval(Integral, 1, None, closed="left")],
+        "min_scale": [Interval(Real, 0, None, closed="neither"), None],
         "feature_types": [StrOptions({"auto", *KINDS}), "array-like", dict],
         "handle_unknown": [StrOptions({"error", "smoothed"})],
         "ordering": [StrOptions({"natural", "random"}), "array-like"],
@@ -179,6 +181,7 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         *,
         activation="relu",
         n_components=10,
+        min_scale=None,
         feature_types="auto",
         handle_unknown="error",
         ordering="random",
@@ -207,6 +210,7 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self.hidden_layer_sizes = hidden_layer_sizes
         self.activation = activation
         self.n_components = n_components
+        self.min_scale = min_scale
         self.feature_types = feature_types
         self.handle_unknown = handle_unknown
         self.ordering = ordering
@@ -231,9 +235,6 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self.device = device
         self.random_state = random_state
         self.verbose = verbose
-
-    def __sklearn_is_fitted__(self):
-        return hasattr(self, "_state")
 
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
@@ -345,6 +346,5 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         """
         scores = self.score_samples(X)
         if sample_weight is not None:
-            weight = _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
-            scores = scores * weight
+            scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
         return float(scores.sum())

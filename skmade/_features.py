@@ -94,17 +94,19 @@ def learn_table(
     kinds: NDArray[np.str_],
     n_levels: NDArray[np.int64] | None = None,
     smoothed: bool = False,
+    min_scale: float | None = None,
 ) -> Table:
     """Learn location, spread and resolution of each column from rows of positive weight.
 
-    With `smoothed`, labels that are not seen here keep the mass of half a row.
+    With `smoothed`, labels that are not seen here keep the mass of half a row. With
+    `min_scale`, conditionals of continuous columns are no narrower than that, in units.
     """
     n_features = X.shape[1]
     n_levels = np.zeros(n_features, dtype=np.int64) if n_levels is None else n_levels
     observed = ~np.isnan(X)
     share, n_rows = weight / weight.sum(), weight / weight.mean()
     learned = [
-        learn_column(column[seen], weight[seen], str(kind))
+        learn_column(column[seen], weight[seen], str(kind), min_scale)
         for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
     ]
     exponent, center, spread, scale_floor, constant, recurring = zip(*learned, strict=True)

@@ -104,7 +104,14 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         fold_seed = int(rng.randint(MAX_SEED))
         smoothed = estimator.handle_unknown == "smoothed"
         table = describe_columns(
-            numbers, weight, surveyed, kinds, layout.n_levels, smoothed, fold_seed
+            numbers,
+            weight,
+            surveyed,
+            kinds,
+            layout.n_levels,
+            smoothed,
+            fold_seed,
+            estimator.min_scale,
         )
         warn_constant(table, layout, stacklevel=USER_LEVEL)
         warn_free_text(layout, len(numbers), stacklevel=USER_LEVEL)

@@ -47,6 +47,7 @@ def describe_columns(
     n_levels: Integers,
     smoothed: bool,
     seed: int,
+    min_scale: float | None = None,
 ) -> Table:
     """Learn the columns of a table, of a large one from a random sample of its rows.
 
@@ -62,7 +63,7 @@ def describe_columns(
         rows = np.union1d(rows, surveyed.extremes)
     X = numbers[rows]
     own = np.ones(len(X)) if weight is None else weight[rows]
-    table = learn_table(X, own, kinds, n_levels, smoothed)
+    table = learn_table(X, own, kinds, n_levels, smoothed, min_scale)
     if n_rows <= at_most:
         return table
     expected = (1 - surveyed.missing) * n_rows + 0.5 * (n_levels + 1)

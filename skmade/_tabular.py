@@ -39,6 +39,9 @@ class TabularMixin:
 
     _state: dict[str, Any]
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
     def score_features(self, X):
         """Each column's part of the log-density of each row, in nats.
 

@@ -257,6 +257,20 @@ def test_in_one_grid_beside_kernel_density():
     assert_array_equal(loaded.score_samples(TEST), grid.score_samples(TEST))
 
 
+def test_min_scale_bounds_the_density():
+    rng = np.random.RandomState(0)
+    rows = np.where(rng.random_sample((400, 1)) < 0.3, 0.0, rng.normal(3, 1, size=(400, 1)))
+    grid = np.linspace(-4, 10, 14_001)[:, None]
+    highest = {}
+    for min_scale in (None, 0.1, 0.5):
+        density = np.exp(quick(max_iter=30, min_scale=min_scale).fit(rows).score_samples(grid))
+        assert_allclose(np.trapezoid(density, grid[:, 0]), 1, atol=0.01)
+        highest[min_scale] = density.max()
+    bounds = {scale: 1 / (scale * rows.std() * np.sqrt(2 * np.pi)) for scale in (0.1, 0.5)}
+    assert highest[0.5] < bounds[0.5]
+    assert highest[0.1] < bounds[0.1] < highest[None]  # the zeros are a peak
+
+
 def test_html_page_links_to_the_documentation():
     page = quick()._repr_html_()
     assert "https://skmade.readthedocs.io/en/stable/api/skmade.MADEDensity.html" in page
