@@ -4,7 +4,8 @@ from importlib.metadata import version
 
 from . import datasets, metrics
 from ._density import MADEDensity
+from ._outlier import MADEOutlierDetector
 
 __version__ = version("skmade")
 
-__all__ = ["MADEDensity", "datasets", "metrics"]
+__all__ = ["MADEDensity", "MADEOutlierDetector", "datasets", "metrics"]

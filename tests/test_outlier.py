@@ -1,0 +1,271 @@
+"""The detector: a density of any kind, and a threshold that is all contamination changes."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+import sklearn
+from conftest import quick
+from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.metrics import roc_auc_score
+from sklearn.mixture import GaussianMixture
+from sklearn.neighbors import KernelDensity
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+from sklearn.utils import estimator_checks, get_tags
+from sklearn.utils.estimator_checks import check_estimator
+
+from skmade import MADEDensity, MADEOutlierDetector
+from skmade._outlier import lower_quantile, typical_threshold
+from skmade.datasets import CorrelatedGaussian
+
+pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+
+DENSITIES = {
+    "MADEDensity": quick(),
+    "KernelDensity": KernelDensity(bandwidth=0.3),
+    "GaussianMixture": GaussianMixture(random_state=0),
+    "Pipeline": make_pipeline(StandardScaler(), quick()),
+}
+X = CorrelatedGaussian(3).sample(205, random_state=0)
+
+
+@pytest.fixture(params=DENSITIES.values(), ids=DENSITIES.keys())
+def density(request):
+    """Return an unfitted density."""
+    return clone(request.param)
+
+
+def check_all(detector):
+    """Run scikit-learn's checks, and some that it never yields."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        checks = check_estimator(detector, on_skip=None)
+        for name in (
+            "check_dataframe_column_names_consistency",
+            "check_param_validation",
+            "check_inplace_ensure_writeable",
+        ):
+            getattr(estimator_checks, name)("MADEOutlierDetector", detector)
+    assert len(checks) > 40
+    assert not [check for check in checks if check["status"] not in ("passed", "skipped")]
+
+
+@pytest.mark.parametrize(
+    "density",
+    [
+        quick(hidden_layer_sizes=(4,), n_components=1, max_iter=1),
+        KernelDensity(),
+        make_pipeline(StandardScaler(), GaussianMixture(random_state=0)),
+    ],
+    ids=["MADEDensity", "KernelDensity", "Pipeline"],
+)
+def test_check_estimator(density):
+    check_all(MADEOutlierDetector(density))
+
+
+@pytest.mark.slow
+def test_check_estimator_with_the_default_density():
+    check_all(MADEOutlierDetector())
+
+
+def test_contamination_changes_the_threshold_only(density):
+    detectors = [
+        MADEOutlierDetector(density, contamination=share).fit(X)
+        for share in (0.01, 0.1, 0.5, "auto")
+    ]
+    offsets = [detector.offset_ for detector in detectors]
+    assert offsets[0] < offsets[1] < offsets[2]
+    assert len(set(offsets)) == 4
+    expected = clone(density).fit(X).score_samples(X)
+    for detector in detectors:
+        assert_array_equal(detector.score_samples(X), expected)
+    assert not hasattr(density, "n_features_in_")  # the density that is given stays unfitted
+
+
+def test_the_default_density_is_reproducible():
+    rows = X[:20]
+    first, second = (MADEOutlierDetector().fit(rows) for _ in range(2))
+    assert isinstance(first.estimator_, MADEDensity)
+    assert_array_equal(first.score_samples(rows), second.score_samples(rows))
+
+
+@pytest.mark.parametrize(("share", "n_outliers"), [(0.001, 0), (0.1, 20), (1 / 3, 68)])
+def test_the_share_of_training_rows_are_outliers(density, share, n_outliers):
+    detector = MADEOutlierDetector(density, contamination=share)
+    labels = detector.fit_predict(X)
+    assert (labels == -1).sum() == n_outliers
+    scores = detector.score_samples(X)
+    assert_array_equal(labels == -1, scores < np.sort(scores)[n_outliers])
+    assert_array_equal(detector.decision_function(X), scores - detector.offset_)
+
+
+def test_ties_are_inliers_if_they_do_not_fit_into_the_share():
+    scores = np.array([0.0, 1.0, 1.0, 1.0, 2.0, 3.0, 3.0, 3.0, 3.0, 3.0])
+    for share, n_below in [(0.1, 1), (0.2, 1), (0.3, 1), (0.4, 4), (0.5, 5)]:
+        assert (scores < lower_quantile(scores, share, np.ones(10))).sum() == n_below
+
+
+@pytest.mark.parametrize(
+    "threshold", [lambda s, w: lower_quantile(s, 0.2, w), typical_threshold]
+)
+def test_weights_count_as_repeated_rows(threshold):
+    rng = np.random.RandomState(0)
+    scores, weight = rng.normal(size=100), rng.randint(4, size=100)
+    repeated = np.repeat(scores, weight)
+    expected = threshold(repeated, np.ones(len(repeated)))
+    assert_allclose(threshold(scores, weight.astype(float)), expected, rtol=1e-12)
+    assert threshold(scores, np.ones(100)) != expected
+
+
+@pytest.mark.parametrize("n_features", [1, 2, 5, 30, 1000])
+def test_half_a_percent_of_a_gaussian_are_outliers(n_features):
+    scores = 7 - 0.5 * np.random.RandomState(0).chisquare(n_features, size=40_000)
+    share = (scores < typical_threshold(scores, np.ones(len(scores)))).mean()
+    assert 0.0035 < share < 0.0065
+
+
+@pytest.mark.parametrize("n_features", [1, 5, 30])
+def test_outliers_do_not_hide_themselves(n_features):
+    scores = -0.5 * np.random.RandomState(0).chisquare(n_features, size=2000)
+    spoilt = np.concatenate([np.full(200, -1e6), scores[200:]])
+    outliers = spoilt < typical_threshold(spoilt, np.ones(2000))
+    assert outliers[:200].all()
+    assert 0 < outliers[200:].mean() < 0.005
+
+
+def test_equal_scores_are_inliers():
+    for scores in (np.zeros(7), np.repeat([0.0, -1.0], [60, 40])):
+        threshold = typical_threshold(scores, np.ones(len(scores)))
+        assert not (scores < threshold).any()
+        assert -5 < threshold < -1
+    spread = np.linspace(0, -1e300, 9)
+    assert np.isfinite(typical_threshold(spread, np.ones(9)))
+
+
+def contaminated(seed=0):
+    """Return 270 ordinary rows and 30 others far and wide, and which those are."""
+    ordinary = CorrelatedGaussian(3).sample(270, random_state=seed)
+    others = np.random.RandomState(seed).uniform(-8, 8, size=(30, 3))
+    return np.concatenate([ordinary, others]), np.repeat([0, 1], [270, 30])
+
+
+def test_training_rows_may_be_contaminated():
+    rows, is_outlier = contaminated()
+    density = quick(max_iter=40, n_estimators=2, min_scale=0.1)
+    detector = MADEOutlierDetector(density).fit(rows)
+    assert roc_auc_score(is_outlier, -detector.score_samples(rows)) > 0.97
+    detector.set_params(contamination="auto").fit(rows)
+    found = detector.predict(rows) == -1
+    assert found[is_outlier == 1].mean() > 0.7
+    assert found[is_outlier == 0].mean() < 0.02
+
+
+def mixed_table():
+    """Return a DataFrame with numbers, labels and missing cells."""
+    rng = np.random.RandomState(0)
+    colour = rng.choice(["red", "green", "blue"], size=120)
+    size = np.where(colour == "red", 5.0, 1.0) + rng.normal(size=120)
+    size[::7] = np.nan
+    return pd.DataFrame({"size": size, "colour": pd.Categorical(colour)})
+
+
+def test_mixed_tables_reach_the_density():
+    table = mixed_table()
+    detector = MADEOutlierDetector(quick(max_iter=20)).fit(table)
+    assert detector.n_features_in_ == 2
+    assert list(detector.feature_names_in_) == ["size", "colour"]
+    odd = pd.DataFrame({"size": [30.0, 1.0], "colour": ["red", "green"]})
+    assert_array_equal(detector.predict(odd), [-1, 1])
+    assert_array_equal(
+        detector.score_features(table), detector.estimator_.score_features(table)
+    )
+    detector.fit(X)  # an array: the names are gone
+    assert detector.n_features_in_ == 3
+    assert not hasattr(detector, "feature_names_in_")
+
+
+def test_score_features_are_there_if_the_density_has_them():
+    assert hasattr(MADEOutlierDetector(), "score_features")
+    with pytest.raises(NotFittedError):
+        MADEOutlierDetector().score_features(X)
+    for density in (KernelDensity(), GaussianMixture()):
+        assert not hasattr(MADEOutlierDetector(density), "score_features")
+
+
+def test_input_tags_are_those_of_the_density():
+    for density, accepts in [(None, True), (quick(), True), (KernelDensity(), False)]:
+        tags = get_tags(MADEOutlierDetector(density))
+        assert tags.estimator_type == "outlier_detector"
+        assert tags.input_tags.allow_nan == tags.input_tags.categorical == accepts
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"estimator": StandardScaler()}, "'score_samples'"),
+        ({"estimator": make_pipeline(StandardScaler())}, "'score_samples'"),
+        ({"contamination": 0.0}, "contamination"),
+        ({"contamination": 0.6}, "contamination"),
+        ({"contamination": "none"}, "contamination"),
+    ],
+)
+def test_refused_parameters(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        MADEOutlierDetector(**parameters).fit(X)
+
+
+class Undecided(KernelDensity):
+    """A density with a defect."""
+
+    def score_samples(self, X):
+        """Give no answer."""
+        return np.full(len(X), np.nan)
+
+
+def test_scores_that_are_no_numbers_are_refused_and_the_old_model_kept():
+    detector = MADEOutlierDetector(KernelDensity()).fit(X)
+    expected = detector.decision_function(X)
+    with pytest.raises(ValueError, match=r"Undecided.*NaN"):
+        detector.set_params(estimator=Undecided()).fit(X)
+    assert_array_equal(detector.decision_function(X), expected)
+
+
+def test_unfitted():
+    with pytest.raises(NotFittedError):
+        MADEOutlierDetector().predict(X)
+
+
+def test_weights_reach_the_density_and_the_threshold():
+    repeats = np.random.RandomState(0).randint(1, 4, size=len(X))
+    expected = MADEOutlierDetector(KernelDensity()).fit(np.repeat(X, repeats, axis=0))
+    detector = MADEOutlierDetector(KernelDensity()).fit(X, sample_weight=repeats)
+    assert_allclose(detector.decision_function(X), expected.decision_function(X), atol=1e-12)
+    weight = np.repeat([1.0, 0.0], [150, 55])
+    pipeline = MADEOutlierDetector(make_pipeline(StandardScaler(with_std=False), quick()))
+    pipeline.fit(X, madedensity__sample_weight=weight)
+    assert (pipeline.predict(X[:150]) == -1).sum() == 15
+    with pytest.raises(TypeError, match="sample_weight"):
+        MADEOutlierDetector(GaussianMixture()).fit(X, sample_weight=weight)
+
+
+def test_metadata_routing():
+    weight = np.repeat([1.0, 0.0], [150, 55])
+    with sklearn.config_context(enable_metadata_routing=True):
+        asking = make_pipeline(StandardScaler(), quick().set_fit_request(sample_weight=True))
+        asking.steps[0][1].set_fit_request(sample_weight=False)
+        routed = MADEOutlierDetector(asking).fit(X, sample_weight=weight)
+        assert (routed.predict(X[:150]) == -1).sum() == 15
+        with pytest.raises(sklearn.exceptions.UnsetMetadataPassedError):
+            MADEOutlierDetector(quick()).fit(X, sample_weight=weight)
+
+
+def test_a_pickle_gives_the_same_answers(density):
+    detector = MADEOutlierDetector(density).fit(X)
+    loaded = pickle.loads(pickle.dumps(detector))
+    assert loaded.offset_ == detector.offset_
+    assert_array_equal(loaded.decision_function(X), detector.decision_function(X))
