@@ -2,10 +2,10 @@
 
 from importlib.metadata import version
 
-from . import datasets, metrics
+from . import datasets, inspection, metrics
 from ._density import MADEDensity
 from ._outlier import MADEOutlierDetector
 
 __version__ = version("skmade")
 
-__all__ = ["MADEDensity", "MADEOutlierDetector", "datasets", "metrics"]
+__all__ = ["MADEDensity", "MADEOutlierDetector", "datasets", "inspection", "metrics"]

@@ -75,6 +75,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
     See Also
     --------
+    skmade.inspection.ContributionDisplay : Which features make a row an outlier.
     sklearn.ensemble.IsolationForest : Outliers by the length of paths in random trees.
 
     Examples

@@ -13,12 +13,12 @@ import skmade
 OPTIONAL = {"ES01", "SA01", "RT02", "GL01"}
 WITHOUT_EXAMPLES = {"EX01"}  # methods: the example is their class's
 
-MODULES = ("skmade.datasets", "skmade.metrics")
+MODULES = ("skmade.datasets", "skmade.inspection", "skmade.metrics")
 
 
 def public_names():
     """Yield the full names of all public classes, functions and own methods."""
-    for module in (skmade, skmade.metrics, skmade.datasets):
+    for module in (skmade, skmade.metrics, skmade.datasets, skmade.inspection):
         for name, member in vars(module).items():
             if name.startswith("_") or not getattr(member, "__module__", "").startswith(
                 "skmade"
@@ -39,6 +39,7 @@ def test_the_names_are_found():
     assert "skmade.MADEDensity.score_samples" in names
     assert "skmade.metrics.mean_log_likelihood" in names
     assert "skmade.datasets.Ring.sample" in names
+    assert "skmade.inspection.DensityDisplay.from_estimator" in names
     assert "skmade.MADEOutlierDetector.predict" in names
 
 

@@ -1,0 +1,15 @@
+"""Pictures of density estimators, of any kind where the idea allows, with matplotlib."""
+
+from ._calibration import CalibrationDisplay
+from ._contribution import ContributionDisplay
+from ._density import DensityDisplay
+from ._history import TrainingHistoryDisplay
+from ._sample import SampleDisplay
+
+__all__ = [
+    "CalibrationDisplay",
+    "ContributionDisplay",
+    "DensityDisplay",
+    "SampleDisplay",
+    "TrainingHistoryDisplay",
+]
