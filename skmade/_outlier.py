@@ -45,8 +45,8 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     """Outliers are the rows of low density.
 
     It composes a density with a threshold on its scores. The density learns from all rows,
-    outliers included: with early stopping, the default of `MADEDensity`, members stop when
-    rows that they held out no longer gain, before they learn single rows by heart.
+    outliers included, and so must not learn single rows by heart: the default stops early
+    by rows that its members hold out, and is too smooth to be dense around one row.
 
     Parameters
     ----------
