@@ -87,6 +87,13 @@ def cells(table):
     return frame.where(frame.notna(), None).to_numpy()
 
 
+def with_holes(table, share, seed=2):
+    """Return a copy of a table with a share of its cells missing."""
+    missing = np.random.RandomState(seed).random_sample(table.shape) < share
+    holed = pd.DataFrame(table).mask(missing)
+    return holed if isinstance(table, pd.DataFrame) else holed.to_numpy()
+
+
 def with_column(table, column, values):
     """Return a copy of a table with other values in a column."""
     changed = table.copy()

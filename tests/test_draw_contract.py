@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from configurations import cells
+from configurations import cells, with_holes
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade import MADEDensity
@@ -77,13 +77,11 @@ def test_given_cells_are_in_every_draw(fitted, table):
 @pytest.mark.parametrize("strategy", ["sample", "mean"])
 def test_cells_that_are_there_stay_and_the_others_are_filled_in(case, fitted, strategy):
     table = case.make_table(60, seed=1)
-    missing = np.random.RandomState(2).random_sample(table.shape) < 0.3
-    missing |= np.asarray(pd.isna(table))
-    holed = pd.DataFrame(table).mask(missing)
-    holed = holed if isinstance(table, pd.DataFrame) else holed.to_numpy()
+    holed = with_holes(table, 0.3)
+    observed = np.asarray(pd.notna(holed))
     filled = fitted.impute(holed, strategy, random_state=0)
     assert type(filled) is type(table)
-    assert_array_equal(cells(filled)[~missing], cells(table)[~missing])
+    assert_array_equal(cells(filled)[observed], cells(table)[observed])
     assert not np.asarray(pd.isna(filled)).any()
     assert np.isfinite(fitted.score_samples(filled)).all()
     again, other = (cells(fitted.impute(holed, strategy, random_state=seed)) for seed in (0, 1))

@@ -58,7 +58,10 @@ def test_any_container_gives_the_same_answer(X, convert):
 def test_integers_are_not_rounded_into_their_type(X):
     table = np.round(X[:, :2] * [10, 1]).astype(int)
     density = MADEDensity(n_estimators=1, **QUICK).fit(table)
-    assert density.score_samples(table).dtype == np.float64
+    scores = density.score_samples(table)
+    assert scores.dtype == np.float64
+    assert_array_equal(scores, clone(density).fit(table.astype(float)).score_samples(table))
+    assert_array_equal(scores, density.score_samples(table.astype(np.int16)))
     assert (density.sample(5, random_state=0) % 1 != 0).any()
 
 

@@ -29,6 +29,16 @@ def test_binary_probabilities_sum_to_one(n_features, configuration):
     assert abs(logsumexp(log_density(ensemble, states))) < 1e-10
 
 
+def test_probabilities_of_counts_sum_to_one(configuration):
+    # The first of them is never negative, and its smallest value has all that is below it.
+    ensemble = make_ensemble(2, n_counts=2, **configuration)
+    lowest = np.where(np.isinf(ensemble.table.lowest), -200, ensemble.table.lowest)
+    axes = [np.arange(low, 201) for low in lowest]
+    states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
+    assert sorted(lowest) == [-200, 0]
+    assert abs(logsumexp(log_density(ensemble, states))) < 1e-6
+
+
 @pytest.mark.parametrize("n_components", [1, 3])
 def test_continuous_density_integrates_to_one_in_1d(configuration, n_components):
     ensemble = make_ensemble(1, columns_scale=37.0, n_components=n_components, **configuration)
@@ -63,7 +73,7 @@ def total_probability(ensemble, missing):
         if missing[column]:
             points = np.array([np.nan])
         elif kind == "continuous":
-            points = quantile_grid(ensemble, column, 301)
+            points = quantile_grid(ensemble, column, 401)
         elif kind == "count":
             points = np.arange(table.lowest[column], 70)
         else:

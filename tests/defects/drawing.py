@@ -1,0 +1,128 @@
+"""Defects after which draws are not those of the density."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmade import _drawing, _features, _sampling, _scoring, _special
+from skmade._conditionals import MixtureOfGaussians
+from skmade._ensemble import Ensemble
+from skmade._features import decode
+
+from .planting import defect, patch, patch_property
+
+DRAWS = "test_draw_laws.py::test_draws_"
+EXACT = DRAWS + "follow_the_exact_probabilities"
+TRANSFORMS = DRAWS + "have_uniform_probability_integral_transforms"
+GIVEN = DRAWS + "given_cells_follow_the_conditional_probabilities"
+TAIL = DRAWS + "reach_the_tail_as_often_as_the_density_says"
+COLUMNS = "test_transform_laws.py::test_"
+
+
+@defect("density", TAIL)
+def tail_never_drawn():
+    """The density has a tail that no draw reaches."""
+
+    @patch(MixtureOfGaussians, "sample")
+    def sample(old, self, params, uniform):
+        return old(self, params, uniform * (1 - _special.TAIL_WEIGHT))
+
+
+@defect("density", EXACT)
+def draws_of_one_member():
+    """All rows are drawn from the first member and mask."""
+
+    @patch(_drawing, "_draw_missing")
+    def draw_missing(old, ensemble, values, choice, rng):
+        return old(ensemble, values, np.zeros_like(choice), rng)
+
+
+@defect("density", EXACT)
+def draws_ignore_the_ordering():
+    """Columns are drawn from the first to the last, whatever the ordering."""
+
+    @patch(Ensemble, "sampler")
+    def sampler(old, self, position, dtype=np.float64):
+        natural = np.broadcast_to(np.arange(self.ranks.shape[2]) + 1, self.ranks.shape)
+        return old(replace(self, ranks=natural), position, dtype)
+
+
+@defect("density", EXACT)
+def draws_see_nothing():
+    """Draws do not depend on the columns drawn before."""
+
+    @patch(_sampling, "_set_units")
+    def set_units(_, made, step, units, values, holes):
+        units[step.own] = 0.0
+
+
+@defect("density", TRANSFORMS)
+def draws_ignore_shares():
+    """Components are drawn as if they had equal shares."""
+
+    @patch(MixtureOfGaussians, "_chosen")
+    def chosen(old, self, params, level):
+        params = params.copy()
+        params[: self.n_components] = 0.0
+        return old(self, params, level)
+
+
+@defect("density", TRANSFORMS)
+def draws_of_wrong_scale():
+    """Draws have the variance as their standard deviation."""
+
+    @patch(MixtureOfGaussians, "_chosen")
+    def chosen(old, self, params, level):
+        mean, scale, within = old(self, params, level)
+        return mean, scale**2, within
+
+
+@defect("density", COLUMNS + "draws_of_transformed_columns_have_their_density")
+def recurring_values_never_drawn():
+    """Values that recur have a density of their own, but no draws."""
+
+    @patch(MixtureOfGaussians, "sample")
+    def sample(old, self, params, uniform):
+        none = self.recurring[:, :0]
+        return old(replace(self, recurring=none, recurring_scale=none), params, uniform)
+
+
+@defect("density", DRAWS + "fill_cells_as_the_density_says")
+def draws_not_moved_back():
+    """Draws keep the place that standardised columns have."""
+
+    @patch(_features, "decode")
+    def decode(old, table, *args, **kwargs):
+        return old(replace(table, center=np.zeros_like(table.center)), *args, **kwargs)
+
+
+@defect("density", GIVEN)
+def proposals_without_weights():
+    """Draws given some cells are chosen whether they fit these or not."""
+
+    def uniform(log_weights):
+        return np.full(log_weights.shape, 1 / log_weights.shape[1])
+
+    _drawing.normalised = uniform  # not in _scoring, where it has another use
+
+
+@defect("density", GIVEN)
+def given_cells_do_not_choose_the_member():
+    """Given some cells, members are chosen as if all explained them equally well."""
+
+    def uniform(explanation):
+        return np.full(explanation.parts.shape[:2], 1 / explanation.parts.shape[1])
+
+    patch_property(_scoring.Explanation, "responsibilities")(uniform)
+
+
+@defect(
+    "density",
+    COLUMNS + "imputed_means_are_those_of_the_table_and_not_of_its_images",
+)
+def means_of_images():
+    """Means of transformed columns are taken before the way back."""
+
+    @patch(_drawing, "_averages")
+    def averages(_, table, draws):
+        return decode(table, np.einsum("nj,njd->nd", draws.chances, draws.values))
