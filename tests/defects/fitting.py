@@ -20,7 +20,7 @@ STORED = CONTRACT + "parameters_are_stored_as_they_are_and_nothing_else"
 FAILED = CONTRACT + "a_failed_fit_keeps_the_old_model"
 HEAVY = CONTRACT + "heavy_rows_count_more"
 UNCHANGED = CONTRACT + "fit_returns_the_estimator_and_changes_no_parameter"
-SAVED = "test_saving.py::test_saved_models_score_and_draw_bit_for_bit"
+SAVED = "test_saving.py::test_saved_models_answer_bit_for_bit"
 
 
 @defect("API", STORED)
@@ -212,7 +212,7 @@ def pickles_lose_the_history():
         return {**old(self), "history_": {}}
 
 
-@defect("API", "test_saving.py::test_a_saved_model_goes_on_training_as_it_would_have")
+@defect("API", "test_saving.py::test_a_loaded_model_goes_on_training_as_it_would_have")
 def pickles_lose_the_optimizer():
     """A saved model begins anew in partial_fit."""
     put(_fitting, "copy", types.SimpleNamespace(copy=stand_in))

@@ -10,10 +10,10 @@ from skmade._prediction import Walk
 
 from .planting import defect, patch
 
-GLOBAL = "test_concurrency.py::test_global_state_is_untouched"
+GLOBAL = "test_interruptions.py::test_global_state_is_untouched"
 
 
-@defect("API", "test_concurrency.py::test_an_interrupted_fit_keeps_the_old_model")
+@defect("API", "test_interruptions.py::test_a_failing_step_leaves_the_old_model")
 def interrupted_fit_leaves_its_members():
     """After an interrupt the estimator has the members that were being trained."""
 
@@ -22,7 +22,7 @@ def interrupted_fit_leaves_its_members():
         try:
             return old(estimator, context, ensemble, *args)
         except BaseException:
-            estimator._state = {**estimator._state, **ensemble.to_state()}
+            estimator._state = {**vars(estimator).get("_state", {}), **ensemble.to_state()}
             raise
 
 
@@ -109,7 +109,7 @@ def error_handling_changed_after_an_error():
         return estimator
 
 
-@defect("API", "test_concurrency.py::test_threads_get_the_serial_answer")
+@defect("API", "test_concurrency.py::test_calls_in_threads_get_the_serial_answers")
 def buffers_shared_by_threads():
     """All calls of a walk use the same buffers."""
     kept = {}

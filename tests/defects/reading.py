@@ -34,7 +34,7 @@ def rows_lost_between_blocks():
 def table_written():
     """Rows are standardised in the caller's own array."""
 
-    @patch(_features, "_linear_units")
+    @patch(_features, "linear_units")
     def linear_units(old, table, X):
         units = old(table, X)
         if not X.flags.writeable:
