@@ -6,6 +6,7 @@ import numpy as np
 from conftest import make_ensemble
 from scipy import stats
 
+from skmade._features import decode
 from skmade._scoring import log_density as score
 
 MAX_BYTES = 2**26
@@ -19,11 +20,12 @@ def log_density(ensemble, X):
 
 
 def quantile_grid(ensemble, column, n_points):
-    """Points of one column, dense around its centre and far into the tail."""
-    u = np.sinh(np.linspace(-9, 9, n_points)) * 0.05  # +-200 standard deviations
-    spread = ensemble.table.spread[column] * 2.0 ** ensemble.table.exponent[column]
-    center = ensemble.table.center[column] * 2.0 ** ensemble.table.exponent[column]
-    return center + spread * u
+    """Points of one column, dense around its centre, and far out up to its edge."""
+    images = np.zeros((n_points, ensemble.table.n_features))
+    images[:, column] = (
+        np.sinh(np.linspace(-5.7, 5.7, n_points)) * 0.3
+    )
+    return decode(ensemble.table, images)[:, column]
 
 
 def discrete_ensemble(**options):

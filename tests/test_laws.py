@@ -73,7 +73,7 @@ def total_probability(ensemble, missing):
         if missing[column]:
             points = np.array([np.nan])
         elif kind == "continuous":
-            points = quantile_grid(ensemble, column, 401)
+            points = quantile_grid(ensemble, column, 601)
         elif kind == "count":
             points = np.arange(table.lowest[column], 70)
         else:

@@ -6,7 +6,7 @@ import numpy as np
 from scipy.special import log_expit
 
 from skmade import _conditionals, _features, _masks, _prediction, _scoring, _special
-from skmade._conditionals import Categorical, DiscretisedMixture, MixtureOfGaussians
+from skmade._conditionals import Categorical, DiscretisedMixture
 from skmade._ensemble import Ensemble
 from skmade._features import Table, is_unknown
 from skmade._marginals import Marginals
@@ -214,15 +214,6 @@ def scale_of_one_gaussian_forgotten():
     def log_mixture(old, logits, precisions, distances):
         logs = old(logits, precisions, distances)
         return logs - np.log(precisions[0]) if len(logits) == 1 else logs
-
-
-@defect("density", LAWS + "scores_fall_along_rays_and_stay_finite")
-def inputs_without_bounds():
-    """Numbers enter the network however large they are."""
-
-    @patch(MixtureOfGaussians, "units")
-    def units(_, self, value):
-        return value[:, None]
 
 
 @defect("density", MIXED)
