@@ -1,296 +1,199 @@
-"""The command `skmade`: a demonstration of `MADEDensity` on a real table."""
+"""The command `skmade`: its options, its errors and its exit codes.
+
+What a sub-command needs is imported when it runs: asking for help is quick.
+"""
 
 import argparse
+import ast
 import os
 import sys
-import time
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+import warnings
+from collections.abc import Callable, Sequence
 from importlib.metadata import version
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
-from numpy.typing import NDArray
-from sklearn.datasets import load_breast_cancer
-from sklearn.ensemble import IsolationForest
-from sklearn.metrics import roc_auc_score
-from sklearn.mixture import GaussianMixture
-from sklearn.model_selection import GridSearchCV, train_test_split
-from sklearn.neighbors import KernelDensity
-from sklearn.preprocessing import StandardScaler
-from sklearn.utils import get_tags
-
-from ._density import MADEDensity
-from .metrics import mean_log_likelihood
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-    from matplotlib.figure import Figure
-
-Floats = NDArray[np.float64]
-Integers = NDArray[np.int64]
-Booleans = NDArray[np.bool_]
+from typing import Any, NoReturn
 
 # scikit-learn takes seeds that fit in 32 bits.
 MAX_SEED = 2**32 - 1
 
-N_SHOWN = 5
-N_FURTHEST = 3
-SHOWN_COLUMNS = ("mean radius", "mean texture", "mean area", "radius error", "area error")
-SCATTER_COLUMNS = ("radius error", "area error")
+KINDS = ("auto", "continuous", "count", "binary", "categorical")
 
-# Okabe and Ito's palette, which colour-blind readers can tell apart.
-BLUE, ORANGE, VERMILION = "#0072B2", "#E69F00", "#D55E00"
+# As shells count them: 128 and the number of the signal, SIGINT or SIGPIPE.
+INTERRUPTED, PIPE_CLOSED = 130, 141
 
+# What the extra `cli` installs, and `import` names alike.
+EXTRA_PACKAGES = ("pandas", "skops")
 
-@dataclass(frozen=True)
-class Table:
-    """The breast cancer table: benign rows to learn from, the others held out."""
-
-    names: list[str]
-    rows: Floats
-    scaled: Floats  # standardised with the training rows
-    scaler: Any
-    benign: Booleans
-    train: Integers
-    held_out: Integers
-
-    def column(self, name: str) -> int:
-        """Return the position of a column."""
-        return self.names.index(name)
+EXAMPLES = {
+    "fit": "skmade fit wine.csv wine.skops --types magnesium=count --seed 0",
+    "score": "skmade score wine.skops new.csv --features > scores.csv",
+    "sample": "skmade sample wine.skops -n 100 --given cultivar=class_0 > drawn.csv",
+    "demo": "skmade demo --output picture.png",
+}
 
 
-@dataclass(frozen=True)
-class Result:
-    """How one density did on the held-out rows."""
+class Parser(argparse.ArgumentParser):
+    """A parser of arguments whose errors are one line."""
 
-    name: str
-    density: Any
-    scores: Floats  # of the held-out rows
-    log_likelihood: float | None  # None: the scores are no log-densities
-    auroc: float
-    seconds: float
+    def error(self, message: str) -> NoReturn:
+        """Say what is wrong, and exit."""
+        self.exit(2, f"skmade: error: {message} (see {self.prog} --help)\n")
 
 
-def load_table(seed: int) -> Table:
-    """Split off a fifth of the benign rows and all malignant ones."""
-    data = load_breast_cancer()
-    benign = data.target == list(data.target_names).index("benign")
-    train, _ = train_test_split(np.flatnonzero(benign), test_size=0.2, random_state=seed)
-    scaler = StandardScaler().fit(data.data[train])
-    return Table(
-        names=[str(name) for name in data.feature_names],
-        rows=data.data,
-        scaled=scaler.transform(data.data),
-        scaler=scaler,
-        benign=benign,
-        train=train,
-        held_out=np.setdiff1d(np.arange(len(benign)), train),
+def build_parser() -> Parser:
+    """Describe the command line."""
+    parser = Parser(
+        prog="skmade",
+        description="Density estimation for tables with masked autoencoders.",
+        epilog="\n  ".join(["examples:", *EXAMPLES.values()]),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--version", action="version", version=f"skmade {version('skmade')}")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
+    _add_fit(commands)
+    _add_score(commands)
+    _add_sample(commands)
+    _add_demo(commands)
+    return parser
+
+
+def _add_command(commands: Any, name: str, summary: str, detail: str) -> Parser:
+    return commands.add_parser(
+        name,
+        help=summary,
+        description=detail,
+        epilog=f"example:\n  {EXAMPLES[name]}",
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
 
 
-def default_densities(seed: int) -> dict[str, Any]:
-    """Return the densities to compare; `MADEDensity` is used as it comes."""
-    kernel = GridSearchCV(
-        KernelDensity(), {"bandwidth": np.geomspace(0.1, 3, 20)}, scoring=mean_log_likelihood
+def _add_fit(commands: Any) -> None:
+    fit = _add_command(
+        commands,
+        "fit",
+        "learn the density of a table",
+        "Learn the joint density of the rows of a CSV file, and save it.\n"
+        "Columns may hold numbers, labels or true and false. Empty cells are missing.",
     )
-    mixture = GridSearchCV(
-        GaussianMixture(max_iter=500, random_state=seed),
-        {
-            "n_components": [1, 2, 3, 4],
-            "covariance_type": ["full", "diag"],
-            "reg_covar": [1e-3, 1e-2, 1e-1],
-        },
-        scoring=mean_log_likelihood,
+    _add_table(fit)
+    fit.add_argument("model", type=Path, metavar="MODEL", help="file to save the density to")
+    _add_repeated(fit, "--types", _type, "COLUMN=KIND", f"kind of a column: {', '.join(KINDS)}")
+    _add_repeated(fit, "--drop", str, "COLUMN", "leave a column out, such as an identifier")
+    _add_repeated(
+        fit,
+        "--set",
+        _setting,
+        "NAME=VALUE",
+        "a parameter of MADEDensity, such as n_estimators=4",
     )
-    return {
-        "KernelDensity": kernel,
-        "GaussianMixture": mixture,
-        "IsolationForest": IsolationForest(random_state=seed),
-        "MADEDensity": MADEDensity(random_state=seed),
-    }
-
-
-def evaluate(name: str, density: Any, table: Table) -> Result:
-    """Fit a density to the training rows and score the held-out ones."""
-    start = time.perf_counter()
-    density.fit(table.scaled[table.train])
-    scores = density.score_samples(table.scaled[table.held_out])
-    seconds = time.perf_counter() - start
-    benign = table.benign[table.held_out]
-    is_density = get_tags(density).estimator_type != "outlier_detector"
-    return Result(
-        name=name,
-        density=density,
-        scores=scores,
-        log_likelihood=float(np.mean(scores[benign])) if is_density else None,
-        auroc=float(roc_auc_score(~benign, -scores)),
-        seconds=seconds,
+    fit.add_argument("--seed", type=_seed, metavar="N", help="seed of the fit (default: none)")
+    fit.add_argument("--force", action="store_true", help="overwrite MODEL")
+    fit.add_argument(
+        "--verbose", action="store_true", help="a line for each epoch, instead of a bar"
     )
 
 
-def describe_split(table: Table) -> str:
-    """Say which rows are learned from and which are held out."""
-    n_benign = int(table.benign[table.held_out].sum())
-    n_malignant = len(table.held_out) - n_benign
-    return (
-        f"Breast cancer table, {len(table.names)} columns, standardised.\n"
-        f"Learned from: {len(table.train)} benign rows. "
-        f"Held out: {n_benign} benign and {n_malignant} malignant rows."
+def _add_score(commands: Any) -> None:
+    score = _add_command(
+        commands,
+        "score",
+        "log-density of each row of a table",
+        "Write a CSV file with a column log_density: the natural logarithm of the density\n"
+        "of each row, in nats. Columns are found by name, in any order.",
+    )
+    score.add_argument("model", type=Path, metavar="MODEL", help="file that fit has saved")
+    _add_table(score)
+    score.add_argument(
+        "--features",
+        action="store_true",
+        help="add each column's part of the log-density; the parts of a row sum to it",
+    )
+    score.add_argument(
+        "--ignore-extra", action="store_true", help="ignore columns that the model has not"
+    )
+    _add_output(score)
+
+
+def _add_sample(commands: Any) -> None:
+    sample = _add_command(
+        commands,
+        "sample",
+        "draw rows",
+        "Draw rows from a density that was fitted, and write them as a CSV file.",
+    )
+    sample.add_argument("model", type=Path, metavar="MODEL", help="file that fit has saved")
+    sample.add_argument(
+        "-n",
+        type=_positive,
+        metavar="N",
+        dest="n_samples",
+        required=True,
+        help="number of rows",
+    )
+    _add_repeated(sample, "--given", _given, "COLUMN=VALUE", "a cell that every row shall have")
+    sample.add_argument(
+        "--seed", type=_seed, metavar="N", help="seed of the draws (default: none)"
+    )
+    _add_output(sample)
+
+
+def _add_demo(commands: Any) -> None:
+    demo = _add_command(
+        commands,
+        "demo",
+        "fit, compare, score and draw on a real table",
+        "Fit densities to the benign rows of scikit-learn's breast cancer table, compare them\n"
+        "on held-out rows, rank anomalies, draw new rows and write a picture.",
+    )
+    demo.add_argument(
+        "--output",
+        type=Path,
+        metavar="PNG",
+        default=Path("skmade-demo.png"),
+        help="the picture to write (default: %(default)s)",
+    )
+    demo.add_argument(
+        "--seed",
+        type=_seed,
+        metavar="N",
+        default=0,
+        help="seed of the split, fits and draws (default: %(default)s)",
     )
 
 
-def format_results(results: Sequence[Result]) -> str:
-    """Lay out the comparison, a line for each density."""
-    lines = [f"{'':<16}{'log-likelihood':>16}{'AUROC':>9}{'seconds':>10}"]
-    for result in results:
-        known = result.log_likelihood is not None
-        likelihood = f"{result.log_likelihood:.2f}" if known else "-"
-        lines.append(
-            f"{result.name:<16}{likelihood:>16}{result.auroc:>9.3f}{result.seconds:>10.1f}"
-        )
-    notes = [
-        "log-likelihood: mean of the held-out benign rows, in nats; higher is better",
-        "AUROC: malignant against held-out benign rows, the score is -score_samples",
-        "seconds: to search hyperparameters (KernelDensity, GaussianMixture), fit and score",
-    ]
-    return "\n".join([*lines, *notes])
-
-
-def format_anomalies(result: Result, table: Table) -> str:
-    """List the held-out rows of lowest density, and where they are unusual."""
-    lines = [
-        f"The {N_SHOWN} most anomalous held-out rows by {result.name}",
-        f"{'row':>5}  {'class':<9}  {'log-density':>11}  "
-        "furthest from the benign mean, in standard deviations",
-    ]
-    for position in np.argsort(result.scores)[:N_SHOWN]:
-        row = table.held_out[position]
-        distances = table.scaled[row]
-        furthest = np.argsort(-np.abs(distances))[:N_FURTHEST]
-        where = ", ".join(f"{table.names[j]} {distances[j]:+.1f}" for j in furthest)
-        label = "benign" if table.benign[row] else "malignant"
-        lines.append(f"{row:>5}  {label:<9}  {result.scores[position]:>11.1f}  {where}")
-    return "\n".join(lines)
-
-
-def format_drawn(drawn: Floats, table: Table) -> str:
-    """Show a few columns of the first drawn rows, in the units of the table."""
-    lines = [
-        f"{N_SHOWN} drawn rows, {len(SHOWN_COLUMNS)} of {len(table.names)} columns, "
-        "in the table's units",
-        "".join(f"{name:>14}" for name in SHOWN_COLUMNS),
-    ]
-    columns = [table.column(name) for name in SHOWN_COLUMNS]
-    for row in drawn[:N_SHOWN]:
-        lines.append("".join(f"{row[column]:>14.3f}" for column in columns))
-    return "\n".join(lines)
-
-
-def draw_picture(result: Result, drawn: Floats, table: Table) -> "Figure":
-    """Draw real beside drawn rows, and the scores of both classes."""
-    # Figure alone, without pyplot, leaves matplotlib's global state as it is.
-    from matplotlib.figure import Figure
-
-    figure = Figure(figsize=(8, 4), dpi=150, layout="constrained")
-    left, right = figure.subplots(1, 2)
-    _plot_rows(left, drawn, table)
-    _plot_scores(right, result, table)
-    for axes in (left, right):
-        axes.spines[["top", "right"]].set_visible(False)
-        axes.title.set_fontsize("medium")
-    figure.suptitle(
-        f"{result.name} fitted to {len(table.train)} benign rows of the breast cancer table"
+def _add_table(parser: Parser) -> None:
+    parser.add_argument(
+        "table", metavar="TABLE.csv", help="CSV file with a header; - is standard input"
     )
-    return figure
-
-
-def _plot_rows(axes: "Axes", drawn: Floats, table: Table) -> None:
-    """Scatter two columns of the benign rows and of as many drawn ones."""
-    x, y = (table.column(name) for name in SCATTER_COLUMNS)
-    real = table.rows[table.benign]
-    style: dict[str, Any] = {"s": 16, "alpha": 0.65, "linewidths": 0}
-    axes.scatter(real[:, x], real[:, y], color=BLUE, label=f"{len(real)} real rows", **style)
-    label = f"{len(drawn)} drawn rows"
-    axes.scatter(drawn[:, x], drawn[:, y], color=ORANGE, marker="^", label=label, **style)
-    axes.set(
-        title=f"Benign rows, 2 of {len(table.names)} columns",
-        xlabel=f"{SCATTER_COLUMNS[0]} (table's units)",
-        ylabel=f"{SCATTER_COLUMNS[1]} (table's units)",
+    parser.add_argument(
+        "--delimiter",
+        type=_delimiter,
+        metavar="CHAR",
+        default=",",
+        help="what separates cells, such as ; or tab (default: %(default)s)",
     )
-    axes.legend(loc="upper left", frameon=False)
 
 
-def _plot_scores(axes: "Axes", result: Result, table: Table) -> None:
-    """Draw the histogram of the held-out rows' scores, as shares of each class."""
-    benign = table.benign[table.held_out]
-    bins = np.linspace(result.scores.min(), result.scores.max(), 31).tolist()
-    classes = [("malignant", ~benign, VERMILION), ("benign", benign, BLUE)]
-    for label, chosen, color in classes:
-        axes.hist(
-            result.scores[chosen],
-            bins=bins,
-            weights=np.full(chosen.sum(), 100 / chosen.sum()),
-            histtype="stepfilled",
-            facecolor=(color, 0.45),
-            edgecolor=color,
-            label=f"{chosen.sum()} {label} rows",
-        )
-    axes.set(
-        title=f"Held-out rows (AUROC {result.auroc:.3f})",
-        xlabel="log-density (nats, standardised columns)",
-        ylabel="share of the class (%)",
+def _add_repeated(
+    parser: Parser, option: str, read: Callable[[str], Any], metavar: str, text: str
+) -> None:
+    parser.add_argument(
+        option,
+        type=read,
+        action="append",
+        default=[],
+        metavar=metavar,
+        help=f"{text}; may be repeated",
     )
-    axes.legend(loc="upper left", frameon=False)
 
 
-def save_picture(result: Result, drawn: Floats, table: Table, output: Path) -> str:
-    """Write the picture if matplotlib is there; return a line that says what was done."""
-    try:
-        figure = draw_picture(result, drawn, table)
-    except ImportError:
-        return 'No picture, as matplotlib is missing: pip install "skmade[plot]"'
-    figure.savefig(output, format="png")
-    return f"Picture: {output}"
-
-
-def show_progress(density: Any) -> None:
-    """Give the density a progress bar, if there is a terminal to show it on."""
-    if not sys.stdout.isatty():
-        return  # the bar goes to stdout, where it would end up among the results
-    from sklearn.callback import ProgressBar
-
-    try:
-        density.set_callbacks(ProgressBar())
-    except ImportError:
-        print('No progress bar, as rich is missing: pip install "skmade[plot]"')
-
-
-def run_demo(densities: Mapping[str, Any], output: Path, seed: int) -> None:
-    """Compare the densities, then look at what the last one has learned."""
-    table = load_table(seed)
-    print(describe_split(table), flush=True)
-    results = [evaluate(name, density, table) for name, density in densities.items()]
-    made = results[-1]
-    n_drawn = int(table.benign.sum())
-    drawn = table.scaler.inverse_transform(made.density.sample(n_drawn, random_state=seed))
-    print(f"\n{format_results(results)}", end="\n\n")
-    print(format_anomalies(made, table), end="\n\n")
-    print(format_drawn(drawn, table), end="\n\n")
-    print(save_picture(made, drawn, table, output))
-
-
-def find_output_problem(output: Path) -> str | None:
-    """Say why the picture can't be written there, if so."""
-    folder = output.parent
-    if not folder.is_dir():
-        return f"the folder {str(folder)!r} of --output does not exist"
-    if output.is_dir():
-        return f"--output {str(output)!r} is a folder; give a file name"
-    if not os.access(output if output.exists() else folder, os.W_OK):
-        return f"--output {str(output)!r} can't be written"
-    return None
+def _add_output(parser: Parser) -> None:
+    parser.add_argument(
+        "--output",
+        type=Path,
+        metavar="FILE",
+        help="CSV file to write (default: standard output)",
+    )
 
 
 def _seed(text: str) -> int:
@@ -300,43 +203,128 @@ def _seed(text: str) -> int:
     return int(text)
 
 
-def build_parser() -> argparse.ArgumentParser:
-    """Describe the command line."""
-    parser = argparse.ArgumentParser(
-        prog="skmade", description="Density estimation for tables with masked autoencoders."
-    )
-    parser.add_argument("--version", action="version", version=f"skmade {version('skmade')}")
-    commands = parser.add_subparsers(dest="command", required=True, metavar="command")
-    demo = commands.add_parser(
-        "demo",
-        help="fit, compare, score and draw on a real table",
-        description="Fit densities to the benign rows of scikit-learn's breast cancer table, "
-        "compare them on held-out rows, rank anomalies, draw new rows and write a picture.",
-        formatter_class=argparse.ArgumentDefaultsHelpFormatter,
-    )
-    demo.add_argument(
-        "--output",
-        type=Path,
-        metavar="PNG",
-        default=Path("skmade-demo.png"),
-        help="the picture to write",
-    )
-    demo.add_argument(
-        "--seed", type=_seed, metavar="N", default=0, help="seed of the split, fits and draws"
-    )
-    return parser
+def _positive(text: str) -> int:
+    """Read a number of rows."""
+    if not text.isdecimal() or int(text) == 0:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
+    return int(text)
+
+
+def _delimiter(text: str) -> str:
+    """Read one character; a tab is hard to type in a shell."""
+    text = "\t" if text in ("tab", r"\t") else text
+    if len(text) != 1:
+        raise argparse.ArgumentTypeError(f"{text!r} is not one character")
+    return text
+
+
+def _given(text: str) -> tuple[str, str]:
+    """Read COLUMN=VALUE."""
+    column, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not COLUMN=VALUE")
+    return column, value
+
+
+def _type(text: str) -> tuple[str, str]:
+    """Read COLUMN=KIND; no kind has an equals sign, a column may."""
+    column, sign, kind = text.rpartition("=")
+    if not sign or kind not in KINDS:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not COLUMN=KIND, with a kind of {', '.join(KINDS)}"
+        )
+    return column, kind
+
+
+def _setting(text: str) -> tuple[str, Any]:
+    """Read NAME=VALUE; the value is a literal of Python, or else a word."""
+    name, sign, value = text.partition("=")
+    if not sign:
+        raise argparse.ArgumentTypeError(f"{text!r} is not NAME=VALUE")
+    try:
+        return name, ast.literal_eval(value)
+    except (ValueError, SyntaxError):
+        return name, value
+
+
+def find_output_problem(output: Path, option: str = "--output") -> str | None:
+    """Say why a file can't be written there, if so: before the work, not after it."""
+    folder = output.parent
+    if not folder.is_dir():
+        return f"the folder {str(folder)!r} of {option} does not exist"
+    if output.is_dir():
+        return f"{option} {str(output)!r} is a folder; give a file name"
+    if not os.access(output if output.exists() else folder, os.W_OK):
+        return f"{option} {str(output)!r} can't be written"
+    return None
+
+
+def _check_outputs(arguments: argparse.Namespace) -> None:
+    """Refuse a file that can't be written, and a model that would be overwritten."""
+    if arguments.command == "fit":
+        problem = find_output_problem(arguments.model, "MODEL")
+        if problem is None and arguments.model.exists() and not arguments.force:
+            problem = f"MODEL {str(arguments.model)!r} exists; --force overwrites it"
+    else:
+        output = arguments.output
+        problem = None if output is None else find_output_problem(output)
+    if problem is not None:
+        raise ValueError(problem)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run a sub-command."""
+    _check_outputs(arguments)
+    if arguments.command == "demo":
+        from ._demo import demo
+
+        demo(arguments.output, arguments.seed)
+        return
+    from ._command import fit, sample, score
+
+    {"fit": fit, "score": score, "sample": sample}[arguments.command](arguments)
+
+
+def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
+    """Print a warning as one line."""
+    print(f"skmade: warning: {_one_line(message)}", file=sys.stderr)
+
+
+def _one_line(message: object) -> str:
+    return " ".join(str(message).split()) or type(message).__name__
+
+
+def _describe(error: Exception) -> str:
+    """Say in one line what went wrong."""
+    if isinstance(error, ModuleNotFoundError):
+        return f'{error.name} is missing: pip install "skmade[cli]"'
+    if isinstance(error, OSError) and error.filename is not None:
+        return f"{error.filename}: {error.strerror}"
+    return _one_line(error)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     arguments = build_parser().parse_args(argv)
-    problem = find_output_problem(arguments.output)
-    if problem is not None:
-        print(f"skmade demo: {problem}", file=sys.stderr)
+    try:
+        with warnings.catch_warnings():
+            # Users can act on the package's own warnings, not on those to developers.
+            warnings.simplefilter("ignore")
+            warnings.simplefilter("always", UserWarning)
+            warnings.showwarning = show_warning
+            run(arguments)
+            sys.stdout.flush()
+    except KeyboardInterrupt:
+        return INTERRUPTED
+    except BrokenPipeError:
+        # Who read the output has left. Python would complain when it flushes at exit.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return PIPE_CLOSED
+    except (ValueError, TypeError, OSError, OverflowError, MemoryError, ImportError) as error:
+        if isinstance(error, ImportError) and error.name not in EXTRA_PACKAGES:
+            raise
+        print(f"skmade: error: {_describe(error)}", file=sys.stderr)
         return 2
-    densities = default_densities(arguments.seed)
-    show_progress(densities["MADEDensity"])
-    run_demo(densities, arguments.output, arguments.seed)
     return 0
 
 

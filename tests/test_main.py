@@ -1,192 +1,104 @@
-"""The command `skmade`, with densities that fit in a moment."""
+"""The command line: its options, its errors and its exit codes."""
 
+import os
 import runpy
+import signal
+import subprocess
 import sys
+import warnings
 
-import numpy as np
 import pytest
-from sklearn.ensemble import IsolationForest
-from sklearn.mixture import GaussianMixture
-from sklearn.neighbors import KernelDensity
 
-from skmade import MADEDensity, __main__, __version__
+from skmade import __main__, __version__
+from skmade.__main__ import build_parser, find_output_problem, main
 
-PNG_SIGNATURE = b"\x89PNG\r\n\x1a\n"
-
-
-def quick_densities(seed=0):
-    return {
-        "KernelDensity": KernelDensity(),
-        "GaussianMixture": GaussianMixture(random_state=seed),
-        "IsolationForest": IsolationForest(n_estimators=10, random_state=seed),
-        "MADEDensity": MADEDensity(
-            (32,), n_estimators=1, max_iter=3, early_stopping=False, random_state=seed
-        ),
-    }
+PROCESS = [sys.executable, "-m", "skmade"]
+COMMANDS = ["fit", "score", "sample", "demo"]
 
 
-@pytest.fixture(scope="module")
-def table():
-    return __main__.load_table(seed=0)
+def parse(*arguments):
+    return build_parser().parse_args(arguments)
 
 
-@pytest.fixture(scope="module")
-def results(table):
-    return [
-        __main__.evaluate(name, density, table) for name, density in quick_densities().items()
-    ]
-
-
-@pytest.fixture(scope="module")
-def drawn(results, table):
-    return table.scaler.inverse_transform(results[-1].density.sample(100, random_state=0))
+def exit_of(arguments, capsys):
+    """The exit code and the output of a command that ends while its options are read."""
+    with pytest.raises(SystemExit) as exit_info:
+        main(arguments)
+    return exit_info.value.code, *capsys.readouterr()
 
 
 @pytest.fixture
-def quick(monkeypatch):
-    monkeypatch.setattr(__main__, "default_densities", quick_densities)
+def raising(monkeypatch):
+    """Let the sub-commands raise an error."""
 
+    def let_raise(error):
+        def run(arguments):
+            raise error
 
-def cells(line):
-    """The numbers of a line of the comparison, after the name."""
-    return [None if cell == "-" else float(cell) for cell in line.split()[1:]]
+        monkeypatch.setattr(__main__, "run", run)
 
-
-def test_table_holds_out_all_malignant_rows(table):
-    assert table.benign[table.train].all()
-    assert set(np.flatnonzero(~table.benign)) < set(table.held_out)
-    assert not set(table.train) & set(table.held_out)
-    np.testing.assert_allclose(table.scaled[table.train].mean(axis=0), 0, atol=1e-12)
-    np.testing.assert_allclose(table.scaled[table.train].std(axis=0), 1)
-
-
-def test_seed_draws_the_split(table):
-    assert set(__main__.load_table(seed=1).train) != set(table.train)
-
-
-def test_results_are_finite(results):
-    assert [result.name for result in results] == list(quick_densities())
-    for result in results:
-        assert np.isfinite(result.scores).all()
-        assert 0.5 < result.auroc <= 1
-        assert result.seconds > 0
-        if result.name == "IsolationForest":
-            assert result.log_likelihood is None
-        else:
-            assert np.isfinite(result.log_likelihood)
-
-
-def test_log_likelihood_is_of_benign_held_out_rows(results, table):
-    held_out_benign = np.setdiff1d(np.flatnonzero(table.benign), table.train)
-    made = results[-1]
-    expected = made.density.score_samples(table.scaled[held_out_benign]).mean()
-    assert made.log_likelihood == pytest.approx(expected)
-
-
-def test_comparison_has_a_line_for_each_density(results):
-    _, *lines = __main__.format_results(results).splitlines()
-    for line, result in zip(lines, results, strict=False):
-        assert line.startswith(result.name)
-        log_likelihood, auroc, _ = cells(line)
-        assert log_likelihood == pytest.approx(result.log_likelihood, abs=0.005)
-        assert auroc == pytest.approx(result.auroc, abs=0.0005)
-
-
-def test_anomalies_are_the_rows_of_lowest_density(results, table):
-    _, _, *lines = __main__.format_anomalies(results[-1], table).splitlines()
-    rows = [int(line.split()[0]) for line in lines]
-    scores = results[-1].density.score_samples(table.scaled[table.held_out])
-    assert rows == list(table.held_out[np.argsort(scores)[:5]])
-    for row, line in zip(rows, lines, strict=True):
-        furthest = np.abs(table.scaled[row]).argmax()
-        assert f"{table.names[furthest]} {table.scaled[row, furthest]:+.1f}, " in line
-        assert ("benign" if table.benign[row] else "malignant") in line
-
-
-def test_drawn_rows_are_in_the_units_of_the_table(drawn, table):
-    _, _, *lines = __main__.format_drawn(drawn, table).splitlines()
-    assert len(lines) == 5
-    columns = [table.column(name) for name in __main__.SHOWN_COLUMNS]
-    for line, row in zip(lines, drawn, strict=False):
-        np.testing.assert_allclose([float(c) for c in line.split()], row[columns], atol=5e-4)
-    benign = table.rows[table.benign][:, columns]
-    np.testing.assert_allclose(drawn[:, columns].mean(axis=0), benign.mean(axis=0), rtol=0.2)
-
-
-def test_picture_shows_rows_and_scores(results, drawn, table):
-    left, right = __main__.draw_picture(results[-1], drawn, table).axes
-    real, made = (points.get_offsets() for points in left.collections)
-    columns = [table.column(name) for name in __main__.SCATTER_COLUMNS]
-    np.testing.assert_allclose(real, table.rows[table.benign][:, columns])
-    np.testing.assert_allclose(made, drawn[:, columns])
-    # The bars of each class, between its two outlines, add up to all of its rows.
-    assert len(right.patches) == 2
-    for patch in right.patches:
-        corners = patch.get_xy()
-        area = np.abs(np.trapezoid(corners[:, 1], corners[:, 0]))
-        bin_width = np.ptp(results[-1].scores) / 30
-        assert area / bin_width == pytest.approx(100)
-    for axes in (left, right):
-        assert axes.get_title()
-        assert axes.get_xlabel()
-        assert axes.get_ylabel()
-        assert len(axes.get_legend().get_texts()) == 2
-
-
-@pytest.mark.usefixtures("quick")
-def test_demo(tmp_path, capsys):
-    output = tmp_path / "picture.png"
-    assert __main__.main(["demo", "--output", str(output), "--seed", "1"]) == 0
-    assert output.read_bytes().startswith(PNG_SIGNATURE)
-    out, err = capsys.readouterr()
-    assert err == ""
-    lines = out.splitlines()
-    for name in quick_densities():
-        (line,) = (line for line in lines if line.startswith(f"{name} "))
-        numbers = [number for number in cells(line) if number is not None]
-        assert len(numbers) == 3 - (name == "IsolationForest")
-        assert np.isfinite(numbers).all()
-    assert lines[-1] == f"Picture: {output}"
-
-
-@pytest.mark.usefixtures("quick")
-def test_demo_without_matplotlib(tmp_path, capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "matplotlib", None)
-    monkeypatch.setitem(sys.modules, "matplotlib.figure", None)
-    output = tmp_path / "picture.png"
-    assert __main__.main(["demo", "--output", str(output)]) == 0
-    assert not output.exists()
-    last = capsys.readouterr().out.splitlines()[-1]
-    assert last.endswith('matplotlib is missing: pip install "skmade[plot]"')
+    return let_raise
 
 
 @pytest.mark.parametrize(
-    ("output", "problem"),
-    [("missing/picture.png", "does not exist"), (".", "is a folder")],
+    ("arguments", "problem"),
+    [
+        ([], "required: command"),
+        (["demonstrate"], "invalid choice: 'demonstrate'"),
+        (["demo", "--seed", "-1"], "'-1' is not an integer from 0"),
+        (["demo", "--seed", str(2**32)], "is not an integer from 0"),
+        (["fit", "a.csv"], "required: MODEL"),
+        (["fit", "a.csv", "m", "--set", "n_masks"], "'n_masks' is not NAME=VALUE"),
+        (["fit", "a.csv", "m", "--types", "a=number"], "'a=number' is not COLUMN=KIND"),
+        (["fit", "a.csv", "m", "--types", "count"], "'count' is not COLUMN=KIND"),
+        (["fit", "a.csv", "m", "--delimiter", "::"], "'::' is not one character"),
+        (["score", "m"], "required: TABLE.csv"),
+        (["sample", "m"], "required: -n"),
+        (["sample", "m", "-n", "0"], "'0' is not a positive integer"),
+        (["sample", "m", "-n", "-3"], "'-3' is not a positive integer"),
+        (["sample", "m", "-n", "1.5"], "'1.5' is not a positive integer"),
+        (["sample", "m", "-n", "1", "--given", "a"], "'a' is not COLUMN=VALUE"),
+    ],
 )
-def test_bad_output_is_refused_before_the_fits(tmp_path, capsys, monkeypatch, output, problem):
-    monkeypatch.delattr(__main__, "run_demo")
-    assert __main__.main(["demo", "--output", str(tmp_path / output)]) == 2
-    out, err = capsys.readouterr()
-    assert out == ""
-    assert err.count("\n") == 1
+def test_bad_arguments_are_one_line(capsys, arguments, problem):
+    code, out, err = exit_of(arguments, capsys)
+    assert (code, out) == (2, "")
+    assert err.startswith("skmade: error: ")
     assert problem in err
+    assert err.count("\n") == 1
 
 
-def test_output_that_cannot_be_written(tmp_path, monkeypatch):
-    monkeypatch.setattr("os.access", lambda path, mode: False)
-    assert "can't be written" in __main__.find_output_problem(tmp_path / "picture.png")
+def test_values_of_options():
+    fitted = parse(
+        *("fit", "a.csv", "m", "--delimiter", "tab", "--types", "a=b=count"),
+        *("--set", "hidden_layer_sizes=(8,)", "--set", "ordering=natural", "--set", "tol=1e-3"),
+    )
+    assert fitted.delimiter == "\t"
+    assert fitted.types == [("a=b", "count")]
+    assert fitted.set == [("hidden_layer_sizes", (8,)), ("ordering", "natural"), ("tol", 1e-3)]
+    drawn = parse("sample", "m", "-n", "3", "--given", "a=b=c")
+    assert drawn.n_samples == 3
+    assert drawn.given == [("a", "b=c")]
 
 
-@pytest.mark.parametrize(
-    "arguments",
-    [[], ["demonstrate"], ["demo", "--seed", "-1"], ["demo", "--seed", str(2**32)]],
-)
-def test_bad_arguments(capsys, arguments):
-    with pytest.raises(SystemExit) as exit_info:
-        __main__.main(arguments)
-    assert exit_info.value.code == 2
-    assert "error:" in capsys.readouterr().err
+def test_lists_of_options_start_empty_each_time():
+    parse("fit", "a.csv", "m", "--drop", "a")
+    assert parse("fit", "a.csv", "m").drop == []
+
+
+@pytest.mark.parametrize("command", COMMANDS)
+def test_help_has_an_example_that_parses(capsys, command):
+    code, out, err = exit_of([command, "--help"], capsys)
+    assert (code, err) == (0, "")
+    example = out.rpartition("example:\n")[2].partition(">")[0].split()
+    assert example[:2] == ["skmade", command]
+    assert parse(*example[1:]).command == command
+
+
+def test_help_shows_all_examples(capsys):
+    _, out, _ = exit_of(["--help"], capsys)
+    for command in COMMANDS:
+        assert f"\n  skmade {command} " in out
 
 
 def test_version_as_module(capsys, monkeypatch):
@@ -198,35 +110,131 @@ def test_version_as_module(capsys, monkeypatch):
     assert capsys.readouterr().out == f"skmade {__version__}\n"
 
 
-def test_default_densities():
-    densities = __main__.default_densities(seed=3)
-    assert list(densities) == list(quick_densities())
-    assert str(densities["MADEDensity"]) == str(MADEDensity(random_state=3))
+def test_help_imports_nothing_that_only_sub_commands_need():
+    code = (
+        "import sys, skmade.__main__ as command; command.build_parser().format_help(); "
+        "print({'matplotlib', 'skops', 'torch', 'skmade._demo'} & set(sys.modules))"
+    )
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert (run.stdout, run.stderr) == ("set()\n", "")
 
 
-class Recorder:
-    """Stands in for a density: remembers its callbacks."""
+@pytest.mark.parametrize(
+    ("error", "line"),
+    [
+        (ValueError("two\n  lines"), "two lines"),
+        (TypeError("no number"), "no number"),
+        (MemoryError(), "MemoryError"),
+        (FileNotFoundError(2, "No such file", "a.csv"), "a.csv: No such file"),
+        (
+            ModuleNotFoundError("No module named 'pandas'", name="pandas"),
+            'pandas is missing: pip install "skmade[cli]"',
+        ),
+    ],
+)
+def test_errors_are_one_line(capsys, raising, error, line):
+    raising(error)
+    assert main(["demo"]) == 2
+    assert capsys.readouterr() == ("", f"skmade: error: {line}\n")
 
-    callbacks = ()
 
-    def set_callbacks(self, *callbacks):
-        self.callbacks = callbacks
-
-
-def test_progress_bar_on_a_terminal_only(monkeypatch):
-    density = Recorder()
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: False)
-    __main__.show_progress(density)
-    assert density.callbacks == ()
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    __main__.show_progress(density)
-    assert [type(callback).__name__ for callback in density.callbacks] == ["ProgressBar"]
+def test_errors_that_nobody_expects_are_not_hidden(raising):
+    raising(ModuleNotFoundError("No module named 'tea'", name="tea"))
+    with pytest.raises(ModuleNotFoundError):
+        main(["demo"])
+    raising(KeyError("weights"))
+    with pytest.raises(KeyError):
+        main(["demo"])
 
 
-def test_progress_bar_without_rich(capsys, monkeypatch):
-    monkeypatch.setitem(sys.modules, "rich", None)
-    monkeypatch.setattr(sys.stdout, "isatty", lambda: True)
-    density = Recorder()
-    __main__.show_progress(density)
-    assert density.callbacks == ()
-    assert 'pip install "skmade[plot]"' in capsys.readouterr().out
+def test_an_interrupt_is_quiet(capsys, raising):
+    raising(KeyboardInterrupt())
+    assert main(["demo"]) == 130
+    assert capsys.readouterr() == ("", "")
+
+
+def test_a_closed_pipe_is_quiet(tmp_path, capsys, monkeypatch, raising):
+    """Nothing that Python flushes later reaches what was standard output."""
+    raising(BrokenPipeError())
+    with open(tmp_path / "stdout", "w") as stdout:
+        monkeypatch.setattr(sys, "stdout", stdout)
+        assert main(["demo"]) == 141
+        assert os.path.sameopenfile(stdout.fileno(), os.open(os.devnull, os.O_WRONLY))
+    assert capsys.readouterr().err == ""
+
+
+def test_warnings_to_users_are_one_line_each(capsys, monkeypatch):
+    def run(arguments):
+        for _ in range(2):
+            warnings.warn("few\ndraws", UserWarning, stacklevel=1)
+        warnings.warn("for developers", DeprecationWarning, stacklevel=1)
+
+    monkeypatch.setattr(__main__, "run", run)
+    assert main(["demo"]) == 0
+    assert capsys.readouterr() == ("", "skmade: warning: few draws\n" * 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "problem"),
+    [
+        (["demo", "--output", "{}/missing/picture.png"], "of --output does not exist"),
+        (["demo", "--output", "{}"], "is a folder"),
+        (["fit", "a.csv", "{}/missing/model"], "of MODEL does not exist"),
+        (["fit", "a.csv", "{}"], "is a folder"),
+        (["fit", "a.csv", "{}/file"], "exists; --force overwrites it"),
+        (["score", "m", "a.csv", "--output", "{}/missing/a.csv"], "does not exist"),
+        (["sample", "m", "-n", "1", "--output", "{}"], "is a folder"),
+    ],
+)
+def test_bad_output_is_refused_before_the_work(tmp_path, capsys, arguments, problem):
+    (tmp_path / "file").touch()
+    assert main([argument.format(tmp_path) for argument in arguments]) == 2
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.count("\n") == 1
+    assert problem in err
+
+
+def test_output_that_cannot_be_written(tmp_path, monkeypatch):
+    monkeypatch.setattr("os.access", lambda path, mode: False)
+    assert "can't be written" in find_output_problem(tmp_path / "picture.png")
+
+
+@pytest.fixture
+def table(tmp_path):
+    """Write a table of one column."""
+    path = tmp_path / "table.csv"
+    path.write_text("a\n" + "".join(f"{value}\n" for value in range(50)))
+    return path
+
+
+def test_an_interrupted_process_is_quiet_and_leaves_no_file(tmp_path, table):
+    options = ["--set=max_iter=100000", "--set=early_stopping=False", "--verbose"]
+    with open(table) as rows:
+        fit = subprocess.Popen(
+            [*PROCESS, "fit", "-", str(tmp_path / "model"), *options],
+            stdin=rows,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+    with fit:
+        assert "epoch" in fit.stderr.readline()
+        fit.send_signal(signal.SIGINT)
+        assert all(", epoch " in line for line in fit.stderr)
+    assert fit.returncode == 130
+    assert os.listdir(tmp_path) == [table.name]
+
+
+@pytest.mark.slow
+def test_a_process_whose_reader_leaves_is_quiet(tmp_path, table):
+    model = str(tmp_path / "model")
+    assert main(["fit", str(table), model, "--set=n_estimators=1", "--set=max_iter=2"]) == 0
+    sample = subprocess.Popen(
+        [*PROCESS, "sample", model, "-n", "1000"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    sample.stdout.close()
+    with sample:
+        assert sample.stderr.read() == b""
+    assert sample.returncode == 141
