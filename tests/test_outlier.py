@@ -157,9 +157,8 @@ def contaminated(seed=0):
 def test_training_rows_may_be_contaminated():
     rows, is_outlier = contaminated()
     density = quick(max_iter=40, n_estimators=2, min_scale=0.1)
-    detector = MADEOutlierDetector(density).fit(rows)
+    detector = MADEOutlierDetector(density, contamination="auto").fit(rows)
     assert roc_auc_score(is_outlier, -detector.score_samples(rows)) > 0.97
-    detector.set_params(contamination="auto").fit(rows)
     found = detector.predict(rows) == -1
     assert found[is_outlier == 1].mean() > 0.7
     assert found[is_outlier == 0].mean() < 0.02
