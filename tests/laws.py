@@ -22,9 +22,7 @@ def log_density(ensemble, X):
 def quantile_grid(ensemble, column, n_points):
     """Points of one column, dense around its centre, and far out up to its edge."""
     images = np.zeros((n_points, ensemble.table.n_features))
-    images[:, column] = (
-        np.sinh(np.linspace(-5.7, 5.7, n_points)) * 0.3
-    )
+    images[:, column] = np.sinh(np.linspace(-5.7, 5.7, n_points)) * 0.3
     return decode(ensemble.table, images)[:, column]
 
 
