@@ -12,7 +12,7 @@ PROJECT = tomllib.loads(Path("pyproject.toml").read_text())["project"]
 OLDEST_PYTHON, NEWEST_PYTHON = PROJECT["requires-python"].removeprefix(">="), "3.14"
 
 # Every dependency at its lower bound, as 'numpy==2.0'; the newest are those that pip takes.
-OLDEST = [requirement.replace(">=", "==") for requirement in PROJECT["dependencies"]]
+OLDEST = [requirement.replace(">=", "==", 1) for requirement in PROJECT["dependencies"]]
 
 
 @nox.session

