@@ -1,5 +1,12 @@
 """Models that tests share: random weights (laws hold untrained), or quick to fit."""
 
+import os
+
+# Before NumPy and torch start their threads. Tests run in one process for each core
+# (pytest-xdist), and more threads than cores wait for each other.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
+
 import itertools
 from dataclasses import dataclass, replace
 

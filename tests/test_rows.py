@@ -1,14 +1,21 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade import _rows
 from skmade._features import learn_table
+from skmade._marginals import Marginals
 from skmade._numbers import Numbers, survey
 from skmade._rows import InMemory, InWindows, Rows, describe_columns, open_source
 
 CONTINUOUS = np.array(["continuous"])
-TABLE = learn_table(np.array([[0.0], [1.0], [3.0]]), np.ones(3), CONTINUOUS)
+# Without an edge: values far beyond those it was learned from keep their units.
+TABLE = replace(
+    learn_table(np.array([[0.0], [1.0], [3.0]]), np.ones(3), CONTINUOUS),
+    marginals=Marginals.identity(1),
+)
 
 
 @pytest.fixture

@@ -5,6 +5,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade import _sampling
 from skmade._drawing import draw
+from skmade._features import encode
 from skmade._sampling import sample_values
 
 
@@ -116,11 +117,7 @@ def test_rows_come_from_every_member_and_mask():
     names = ensemble.made.unflatten(np.arange(ensemble.weights.shape[1]))
     mean = int(names["bias2"][1])
     ensemble.weights[:, mean] = [-300, -100, 100, 300]
-    drawn = (
-        draw(ensemble, 4000, np.random.RandomState(0))
-        / ensemble.table.spread
-        / 2.0**ensemble.table.exponent
-    )
+    drawn = encode(ensemble.table, draw(ensemble, 4000, np.random.RandomState(0)))
     shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
     assert_allclose(shares, 0.25, atol=0.03)
 
