@@ -48,10 +48,10 @@ MAX_UNIT = 1e150
 
 # The reach of a column is the largest image in fit, or this. The edge is so much beyond it:
 # the first number, or the share of the reach.
-MIN_REACH, MIN_ROOM, ROOM_SHARE = 3.0, 2.0, 1 / 3
+MIN_REACH, MIN_ROOM, ROOM_SHARE = 3.0, 1.5, 1 / 3
 
 # What lies nearer to the edge than this share of the room counts as beyond it.
-EDGE = 2.0**-20
+EDGE = 2.0**-40
 
 
 @dataclass(frozen=True)
@@ -129,8 +129,7 @@ class Marginals:
         units = images.copy()
         rows, columns = np.nonzero(np.abs(units) > self.reach)
         beyond = (np.abs(units[rows, columns]) - self.reach[columns]) / self._room[columns]
-        part = np.minimum(beyond / (1 + beyond), 1 - EDGE)
-        size = self.reach[columns] + self._room[columns] * part
+        size = self.reach[columns] + self._room[columns] * _gathered(beyond)
         units[rows, columns] = np.copysign(size, units[rows, columns])
         for column in np.flatnonzero(self.is_mixture):
             units[:, column] = self.mixture(column).preimage(images[:, column])
@@ -141,7 +140,8 @@ class Marginals:
 
     def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
         """Which images (n, D) are of units at or beyond the edge."""
-        return np.asarray(np.abs(images) >= self.reach + self._room * (1 / EDGE - 1))
+        farthest = _stretched(np.array(1 - 2 * EDGE))
+        return np.asarray(np.abs(images) >= self.reach + self._room * farthest)
 
     @property
     def _room(self) -> Floats:
@@ -155,9 +155,9 @@ class Marginals:
             return
         reach, room = self.reach[columns], self._room[columns]
         part = np.minimum((np.abs(images[rows, columns]) - reach) / room, 1 - EDGE)
-        spread = reach + room * (part / (1 - part))
+        spread = reach + room * _stretched(part)
         images[rows, columns] = np.copysign(spread, images[rows, columns])
-        log_slopes[rows, columns] -= 2 * np.log1p(-part)
+        log_slopes[rows, columns] -= 1.25 * np.log1p(-(part**4))
 
     def mixture(self, column: Any) -> "Mixture":
         """Return the mixture of one column."""
@@ -166,6 +166,19 @@ class Marginals:
             part[column, used] for part in (self.shares, self.means, self.scales)
         )
         return Mixture(shares, means, scales, self.knots[column])
+
+
+def _stretched(part: Floats) -> Floats:
+    """Map parts of the room, 0 to 1, onto 0 to infinity; the first half nearly stays."""
+    return np.asarray(part / (1 - part**4) ** 0.25)
+
+
+def _gathered(stretched: Floats) -> Floats:
+    """Undo `_stretched`, up to the edge."""
+    # Of numbers beyond 1 the reciprocals, whose fourth powers do not overflow.
+    small, large = np.minimum(stretched, 1), 1 / np.maximum(stretched, 1)
+    part = np.where(stretched < 1, small / (1 + small**4) ** 0.25, (1 + large**4) ** -0.25)
+    return np.asarray(np.minimum(part, 1 - EDGE))
 
 
 def yeo_johnson(values: Floats, power: float) -> Floats:
