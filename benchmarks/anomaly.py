@@ -1,0 +1,256 @@
+"""How well MADEOutlierDetector finds anomalies, beside what scikit-learn has.
+
+    python benchmarks/anomaly.py                             # everything
+    python benchmarks/anomaly.py --protocol clean --seeds 0  # one protocol, one seed
+    python benchmarks/anomaly.py --only glass WBC --methods MADEOutlierDetector KNN
+    python benchmarks/anomaly.py --report                    # tables of what has been run
+
+Each run (protocol, table, method, seed) is kept in benchmarks/results, so that a benchmark
+that was stopped goes on where it was. `--report` prints tables as Markdown and writes them
+to docs/benchmarks. What is compared is in detectors.py.
+
+Clean: fitted to a random half of the normal rows, scored on the other half and all anomalies.
+Contaminated: fitted to the whole table, anomalies included, and scored on it. Where more than
+a tenth of the rows are anomalies, a random choice of them makes a tenth.
+
+At most 20000 random rows are fitted, and at most 50000 random normal rows and all
+anomalies are scored, by all methods alike. Figures are areas under the ROC curve (AUROC)
+in percent. MADEOutlierDetector gets columns as they are recorded, the others standardised
+ones. KNN is the distance to the fifth of the nearest rows. KernelDensity has the best
+bandwidth of 15, GaussianMixture the best of 12 settings by cross-validation of at most 5000
+training rows; all else is default.
+
+Tables are read from the folder in the environment variable SKMADE_BENCHMARK_DATA (default:
+benchmarks/data) as `anomaly/<number>_<name>.npz`, with X and y (1: anomaly): the classical
+data of github.com/Minqi824/ADBench. The published figures are those of the clean protocol,
+means of five seeds, in `anomaly/published_auroc.csv` (github.com/vicliv/DTE, ICLR 2024).
+"""
+
+import argparse
+import csv
+import platform
+import time
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from importlib.metadata import version
+
+import numpy as np
+import torch
+from detectors import DETECTORS, OURS
+from report import standard_error, write
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.metrics import roc_auc_score
+from store import load_facts, path_of, save_facts
+from tables import DATA, read
+
+SEEDS = range(5)
+MAX_TRAIN_ROWS, MAX_NORMAL_ROWS = 20_000, 50_000
+N_NORMAL_PER_ANOMALY = 9
+PUBLISHED = ("DTE-NP", "KNN", "LOF", "OCSVM", "IForest", "ECOD", "DeepSVDD")
+# Columns of few values, or of one: what scikit-learn says of them is of no use here.
+EXPECTED = (ConvergenceWarning, UserWarning, RuntimeWarning)
+
+
+@dataclass(frozen=True)
+class Split:
+    """Rows to fit and to score, labels of the latter, and columns of 0 and 1 by chance."""
+
+    train: np.ndarray
+    test: np.ndarray
+    is_anomaly: np.ndarray
+    seem_binary: tuple[int, ...]
+
+
+def file_names():
+    """Map tables to files, whose names begin with a number."""
+    stems = [path.stem for path in (DATA / "anomaly").glob("*_*.npz")]
+    names = {stem.partition("_")[2]: stem for stem in stems}
+    return {name: names[name] for name in sorted(names, key=str.lower)}
+
+
+def clean(normal, anomalies):
+    """Fit half of the normal rows, score the other half and all anomalies."""
+    half = len(normal) // 2
+    return normal[:half], normal[half:], anomalies
+
+
+def contaminated(normal, anomalies):
+    """Fit and score all rows, with at most a tenth of anomalies."""
+    anomalies = anomalies[: len(normal) // N_NORMAL_PER_ANOMALY]
+    return np.concatenate([normal, anomalies]), normal, anomalies
+
+
+def binary(X):
+    """Tell which columns are only 0 and 1."""
+    return ((X == 0) | (X == 1)).all(axis=0)
+
+
+def split_table(name, divide, seed):
+    """Read a table and divide its rows."""
+    arrays = read("anomaly", file_names()[name])
+    X, y = arrays["X"].astype(np.float64), arrays["y"]
+    rng = np.random.RandomState(seed)
+    normal, anomalies = (rng.permutation(np.flatnonzero(y == label)) for label in (0, 1))
+    train, normal, anomalies = divide(normal, anomalies)
+    train = X[rng.permutation(train)[:MAX_TRAIN_ROWS]]
+    normal = normal[:MAX_NORMAL_ROWS]
+    return Split(
+        train,
+        X[np.concatenate([normal, anomalies])],
+        np.repeat([0, 1], [len(normal), len(anomalies)]),
+        tuple(np.flatnonzero(binary(train) & ~binary(X)).tolist()),
+    )
+
+
+@dataclass(frozen=True)
+class Protocol:
+    """How rows are divided, and what is fitted."""
+
+    divide: Callable
+    methods: tuple[str, ...]
+
+
+PROTOCOLS = {
+    "clean": Protocol(clean, tuple(DETECTORS)),
+    "contaminated": Protocol(contaminated, (OURS, "IsolationForest")),
+}
+
+
+def facts_path(protocol, table, method, seed):
+    """Return the file of a run."""
+    path = path_of(f"anomaly-{protocol}", table, method, seed)
+    return path.with_name(path.stem + ".json")
+
+
+def measure(split, method, seed):
+    """Fit and score a split; return what is to be kept."""
+    begin = time.perf_counter()
+    detector = DETECTORS[method](split, seed)
+    fitted = time.perf_counter()
+    scores = detector.score_samples(split.test)
+    return {
+        "auroc": 100 * float(roc_auc_score(split.is_anomaly, -scores)),
+        "fit_seconds": fitted - begin,
+        "score_seconds": time.perf_counter() - fitted,
+        "n_train": len(split.train),
+        "n_columns": split.train.shape[1],
+        "n_test": len(split.test),
+        "n_anomalies": int(split.is_anomaly.sum()),
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+    }
+
+
+def run(protocol, table, methods, seed):
+    """Run methods on one split, except for those that have been run."""
+    paths = {method: facts_path(protocol, table, method, seed) for method in methods}
+    missing = [method for method, path in paths.items() if load_facts(path) is None]
+    if not missing:
+        return
+    split = split_table(table, PROTOCOLS[protocol].divide, seed)
+    for method in missing:
+        with warnings.catch_warnings():
+            for category in EXPECTED:
+                warnings.simplefilter("ignore", category)
+            facts = measure(split, method, seed)
+        save_facts(paths[method], facts)
+        print(
+            f"{protocol} {table} {method} seed {seed}: {facts['auroc']:.2f} "
+            f"in {facts['fit_seconds']:.1f} + {facts['score_seconds']:.1f} s",
+            flush=True,
+        )
+
+
+def published():
+    """Return the published figures of each table, or none."""
+    path = DATA / "anomaly" / "published_auroc.csv"
+    if not path.exists():
+        print(f"There is no {path}: tables are without published figures.")
+        return {}
+    with open(path, newline="") as file:
+        rows = {row["dataset"]: row for row in csv.DictReader(file)}
+    return {
+        name: {f"{method} (published)": float(rows[file][method]) for method in PUBLISHED}
+        for name, file in file_names().items()
+        if file in rows
+    }
+
+
+def figures(protocol, table):
+    """Return the facts of our runs, and the mean AUROC of each method; None if some lack."""
+    runs = {
+        method: [load_facts(facts_path(protocol, table, method, seed)) for seed in SEEDS]
+        for method in PROTOCOLS[protocol].methods
+    }
+    done = {method: [f is not None for f in facts] for method, facts in runs.items()}
+    if not any(done[OURS]) or any(seeds != done[OURS] for seeds in done.values()):
+        return None
+    runs = {method: [f for f in facts if f is not None] for method, facts in runs.items()}
+    return runs[OURS], {m: float(np.mean([f["auroc"] for f in fs])) for m, fs in runs.items()}
+
+
+def table_rows(protocol, others):
+    """Yield a row for each table, means, and how far the first column is ahead of others."""
+    found = {table: figures(protocol, table) for table in file_names()}
+    found = {table: both for table, both in found.items() if both is not None}
+    columns = [*PROTOCOLS[protocol].methods, *(next(iter(others.values())) if others else ())]
+    yield ["table", "rows fitted x columns", "scored (anomalies)", "seeds", *columns, "seconds"]
+    values = []
+    for table, (facts, means) in found.items():
+        means = means | others.get(table, {})
+        values.append([means.get(column, np.nan) for column in columns])
+        first = facts[0]
+        yield [
+            table,
+            f"{first['n_train']} x {first['n_columns']}",
+            f"{first['n_test']} ({first['n_anomalies']})",
+            len(facts),
+            *(f"{value:.2f}" for value in values[-1]),
+            f"{np.median([f['fit_seconds'] + f['score_seconds'] for f in facts]):.0f}",
+        ]
+    if len(values) > 1:
+        yield from summary(np.array(values))
+
+
+def summary(values):
+    """Yield the means over tables, and the mean differences with standard errors."""
+    blank = ["", "", ""]
+    yield [f"mean of {len(values)}", *blank, *(f"{m:.2f}" for m in values.mean(axis=0)), ""]
+    ahead = values[:, :1] - values[:, 1:]
+    cells = [f"{column.mean():+.2f} ± {standard_error(column):.2f}" for column in ahead.T]
+    yield [f"{OURS} ahead by", *blank, "", *cells, ""]
+
+
+def write_reports():
+    """Write a table for each protocol that has been run."""
+    write("anomaly", table_rows("clean", published()))
+    write("anomaly_contaminated", table_rows("contaminated", {}))
+
+
+def main():
+    """Run what is asked for, or write the tables."""
+    if not file_names():
+        raise SystemExit(f"{DATA / 'anomaly'} has no tables: see the top of {__file__}.")
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--protocol", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
+    parser.add_argument("--only", nargs="*", choices=file_names(), help="tables")
+    parser.add_argument("--methods", nargs="*", choices=DETECTORS, default=list(DETECTORS))
+    parser.add_argument("--seeds", nargs="*", type=int, choices=SEEDS, default=list(SEEDS))
+    parser.add_argument("--threads", type=int, default=2, help="of torch")
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    chosen = parser.parse_args()
+    if chosen.report:
+        write_reports()
+        return
+    torch.set_num_threads(chosen.threads)
+    for seed in chosen.seeds:
+        for protocol in chosen.protocol:
+            methods = [m for m in PROTOCOLS[protocol].methods if m in chosen.methods]
+            for table in chosen.only or file_names():
+                run(protocol, table, methods, seed)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""What finds anomalies in anomaly.py: MADEOutlierDetector, and what scikit-learn has.
+
+Each function fits the training rows of a split and returns something with `score_samples`,
+which is lower for rows that are more anomalous.
+"""
+
+from peers import tuned_gmm, tuned_kde
+from sklearn.ensemble import IsolationForest
+from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import StandardScaler
+
+from skmade import MADEOutlierDetector
+
+OURS = "MADEOutlierDetector"
+
+# Settings are chosen by so many rows at most: by 20000 it takes many minutes.
+MAX_TUNING_ROWS = 5000
+# Precision of sums over a tree of rows; exact ones take several times as long.
+KDE_PRECISION = 1e-4
+N_NEIGHBORS = 5
+
+
+class Neighbors(NearestNeighbors):
+    """The distance to the fifth of the nearest training rows, as pyod's KNN."""
+
+    def score_samples(self, X):
+        """Return the distance, negative."""
+        return -self.kneighbors(X)[0][:, -1]
+
+
+def made(split, seed):
+    """Fit the detector with every default, to columns as they are recorded.
+
+    A column that is only 0 and 1 in the training rows, and not in the table, would be taken
+    for binary, and other values be refused later: it is declared to be continuous.
+    """
+    numbers = dict.fromkeys(split.seem_binary, "continuous")
+    density = MADEOutlierDetector()._density().set_params(feature_types=numbers or "auto")
+    return MADEOutlierDetector(density).fit(split.train)
+
+
+def kernel_density(train, seed):
+    """Fit KernelDensity with the bandwidth that suits at most 5000 rows."""
+    tuned = tuned_kde(train[:MAX_TUNING_ROWS], seed)
+    return tuned.set_params(rtol=KDE_PRECISION).fit(train)
+
+
+def gaussian_mixture(train, seed):
+    """Fit GaussianMixture with the components that suit at most 5000 rows."""
+    tuned = tuned_gmm(train[:MAX_TUNING_ROWS], seed)
+    return tuned if len(train) <= MAX_TUNING_ROWS else tuned.fit(train)
+
+
+def on_standardised(fit):
+    """Adapt a function of standardised training rows and a seed to a split."""
+
+    def fit_split(split, seed):
+        scaler = StandardScaler().fit(split.train)
+        return make_pipeline(scaler, fit(scaler.transform(split.train), seed))
+
+    return fit_split
+
+
+PEERS = {
+    "KNN": on_standardised(lambda train, seed: Neighbors(n_neighbors=N_NEIGHBORS).fit(train)),
+    "LOF": on_standardised(lambda train, seed: LocalOutlierFactor(novelty=True).fit(train)),
+    "KernelDensity": on_standardised(kernel_density),
+    "GaussianMixture": on_standardised(gaussian_mixture),
+    "IsolationForest": on_standardised(
+        lambda train, seed: IsolationForest(random_state=seed).fit(train)
+    ),
+}
+DETECTORS = {OURS: made, **PEERS}
