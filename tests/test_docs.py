@@ -1,10 +1,21 @@
-"""What the docs say of the tests is so."""
+"""What the docs say of the tests is so, and the API page has every public name."""
 
 import re
 from pathlib import Path
 
+from test_docstrings import public_names
+
 TESTS = Path(__file__).parent
 PROMISES = (TESTS.parent / "docs" / "promises.rst").read_text()
+API = (TESTS.parent / "docs" / "api.rst").read_text()
+
+
+def test_the_api_page_names_what_is_public():
+    listed = re.findall(r"^   (skmade\.[\w.]+)$", API, re.MULTILINE)
+    names = list(public_names())
+    methods = [name for name in names if name.rpartition(".")[0] in names]
+    assert len(listed) > 10
+    assert sorted(listed) == sorted(set(names) - set(methods))
 
 
 def test_every_test_that_a_promise_names_exists():
