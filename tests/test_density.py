@@ -233,6 +233,7 @@ def test_more_epochs_do_not_run_away():
     assert gap < 1.5
 
 
+@pytest.mark.slow
 def test_in_one_grid_beside_kernel_density():
     import pickle
 

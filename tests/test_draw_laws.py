@@ -165,6 +165,7 @@ def test_most_probable_labels_are_those_of_the_conditional(members):
             assert mass[int(filled[column])] > mass.max() - 0.05
 
 
+@pytest.mark.slow
 def test_means_are_those_of_the_draws():
     for members in CONDITIONED.values():
         ensemble = make_ensemble(4, n_counts=2, scale=0.2, **members)

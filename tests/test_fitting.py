@@ -48,6 +48,7 @@ def test_weight_zero_rows_leave_no_trace():
     assert_array_equal(quick().fit(far, sample_weight=weight).score_samples(TEST), left_out)
 
 
+@pytest.mark.slow
 def test_weights_count_rows():
     # Weighted toward one of two far groups, the mixture's shares follow the weights.
     two = np.concatenate([X - 10, X + 10])
@@ -191,6 +192,7 @@ def test_progress_bar_across_processes(capsys):
     assert "members 9-9 of 9" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_large_tables_reach_parallel_jobs():
     # joblib hands arrays above one megabyte to its processes as read-only memory maps.
     table = np.random.RandomState(0).normal(size=(30_000, 12))

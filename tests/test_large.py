@@ -85,6 +85,7 @@ def test_rows_of_weight_zero_are_not_copied_and_leave_no_trace(tiny_windows, tmp
         assert_allclose(density.score_samples(TEST), left_out.score_samples(TEST), rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sort", [False, True])
 def test_windows_learn_as_well_as_one_window(tiny_windows, monkeypatch, sort):
     table = GAUSSIAN.sample(1000, random_state=0)
@@ -108,6 +109,7 @@ def test_held_out_rows_of_windows_are_not_trained_on(tiny_windows):
     assert density.history_["train"][-1] - density.history_["validation"][-1] > 1.0
 
 
+@pytest.mark.slow
 def test_one_epoch_of_windows_forgets_what_it_began_with(tiny_windows, monkeypatch):
     table = GAUSSIAN.sample(4000, random_state=4)
     table = np.column_stack([table, table[:, 0] ** 2 + 0.1 * table[:, 1]])
@@ -131,6 +133,7 @@ def test_windows_are_reproducible_and_go_on(tiny_windows):
     assert len(quick().partial_fit(X).partial_fit(X).history_["train"]) == 2
 
 
+@pytest.mark.slow
 def test_windows_reach_parallel_jobs(tmp_path):
     table = mapped(np.random.RandomState(0).normal(size=(280_000, 2)), tmp_path)
     density = quick(n_estimators=9, max_iter=1, n_jobs=2, batch_size=8192)
@@ -169,6 +172,7 @@ def test_one_epoch_of_windows_shows_its_parts(tiny_windows, monkeypatch, capsys)
     assert "epoch #1" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 def test_partial_fit_over_chunks_reaches_what_fit_reaches():
     rng = np.random.RandomState(0)
     table = np.column_stack([GAUSSIAN.sample(2000, random_state=2), rng.gamma(2, size=2000)])

@@ -152,6 +152,7 @@ def test_old_weights_go_away_with_a_refit():
     assert walk() is None
 
 
+@pytest.mark.slow
 def test_threads_that_score_a_fresh_estimator_at_once_get_the_serial_answer():
     expected = use(fitted())
     for _ in range(5):
