@@ -13,10 +13,12 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
+from ._features import KINDS
+
 # scikit-learn takes seeds that fit in 32 bits.
 MAX_SEED = 2**32 - 1
 
-KINDS = ("auto", "continuous", "count", "binary", "categorical")
+WORDS = ("auto", *KINDS)
 
 # As shells count them: 128 and the number of the signal, SIGINT or SIGPIPE.
 INTERRUPTED, PIPE_CLOSED = 130, 141
@@ -77,7 +79,7 @@ def _add_fit(commands: Any) -> None:
     )
     _add_table(fit)
     fit.add_argument("model", type=Path, metavar="MODEL", help="file to save the density to")
-    _add_repeated(fit, "--types", _type, "COLUMN=KIND", f"kind of a column: {', '.join(KINDS)}")
+    _add_repeated(fit, "--types", _type, "COLUMN=KIND", f"kind of a column: {', '.join(WORDS)}")
     _add_repeated(fit, "--drop", str, "COLUMN", "leave a column out, such as an identifier")
     _add_repeated(
         fit,
@@ -229,9 +231,9 @@ def _given(text: str) -> tuple[str, str]:
 def _type(text: str) -> tuple[str, str]:
     """Read COLUMN=KIND; no kind has an equals sign, a column may."""
     column, sign, kind = text.rpartition("=")
-    if not sign or kind not in KINDS:
+    if not sign or kind not in WORDS:
         raise argparse.ArgumentTypeError(
-            f"{text!r} is not COLUMN=KIND, with a kind of {', '.join(KINDS)}"
+            f"{text!r} is not COLUMN=KIND, with a kind of {', '.join(WORDS)}"
         )
     return column, kind
 

@@ -132,7 +132,7 @@ class Marginals:
         size = self.reach[columns] + self._room[columns] * _gathered(beyond)
         units[rows, columns] = np.copysign(size, units[rows, columns])
         for column in np.flatnonzero(self.is_mixture):
-            units[:, column] = self.mixture(column).preimage(images[:, column])
+            units[:, column] = self.mixture(column).preimage(units[:, column])
         for column in np.flatnonzero(self.power != 1):
             powered = units[:, column] * self.spread[column] + self.center[column]
             units[:, column] = inverse_yeo_johnson(powered, self.power[column])

@@ -304,6 +304,15 @@ def test_images_beyond_the_reach_have_their_slopes_and_inverses(edged):
     assert not edged.beyond_edge(images).any()
 
 
+def test_transformed_columns_come_back_from_beyond_the_reach(marginals):
+    edged = replace(marginals, reach=np.full(UNITS.shape[1], 2.0))
+    images, _ = edged.forward(UNITS)
+    within = ~edged.beyond_edge(images)
+    changed = edged.is_mixture | (edged.power != 1)
+    assert ((np.abs(images) > 2) & within).any(axis=0)[changed].all()
+    assert_allclose(edged.inverse(images)[within], UNITS[within], rtol=1e-6, atol=1e-6)
+
+
 def test_units_beyond_the_edge_are_known_by_their_images(edged):
     units = np.array([[4.5, 12.0, 1e150], [-1e9, -12.1, -1.0], [4.49, 11.9, 0.0]])
     images, log_slopes = edged.forward(units)

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from skmade import _background
+from skmade import _background, _marginals
 from skmade._marginals import Marginals
 
-from .planting import defect, patch
+from .planting import defect, patch, put
 
 FAR = "test_background.py::test_"
 
@@ -65,3 +65,11 @@ def background_spread_evenly():
     def background(old, table, X):
         parts = old(table, X)
         return np.broadcast_to(parts.mean(axis=1, keepdims=True), parts.shape).copy()
+
+
+@defect(
+    "density", "test_marginals.py::test_transformed_columns_come_back_from_beyond_the_reach"
+)
+def draws_beyond_the_reach_stay_spread_out():
+    """What is drawn beyond the reach does not come back to where it was spread out from."""
+    put(_marginals, "_gathered", lambda stretched: np.minimum(stretched, 1))
