@@ -43,8 +43,10 @@ def learn_column(
     exponent = 0 if kind == "count" else int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
     center, spread = location_and_spread(scaled, weight)
-    # Below a few ulps of its own magnitude a spread is rounding error, not data.
-    constant = spread <= 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
+    # Below a few ulps of its own magnitude a spread is rounding error, not data. The mean of
+    # many equal values may be farther from them.
+    rounding = 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
+    constant = bool(spread <= rounding or scaled.min() == scaled.max())
     if kind == "count":
         spread = 1.0 if constant else spread
         floor, step = max(COUNT_SCALE / spread, MIN_COUNT_SCALE), 1.0
