@@ -1,0 +1,1 @@
+"""What the displays draw: the data of lines, bars and contours, not only that they draw."""
