@@ -7,7 +7,6 @@ from scipy import stats
 
 from skmade import _marginals as m
 from skmade._columns import location_and_spread
-from skmade._mixtures import fit_mixtures
 
 N_SAMPLES = 1000
 
@@ -219,29 +218,6 @@ def test_the_criterion_chooses_as_many_components_as_there_are_modes():
     assert n_components["gaussian"] == 1
     assert n_components["bimodal"] == n_components["far modes"] == 3  # and the broad one
     assert n_components["heavy-tailed"] > 2
-
-
-def test_mixtures_have_the_likelihood_of_their_densities():
-    points = np.stack([COLUMNS["bimodal"], COLUMNS["heavy-tailed"]])
-    share = np.full(points.shape, 1 / N_SAMPLES)
-    shares, means, scales, score = fit_mixtures(points, share, 3, np.array([0.03, 0.5]))
-    assert_allclose(shares.sum(axis=1), 1)
-    assert (scales >= [[0.03], [0.5]]).all()
-    density = (
-        shares[:, None]
-        * stats.norm(means[:, None], scales[:, None]).pdf(points[..., None])
-    ).sum(axis=2)  # fmt: skip
-    assert_allclose(score, np.log(density).mean(axis=1), rtol=1e-8)
-
-
-def test_two_modes_are_recovered():
-    points = COLUMNS["far modes"][None]
-    share = np.full(points.shape, 1 / N_SAMPLES)
-    shares, means, scales, _ = fit_mixtures(points, share, 2, np.array([1e-3]))
-    left = points[0] < 0
-    assert_allclose(shares[0], [left.mean(), 1 - left.mean()], atol=1e-6)
-    assert_allclose(means[0], [points[0][left].mean(), points[0][~left].mean()], atol=1e-6)
-    assert_allclose(scales[0], [points[0][left].std(), points[0][~left].std()], atol=1e-6)
 
 
 @pytest.mark.parametrize("power", [0.0, 0.05, 0.5, 1.0, 1.5, 1.95, 2.0])
