@@ -22,6 +22,9 @@ Floats = NDArray[np.float64]
 
 KINDS = ("continuous", "binary", "categorical", "count")
 
+# An error lists so many of the labels that fit saw.
+MAX_LISTED = 8
+
 
 @dataclass(frozen=True)
 class Table:
@@ -160,7 +163,12 @@ def _with_marginals(table: Table, X: Floats, weight: Floats) -> Table:
 
 
 def transform(table: Table, X: Floats) -> tuple[Floats, Floats]:
-    """Return what `encode` and `fixed_log_density` do, in one pass."""
+    """Return what the network sees, and what it does not say of each cell's log-density.
+
+    The first is that of `encode`. The second are the log-Jacobians of continuous columns, with
+    the slopes of their transforms; and of labels, the mass kept for those that fit did not
+    see, or what is left of it.
+    """
     values, log_slopes = table.marginals.forward(linear_units(table, X))
     parts = log_slopes + (table.log_jacobian + np.log1p(-table.unknown_mass))
     missing = np.isnan(X)
@@ -178,17 +186,8 @@ def encode(table: Table, X: Floats) -> Floats:
     return transform(table, X)[0]
 
 
-def fixed_log_density(table: Table, X: Floats) -> Floats:
-    """What the columns add to the log-density of each cell, whatever the network says.
-
-    Log-Jacobians of the continuous columns, with the slopes of their transforms; and of
-    labels, the mass kept for those that fit did not see, or what is left of it.
-    """
-    return transform(table, X)[1]
-
-
 def encode_rows(table: Table, X: Floats) -> tuple[Floats, Floats]:
-    """Return what the network sees, and each row's sum of `fixed_log_density`."""
+    """Return what the network sees, and what it does not say of each row's log-density."""
     # Columns are transformed one by one: contiguous they are read much faster.
     values, parts = transform(table, np.asfortranarray(X))
     return values, parts.sum(axis=1)
@@ -325,12 +324,12 @@ def check_known(
     unknown: dict[int, list[object]],
     layout: Layout,
     hint: str = "Fit with handle_unknown='smoothed' to score such rows.",
-    n_shown: int = 8,
 ) -> None:
     """Refuse labels that fit did not see, naming column and label."""
     for position, labels in unknown.items():
         known = list(layout.levels[position] or [])
-        listed = ", ".join(map(repr, known[:n_shown])) + (", ..." * (len(known) > n_shown))
+        more = ", ..." if len(known) > MAX_LISTED else ""
+        listed = ", ".join(map(repr, known[:MAX_LISTED])) + more
         raise ValueError(
             f"{layout.label(position)} of {table_name} holds {labels[0]!r}, which was not in "
             f"fit (known: {listed}). {hint}"

@@ -17,7 +17,7 @@ from scipy import stats
 from scipy.special import logsumexp
 
 from skmade import _scoring
-from skmade._features import encode, fixed_log_density
+from skmade._features import transform
 from skmade._scoring import feature_log_density
 from skmade._scoring import log_density as score
 
@@ -150,8 +150,8 @@ def test_parts_of_one_component_are_its_conditionals():
     (component,) = components(ensemble)
     rng = np.random.RandomState(0)
     X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 10, rng)
-    values = encode(ensemble.table, X)
-    expected = component.feature_log_prob(values) + fixed_log_density(ensemble.table, X)
+    values, fixed = transform(ensemble.table, X)
+    expected = component.feature_log_prob(values) + fixed
     assert_allclose(feature_log_density(ensemble, X, MAX_BYTES), expected)
 
 
@@ -171,12 +171,11 @@ def test_average_is_of_probabilities(configuration):
     ensemble = make_ensemble(5, 2, n_members=3, **configuration)
     X = np.random.RandomState(0).normal(size=(20, 5))
     X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
-    values = encode(ensemble.table, X)
+    values, fixed = transform(ensemble.table, X)
     alone = [
         component.feature_log_prob(values).sum(axis=1) for component in components(ensemble)
     ]
-    expected = logsumexp(alone, axis=0) - np.log(len(alone))
-    expected += fixed_log_density(ensemble.table, X).sum(axis=1)
+    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + fixed.sum(axis=1)
     assert_allclose(log_density(ensemble, X), expected, rtol=1e-10)
     assert len(alone) == 3 * ensemble.ranks.shape[1]
 

@@ -130,7 +130,7 @@ class DensityDisplay:
             for resolution in (grid_resolution, grid_resolution or RESOLUTIONS[1])
         )
         partial = len(shown) < len(columns) or len(shown) > 2
-        n_drawn = _n_drawn(density, columns, partial, marginals, n_drawn)
+        n_drawn = _n_drawn(density, partial, marginals, n_drawn)
         if n_drawn is None:
 
             def on_grid(*own):
@@ -268,7 +268,7 @@ def _shown_features(density, columns, features, resolution):
     return [show(columns[p], p, kinds[p], resolution) for p in positions]
 
 
-def _n_drawn(density, columns, partial, marginals, n_drawn):
+def _n_drawn(density, partial, marginals, n_drawn):
     """Return how many rows to draw for marginals; None if they are exact."""
     if marginals not in ("auto", "exact", "drawn"):
         raise ValueError(f"marginals must be 'auto', 'exact' or 'drawn', got {marginals!r}.")
