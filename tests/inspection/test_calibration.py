@@ -10,6 +10,7 @@ from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from skmade.inspection import CalibrationDisplay
+from skmade.inspection._estimators import draw
 
 from .conftest import TEST, Scorer, X
 
@@ -29,8 +30,7 @@ def test_calibration(density):
 
 
 def test_ranks_of_own_draws_are_uniform(density):
-    rows = density.sample(2000)
-    rows = rows[0] if isinstance(rows, tuple) else rows
+    rows = draw(density, 2000, np.random.RandomState(0))
     display = CalibrationDisplay.from_estimator(density, rows, random_state=0)
     assert display.distance < display.half_width * 1.7  # alpha 1e-4
 
