@@ -139,7 +139,7 @@ def test_other_objects_are_refused(tmp_path, density, made, problem):
     assert RUN == []
 
 
-def test_hostile_files_would_run_code_if_they_were_trusted(tmp_path):
+def test_hostile_files_would_run_code_if_they_were_trusted():
     data = skops.io.dumps(HostileState())
     try:
         skops.io.loads(data, trusted=skops.io.get_untrusted_types(data=data))
@@ -246,7 +246,7 @@ def test_standard_input(monkeypatch):
     assert read_csv("-", ";").to_numpy().tolist() == [[1, 2]]
 
 
-def test_a_named_pipe_is_read_twice(tmp_path):
+def test_a_named_pipe_is_read_twice():
     reader, writer = os.pipe()
     os.write(writer, b"a,b\n1,2\n")
     os.close(writer)

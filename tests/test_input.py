@@ -110,7 +110,7 @@ def test_masked_cells_are_missing(fitted, X):
     assert_array_equal(fitted.score_samples(masked), fitted.score_samples(with_nan))
 
 
-def test_bad_tables_are_refused_in_scoring(bad_tables, fitted, X):
+def test_bad_tables_are_refused_in_scoring(bad_tables, fitted):
     for table, message in bad_tables:
         with pytest.raises((ValueError, TypeError), match=message):
             fitted.score_samples(table)

@@ -24,12 +24,11 @@ SCHEDULE = Schedule(
 )
 
 
-def in_memory(values, weight=None, log_jacobian=0.0):
+def in_memory(values, weight=None):
     """Return a source of values that the network sees as they are."""
     weight = np.ones(len(values)) if weight is None else weight
-    log_jacobian = np.broadcast_to(float(log_jacobian), len(values))
     single = np.asarray(values, dtype=np.float32), np.asarray(weight, dtype=np.float32)
-    return InMemory(Encoded(single[0], log_jacobian, single[1]))
+    return InMemory(Encoded(single[0], np.zeros(len(values)), single[1]))
 
 
 def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
