@@ -13,11 +13,12 @@ from dataclasses import dataclass, replace
 import numpy as np
 import pytest
 import torch
+from conditionals import RECURRING, mixture_law
 from configurations import CONFIGURATIONS as CASES
 from scipy.special import expit
 
 from skmade import MADEDensity, _background
-from skmade._conditionals import INPUT_BOUND, DiscretisedMixture, MixtureOfGaussians
+from skmade._conditionals import INPUT_BOUND
 from skmade._ensemble import Architecture, draw_ensemble
 from skmade._features import encode, learn_table
 from skmade._network import MADE
@@ -219,49 +220,6 @@ def walk_outputs(walk, units):
     return outputs
 
 
-def mixture_law(n_components, floor=(0.01, 0.5), recurring=((), ()), recurring_scale=((), ())):
-    """Return a mixture law; features with fewer values that recur are filled up with NaN."""
-    constants = (np.array(c, dtype=np.float64) for c in (floor, recurring, recurring_scale))
-    return MixtureOfGaussians(n_components, *constants)
-
-
-RECURRING = {
-    "none": {},
-    "of all": {
-        "recurring": ((-1.0, 0.5), (2.0, 0.0)),
-        "recurring_scale": ((0.01, 0.2), (0.05, 0.02)),
-    },
-    "of some": {
-        "recurring": ((-1.0, 0.5), (2.0, np.nan)),
-        "recurring_scale": ((0.01, 0.2), (0.05, np.nan)),
-    },
-    "of one": {
-        "recurring": ((-1.0, 0.5), (np.nan, np.nan)),
-        "recurring_scale": ((0.01, 0.2), (np.nan, np.nan)),
-    },
-}
-
-
-def count_law(spread, center=3.7, lowest=0.0, n_components=3, n_recurring=0):
-    """Return the law of one count whose integers are 1 / spread apart in units."""
-    constants = [0.1 / spread, -center / spread, 1 / spread, (lowest - center) / spread]
-    floor, *others = (np.array([value]) for value in constants)
-    recurring = np.array([[(7 - center) / spread, np.nan][:n_recurring]])
-    return DiscretisedMixture(
-        n_components, floor, recurring, 1e-3 / spread + 0 * recurring, *others
-    )
-
-
-COUNTS = {
-    "wide": {"spread": 5.0},
-    "wider than its components": {"spread": 0.2},
-    "narrow": {"spread": 1000.0},
-    "signed": {"spread": 5.0, "lowest": -np.inf},
-    "with values that recur": {"spread": 5.0, "n_recurring": 2},
-    "from minus ten": {"spread": 2.0, "lowest": -10.0},
-}
-
-
 def quick(**parameters):
     """Return an estimator that fits in a fraction of a second."""
     defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
@@ -322,6 +280,12 @@ def parts(request):
     """Return which optional connections a network has."""
     names = ("residual", "direct_connections", "conditioning_weights")
     return dict(zip(names, request.param, strict=True))
+
+
+@pytest.fixture(params=RECURRING.values(), ids=RECURRING.keys())
+def recurring_mixture(request):
+    """Return a mixture law for two features, with values that recur or without."""
+    return mixture_law(3, **request.param)
 
 
 @pytest.fixture(scope="module", params=CASES.values(), ids=CASES.keys())

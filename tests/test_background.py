@@ -3,15 +3,14 @@ import itertools
 import numpy as np
 import pytest
 from conftest import draw_table, make_ensemble
+from laws import MAX_BYTES, log_density
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate
 from scipy.special import logsumexp
 
 from skmade import _background as b
 from skmade._frame import UNKNOWN
-from skmade._scoring import feature_log_density, log_density
-
-MAX_BYTES = 2**26
+from skmade._scoring import feature_log_density
 
 
 @pytest.fixture
@@ -21,10 +20,6 @@ def large_share(monkeypatch):
     monkeypatch.setattr(b, "LOG_REST", np.log(0.6))
 
 
-def score(ensemble, X):
-    return log_density(ensemble, np.asarray(X, dtype=float), MAX_BYTES)
-
-
 @pytest.mark.usefixtures("large_share")
 def test_density_with_a_background_integrates_to_one():
     ensemble = make_ensemble(1, columns_scale=37.0)
@@ -32,7 +27,7 @@ def test_density_with_a_background_integrates_to_one():
     def mass(low, high):
         """Integrate where the background is alone, or where both are."""
         return integrate.quad(
-            lambda x: np.exp(score(ensemble, [[x]])[0]), low, high, epsabs=1e-7
+            lambda x: np.exp(log_density(ensemble, [[x]])[0]), low, high, epsabs=1e-7
         )
 
     parts = [mass(*ends)[0] for ends in ((-np.inf, -200), (-200, 200), (200, np.inf))]
@@ -53,7 +48,7 @@ def test_masses_with_a_background_sum_to_one(missing, unknown):
         columns[int(ensemble.table.n_levels.argmax())].append(UNKNOWN)
     for column in missing:
         columns[column] = [np.nan]
-    assert abs(logsumexp(score(ensemble, list(itertools.product(*columns))))) < 1e-5
+    assert abs(logsumexp(log_density(ensemble, list(itertools.product(*columns))))) < 1e-5
 
 
 @pytest.mark.usefixtures("large_share")
@@ -64,7 +59,7 @@ def test_parts_with_a_background_sum_to_the_log_density():
     X[:, ensemble.table.kinds == "continuous"] *= 10.0 ** rng.uniform(0, 5, size=(50, 1))
     X[rng.random_sample(X.shape) < 0.3] = np.nan
     parts = feature_log_density(ensemble, X, MAX_BYTES)
-    assert_allclose(parts.sum(axis=1), score(ensemble, X), rtol=1e-9)
+    assert_allclose(parts.sum(axis=1), log_density(ensemble, X), rtol=1e-9)
     assert_array_equal(parts[np.isnan(X)], 0)
 
 
@@ -84,7 +79,7 @@ def test_scores_beyond_the_edges_fall_along_every_ray():
     steps = np.concatenate([np.geomspace(8, 1e6, 300), 10.0 ** np.arange(10, 301, 10)])
     for direction in rng.normal(size=(100, 4)):
         direction /= np.abs(direction).max()
-        scores = score(ensemble, origin + unit * steps[:, None] * direction)
+        scores = log_density(ensemble, origin + unit * steps[:, None] * direction)
         assert np.isfinite(scores).all()
         assert (np.diff(scores) <= 0).all()
 
@@ -93,7 +88,7 @@ def test_the_background_has_no_say_where_rows_were():
     ensemble = make_ensemble(3, scale=0.1)
     X = np.random.RandomState(0).normal(size=(200, 3))
     total = b.background(ensemble.table, X).sum(axis=1)
-    assert b.chance_of_background(total, score(ensemble, X)).max() < 1e-4
+    assert b.chance_of_background(total, log_density(ensemble, X)).max() < 1e-4
 
 
 def test_unseen_labels_have_the_mass_kept_for_them():

@@ -1,6 +1,6 @@
 import numpy as np
 import pytest
-from conftest import COUNTS, RECURRING, count_law, mixture_law
+from conditionals import COUNTS, count_law, mixture_law
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from scipy.special import softmax
@@ -16,12 +16,6 @@ def mixture(request):
     """Return a mixture law for two features and random parameters for five rows."""
     law = mixture_law(request.param)
     return law, np.random.RandomState(0).normal(size=(law.n_params, 2, 5))
-
-
-@pytest.fixture(params=RECURRING.values(), ids=RECURRING.keys())
-def recurring_mixture(request):
-    """Return a mixture law for two features, with values that recur or without."""
-    return mixture_law(3, **request.param)
 
 
 def reference_log_prob(law, params, value, feature):

@@ -12,6 +12,7 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
+from checks import check_all
 from configurations import (
     CONFIGURATIONS,
     cells,
@@ -24,8 +25,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import _safe_indexing, estimator_checks
-from sklearn.utils.estimator_checks import check_estimator
+from sklearn.utils import _safe_indexing
 
 from skmade import MADEDensity
 
@@ -40,27 +40,13 @@ OF_NUMBERS = [name for name, case in CONFIGURATIONS.items() if case.make_table i
 
 @pytest.mark.parametrize("name", OF_NUMBERS)
 def test_check_estimator(name):
-    density = CONFIGURATIONS[name].density(hidden_layer_sizes=(8, 8), max_iter=2)
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        checks = check_estimator(density, on_skip=None)
-        for name in (
-            "check_dataframe_column_names_consistency",
-            "check_param_validation",
-            "check_inplace_ensure_writeable",
-        ):
-            getattr(estimator_checks, name)("MADEDensity", density)
-    assert not [check for check in checks if check["status"] == "failed"]
+    check_all(CONFIGURATIONS[name].density(hidden_layer_sizes=(8, 8), max_iter=2))
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("name", OF_NUMBERS)
 def test_check_estimator_with_other_defaults_untouched(name):
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        density = MADEDensity(**CONFIGURATIONS[name].parameters)
-        checks = check_estimator(density, on_skip=None)
-    assert not [check for check in checks if check["status"] == "failed"]
+    check_all(MADEDensity(**CONFIGURATIONS[name].parameters))
 
 
 def test_parameters_are_stored_as_they_are_and_nothing_else():

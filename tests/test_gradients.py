@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 import torch
-from conftest import COUNTS, RECURRING, count_law, mixture_law
+from conditionals import COUNTS, RECURRING, count_law, log_masses, mixture_law
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 
@@ -117,12 +117,6 @@ def plain_log_prob(law, params, value):
     return torch.stack(logs, dim=-1)
 
 
-@pytest.fixture(params=RECURRING.values(), ids=RECURRING.keys())
-def recurring_mixture(request):
-    """Return a mixture law for two features, with values that recur or without."""
-    return mixture_law(3, **request.param)
-
-
 @pytest.mark.parametrize("size", [0.1, 1.0, 8.0, 300.0, 1e6, 1e12])
 def test_mixture_gradient_is_that_of_autograd(recurring_mixture, size):
     law, rng = recurring_mixture, np.random.RandomState(0)
@@ -192,15 +186,10 @@ def test_log_ndtr_is_that_of_scipy():
 @pytest.mark.parametrize("width", [1e-6, 1e-3, 0.5, 3.0, 1e3])
 def test_log_interval_is_the_mass_between_two_points(width):
     middle = np.linspace(-12, 12, 97)
-    lower, upper = middle - width / 2, middle + width / 2
-    # On the side where neither distribution function is close to one.
-    lower, upper = np.where(middle > 0, -upper, lower), np.where(middle > 0, -lower, upper)
-    log_upper, log_lower = stats.norm.logcdf(upper), stats.norm.logcdf(lower)
-    expected = log_upper + np.log(-np.expm1(log_lower - log_upper))
     logs = gradients.log_interval(
         torch.from_numpy(middle), torch.full((97,), width, dtype=torch.float64)
     )
-    assert_allclose(logs, expected, atol=2e-3)
+    assert_allclose(logs, log_masses(middle, width), atol=2e-3)
 
 
 @pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
