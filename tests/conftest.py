@@ -8,6 +8,7 @@ os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 
 import itertools
+import signal
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -256,6 +257,14 @@ def without_background(monkeypatch):
     """Leave the density to the members, whatever is far out."""
     monkeypatch.setattr(_background, "LOG_SHARE", -1e6)
     monkeypatch.setattr(_background, "LOG_REST", 0.0)
+
+
+@pytest.fixture
+def heeds_ctrl_c():
+    """Let Ctrl-C interrupt, which a shell's background jobs are started to ignore."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
 
 
 @pytest.fixture(params=CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())

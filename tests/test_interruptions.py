@@ -21,7 +21,10 @@ import torch
 from conftest import quick
 from sklearn.exceptions import NotFittedError
 
-pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
+pytestmark = [
+    pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
+    pytest.mark.usefixtures("heeds_ctrl_c"),
+]
 
 X = np.random.RandomState(0).normal(size=(80, 3)) * [1.0, 50.0, 0.01]
 HOLES = np.where(np.random.RandomState(1).random_sample(X.shape) < 0.2, np.nan, X)

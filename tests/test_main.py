@@ -208,6 +208,7 @@ def table(tmp_path):
     return path
 
 
+@pytest.mark.usefixtures("heeds_ctrl_c")
 def test_an_interrupted_process_is_quiet_and_leaves_no_file(tmp_path, table):
     options = ["--set=max_iter=100000", "--set=early_stopping=False", "--verbose"]
     with open(table) as rows:
