@@ -20,6 +20,12 @@ extensions = [
 templates_path = ["_templates"]
 exclude_patterns = ["_build", "examples"]
 default_role = "literal"
+nitpicky = True  # a reference that leads nowhere is a warning
+# The lists of attributes describe these properties, which have no entry of their own.
+nitpick_ignore = [
+    ("py:obj", "n_features_in_"),
+    ("py:obj", "feature_names_in_"),
+]
 
 toc_object_entries_show_parents = "hide"
 autosummary_generate = True

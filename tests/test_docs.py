@@ -1,13 +1,17 @@
-"""What the docs say of the tests is so, and the API page has every public name."""
+"""What the docs say of the tests is so, the API page is complete, and dead links are found."""
 
 import re
+import subprocess
+import sys
 from pathlib import Path
 
+import pytest
 from test_docstrings import public_names
 
 TESTS = Path(__file__).parent
 PROMISES = (TESTS.parent / "docs" / "promises.rst").read_text()
 API = (TESTS.parent / "docs" / "api.rst").read_text()
+CHECK_LINKS = TESTS.parent / "docs" / "check_links.py"
 
 
 def test_the_api_page_names_what_is_public():
@@ -42,3 +46,54 @@ def test_tests_called_slow_are_slow():
         source = (TESTS / file).read_text()
         head = source[: source.index(f"def {name}(")].rpartition("\n\n")[2]
         assert bool(slow) == ("pytest.mark.slow" in head), name
+
+
+LIVE_LINKS = """
+<h1 id="top">Start</h1><a name="old"></a><form action="?q=1"></form>
+<a href="#top"></a><a href="#old"></a><a href="#"></a><a href="guide/"></a>
+<a href="guide/a%20page.html?v=2#part"></a><a href="//example.org/none"></a>
+<a href="https://example.org/none#none"></a><a href="mailto:nobody@example.org"></a>
+<img src="image.png" srcset="image.png, image.png 2x">
+"""
+
+
+def check_links(folder, more=""):
+    """Run the checker on a small site, whose start page has more of the body."""
+    site = folder / "site"
+    (site / "guide").mkdir(parents=True)
+    (site / "_static").mkdir()
+    (site / "image.png").touch()
+    (folder / "outside.html").touch()
+    (site / "_static" / "macros.html").write_text('<a href="{{ template }}"></a>')
+    (site / "guide" / "index.html").write_text('<a href="../index.html#top"></a>')
+    (site / "guide" / "a page.html").write_text('<p id="part"></p><a href="index.html"></a>')
+    (site / "index.html").write_text(LIVE_LINKS + more)
+    command = [sys.executable, str(CHECK_LINKS), str(site)]
+    return subprocess.run(command, capture_output=True, text=True, check=False)
+
+
+def test_live_links_pass(tmp_path):
+    run = check_links(tmp_path)
+    assert (run.returncode, run.stdout, run.stderr) == (0, "", "")
+
+
+@pytest.mark.parametrize(
+    ("body", "link", "reason"),
+    [
+        ('<a href="none.html"></a>', "none.html", "no such file"),
+        ('<img src="guide/image.png"/>', "guide/image.png", "no such file"),
+        ('<img srcset="image.png, none.png 2x">', "none.png", "no such file"),
+        ('<a href="#Top"></a>', "#Top", "no such anchor"),
+        ('<a href="guide/#top"></a>', "guide/#top", "no such anchor"),
+        ('<a href="../outside.html"></a>', "../outside.html", "leaves the site"),
+    ],
+)
+def test_dead_links_are_found(tmp_path, body, link, reason):
+    run = check_links(tmp_path, body)
+    assert run.stdout == f"index.html: {link}: {reason}\n"
+    assert run.returncode == 1
+
+
+def test_a_site_without_pages_is_an_error(tmp_path):
+    command = [sys.executable, str(CHECK_LINKS), str(tmp_path)]
+    assert subprocess.run(command, capture_output=True, check=False).returncode == 1
