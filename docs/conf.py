@@ -46,6 +46,8 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
+    "image_srcset": ["2x"],  # sharp when a telephone zooms in
+    "write_computation_times": False,
 }
 
 html_theme = "pydata_sphinx_theme"
@@ -54,7 +56,16 @@ html_static_path = ["_static"]
 html_css_files = ["skmade.css"]
 html_copy_source = False
 html_show_sourcelink = False
-html_sidebars = {"index": [], "quickstart": [], "changelog": [], "contributing": []}
+# Pages without chapters below them have nothing to show at the side.
+html_sidebars = {
+    "index": [],
+    "quickstart": [],
+    "how_well": [],
+    "how_fast": [],
+    "promises": [],
+    "contributing": [],
+    "changelog": [],
+}
 html_theme_options = {
     "logo": {"text": "skmade"},
     "header_links_before_dropdown": 6,

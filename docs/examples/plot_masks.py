@@ -71,6 +71,7 @@ figure, axes = plt.subplot_mosaic(
     figsize=(9, 6.4),
     layout="constrained",
 )
+figure.get_layout_engine().set(h_pad=0.12)
 style = {"cmap": "Blues", "vmin": 0, "edgecolors": "white", "linewidth": 1.5}
 for name, mask in masks.items():
     ax = axes[name]

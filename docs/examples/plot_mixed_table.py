@@ -175,8 +175,7 @@ print(drawn.head().round(1).to_string())
 
 tables = {"real": truth, "drawn": drawn}
 colors = {"real": "0.6", "drawn": "C0"}
-figure, axes = plt.subplots(1, 5, figsize=(13, 2.9), layout="constrained")
-figure.get_layout_engine().set(w_pad=0.12)
+figure, axes = plt.subplots(1, 5, figsize=(10, 2.5), layout="constrained")
 for ax, name in zip(axes, ["age", "target"], strict=False):
     both = [rows[name].to_numpy(float) for rows in tables.values()]
     bins = np.histogram_bin_edges(both[0], bins=12)

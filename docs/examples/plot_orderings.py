@@ -41,11 +41,12 @@ models = {
 
 line = np.linspace(-2.8, 2.8, 140)
 grid = np.stack(np.meshgrid(line, line), axis=-1).reshape(-1, 2)
-figure, axes = plt.subplots(1, 4, figsize=(12, 3.6), layout="compressed", sharey=True)
+figure, axes = plt.subplots(1, 4, figsize=(9.5, 3), layout="compressed", sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     density = np.exp(model.score_samples(grid)).reshape(len(line), -1)
     ax.pcolormesh(line, line, density, cmap="magma", vmin=0, vmax=0.25)
-    ax.set(title=f"{name}: {mean_log_likelihood(model, test):.3f} nats", xlabel="x")
+    ax.set_title(f"{name}\n{mean_log_likelihood(model, test):.3f} nats per row", fontsize=11)
+    ax.set_xlabel("x")
     ax.set_aspect("equal")
 axes[0].set_ylabel("y")
 plt.show()

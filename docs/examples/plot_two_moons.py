@@ -43,11 +43,11 @@ y = np.linspace(-1.1, 1.6, 120)
 grid = np.stack(np.meshgrid(x, y), axis=-1).reshape(-1, 2)
 
 models = {"truth": truth, "KernelDensity": kde, "MADEDensity": made}
-figure, axes = plt.subplots(1, 3, figsize=(12, 3), layout="compressed", sharey=True)
+figure, axes = plt.subplots(1, 3, figsize=(9, 2.5), layout="compressed", sharey=True)
 for ax, (name, model) in zip(axes, models.items(), strict=True):
     density = np.exp(model.score_samples(grid)).reshape(len(y), len(x))
     image = ax.pcolormesh(x, y, density, cmap="magma", vmin=0, vmax=0.75)
-    ax.set_title(f"{name}: {mean_log_likelihood(model, test):.3f} nats per row")
+    ax.set_title(f"{name}\n{mean_log_likelihood(model, test):.3f} nats per row", fontsize=11)
     ax.set_aspect("equal")
 figure.colorbar(image, ax=axes, label="density")
 plt.show()
