@@ -30,7 +30,7 @@ from ._reading import (
     warn_missing,
     weighted_rows,
 )
-from ._rows import Rows, describe_columns, open_source
+from ._rows import Rows, describe_columns, described_rows, open_source
 from ._schedule import Schedule, n_parts
 
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
@@ -103,14 +103,15 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         layout, kinds, numbers, surveyed = read_new_table(estimator, X, kept, weight)
         fold_seed = int(rng.randint(MAX_SEED))
         smoothed = estimator.handle_unknown == "smoothed"
+        drawn = described_rows(surveyed, fold_seed)
+        chosen = slice(None) if drawn is None else drawn
         table = describe_columns(
-            numbers,
-            weight,
+            numbers[chosen],
+            None if weight is None else weight[chosen],
             surveyed,
             kinds,
             layout.n_levels,
             smoothed,
-            fold_seed,
             estimator.min_scale,
         )
         warn_constant(table, layout, stacklevel=USER_LEVEL)

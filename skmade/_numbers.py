@@ -6,6 +6,7 @@ its rows tells what is asked of the columns before anything is learned.
 
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import reduce
 from typing import Any
 
 import numpy as np
@@ -57,35 +58,62 @@ class Numbers:
 
 @dataclass(frozen=True)
 class Survey:
-    """What one pass over all rows tells of the columns; arrays have shape (D,)."""
+    """What a pass over rows tells of the columns; arrays have shape (D,) unless said."""
 
+    n_rows: int
+    total: float  # weight of the rows
     n_infinite: Integers
     n_observed: Integers  # cells that are not missing
-    missing: Floats  # share of the cells that are missing, by weight
+    lost: Floats  # weight of the missing cells
     zero_one: NDArray[np.bool_]  # whether all observed cells are 0 or 1
     extremes: Integers  # (2, D), rows of the smallest and of the largest value
+    least: Floats  # (2, D), the smallest value and the largest one, negative
+
+    @property
+    def missing(self) -> Floats:
+        """Share of the cells that are missing, by weight."""
+        return self.lost / self.total
+
+    def followed_by(self, other: "Survey") -> "Survey":
+        """Return the survey of these rows and others after them."""
+        earlier = self.least <= other.least
+        return Survey(
+            self.n_rows + other.n_rows,
+            self.total + other.total,
+            self.n_infinite + other.n_infinite,
+            self.n_observed + other.n_observed,
+            self.lost + other.lost,
+            self.zero_one & other.zero_one,
+            np.where(earlier, self.extremes, self.n_rows + other.extremes),
+            np.minimum(self.least, other.least),
+        )
 
 
 def survey(numbers: Numbers, weight: NDArray[Any] | None = None) -> Survey:
     """Pass once over all rows."""
-    n_features = numbers.n_features
-    n_infinite, n_observed = np.zeros((2, n_features), dtype=np.int64)
-    missing, zero_one = np.zeros(n_features), np.ones(n_features, dtype=bool)
+    return reduce(
+        Survey.followed_by,
+        (
+            _survey_of(block, None if weight is None else weight[rows])
+            for rows, block in numbers.blocks()
+        ),
+    )
+
+
+def _survey_of(block: Floats, weight: NDArray[Any] | None) -> Survey:
+    """Survey rows that are in memory."""
+    holes = np.isnan(block)
+    share = np.ones(len(block)) if weight is None else weight.astype(np.float64)
     # The largest value is the smallest of the negative ones.
-    smallest, extremes = np.full((2, n_features), np.inf), np.zeros((2, n_features), np.int64)
-    total = 0.0
-    for rows, block in numbers.blocks():
-        holes = np.isnan(block)
-        share = np.ones(len(block)) if weight is None else weight[rows].astype(np.float64)
-        total += share.sum()
-        missing += share @ holes
-        n_observed += len(block) - holes.sum(axis=0)
-        n_infinite += np.isinf(block).sum(axis=0)
-        zero_one &= (holes | (block == 0) | (block == 1)).all(axis=0)
-        for sign, least, position in zip((1, -1), smallest, extremes, strict=True):
-            signed = np.where(holes, np.inf, sign * block)
-            first = signed.argmin(axis=0)
-            own = signed[first, np.arange(n_features)]
-            position[own < least] = rows.start + first[own < least]
-            np.minimum(least, own, out=least)
-    return Survey(n_infinite, n_observed, missing / total, zero_one, extremes)
+    signed = np.where(holes, np.inf, np.stack([block, -block]))
+    extremes = signed.argmin(axis=1)
+    return Survey(
+        n_rows=len(block),
+        total=float(share.sum()),
+        n_infinite=np.isinf(block).sum(axis=0),
+        n_observed=len(block) - holes.sum(axis=0),
+        lost=share @ holes,
+        zero_one=(holes | (block == 0) | (block == 1)).all(axis=0),
+        extremes=extremes,
+        least=np.take_along_axis(signed, extremes[:, None], axis=1)[:, 0],
+    )

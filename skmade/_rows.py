@@ -39,34 +39,38 @@ MIN_STRETCHES = 8
 MAX_TRAINING_UNIT = 1e14
 
 
+def described_rows(surveyed: Survey, seed: int) -> Integers | None:
+    """Draw the rows that describe the columns of a large table; None stands for all.
+
+    The rows that hold the smallest and the largest value of each column are among them.
+    """
+    n_features = len(surveyed.n_observed)
+    at_most = max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // n_features)
+    at_most = min(MAX_DESCRIBED_ROWS, at_most)
+    if surveyed.n_rows <= at_most:
+        return None
+    drawn = np.random.default_rng(seed).choice(surveyed.n_rows, at_most, replace=False)
+    return np.union1d(drawn, surveyed.extremes)
+
+
 def describe_columns(
-    numbers: Numbers,
+    X: Floats,
     weight: NDArray[Any] | None,
     surveyed: Survey,
     kinds: NDArray[np.str_],
     n_levels: Integers,
     smoothed: bool,
-    seed: int,
     min_scale: float | None = None,
 ) -> Table:
-    """Learn the columns of a table, of a large one from a random sample of its rows.
+    """Learn the columns from all rows of a table, or from those that `described_rows` drew.
 
-    The rows that hold the smallest and the largest value of each column are in the sample.
     What is missing is counted in all rows.
     """
-    n_rows = len(numbers)
-    rows: Any = slice(None)
-    at_most = max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // numbers.n_features)
-    at_most = min(MAX_DESCRIBED_ROWS, at_most)
-    if n_rows > at_most:
-        rows = np.random.default_rng(seed).choice(n_rows, at_most, replace=False)
-        rows = np.union1d(rows, surveyed.extremes)
-    X = numbers[rows]
-    own = np.ones(len(X)) if weight is None else weight[rows]
+    own = np.ones(len(X)) if weight is None else weight
     table = learn_table(X, own, kinds, n_levels, smoothed, min_scale)
-    if n_rows <= at_most:
+    if len(X) == surveyed.n_rows:
         return table
-    expected = (1 - surveyed.missing) * n_rows + 0.5 * (n_levels + 1)
+    expected = (1 - surveyed.missing) * surveyed.n_rows + 0.5 * (n_levels + 1)
     unknown_mass = np.where(table.unknown_mass > 0, 0.5 / expected, 0.0)
     return replace(table, missing=surveyed.missing, unknown_mass=unknown_mass)
 

@@ -8,7 +8,7 @@ from skmade import _rows
 from skmade._features import learn_table
 from skmade._marginals import Marginals
 from skmade._numbers import Numbers, survey
-from skmade._rows import InMemory, InWindows, Rows, describe_columns, open_source
+from skmade._rows import InMemory, InWindows, Rows, describe_columns, described_rows, open_source
 
 CONTINUOUS = np.array(["continuous"])
 # Without an edge: values far beyond those it was learned from keep their units.
@@ -147,6 +147,15 @@ def test_the_start_sees_training_rows_only_and_about_as_many_as_asked(tiny_windo
         assert not kept[member] & set(seen)
 
 
+def described(X, weight, kinds, n_levels, smoothed=False):
+    """Describe columns as fit does."""
+    surveyed = survey(Numbers(X), weight)
+    rows = described_rows(surveyed, seed=0)
+    rows = slice(None) if rows is None else rows
+    weight = None if weight is None else weight[rows]
+    return describe_columns(X[rows], weight, surveyed, kinds, n_levels, smoothed)
+
+
 def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
     rng = np.random.RandomState(0)
     X = np.column_stack([rng.normal(size=5000), rng.poisson(3, 5000), rng.normal(size=5000)])
@@ -154,11 +163,11 @@ def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
     X[::4, 2] = np.nan
     weight = rng.uniform(size=5000)
     kinds = np.array(["continuous", "count", "continuous"])
-    arguments = Numbers(X), weight, survey(Numbers(X), weight), kinds, np.zeros(3, int), False
-    whole = describe_columns(*arguments, seed=0)
+    arguments = X, weight, kinds, np.zeros(3, int)
+    whole = described(*arguments)
     for name in ("MAX_DESCRIBED_ROWS", "MIN_DESCRIBED_ROWS"):
         monkeypatch.setattr(_rows, name, 1000)
-    sample, again = (describe_columns(*arguments, seed=0) for _ in range(2))
+    sample, again = (described(*arguments) for _ in range(2))
     assert_array_equal(sample.center, again.center)
     assert_allclose(sample.center, whole.center, atol=0.1)
     assert_allclose(sample.spread, whole.spread, rtol=0.1)
@@ -170,10 +179,10 @@ def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
 def test_masses_of_unknown_labels_are_of_all_rows(monkeypatch):
     X = np.random.RandomState(0).randint(3, size=(3000, 1)).astype(float)
     kinds, n_levels = np.array(["categorical"]), np.array([3])
-    arguments = Numbers(X), None, survey(Numbers(X)), kinds, n_levels, True, 0
-    whole = describe_columns(*arguments)
+    arguments = X, None, kinds, n_levels, True
+    whole = described(*arguments)
     monkeypatch.setattr(_rows, "MAX_DESCRIBED_ROWS", 100)
-    assert_allclose(describe_columns(*arguments).unknown_mass, whole.unknown_mass)
+    assert_allclose(described(*arguments).unknown_mass, whole.unknown_mass)
 
 
 def test_small_tables_are_kept():
