@@ -6,13 +6,12 @@ from typing import ClassVar
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import _check_sample_weight
 
+from ._block_fitting import fit_blocks
+from ._blocks import is_blocked
 from ._features import KINDS
 from ._fitting import fit_estimator
-from ._reading import by_blocks, read_fitted
 from ._saving import SavedMixin
-from ._scoring import log_density
 from ._tabular import TabularMixin
 
 
@@ -251,7 +250,8 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         ----------
         X : array-like of shape (n_samples, n_features)
             Training rows. An array or mapped file of numbers is never copied whole; of
-            more than 200,000 rows a random sample describes the columns.
+            more than 200,000 rows a random sample describes the columns. A table of dask
+            may be larger than memory: each member then trains on partitions of its own.
         y : None
             Ignored; here for the API.
         sample_weight : array-like of shape (n_samples,), default=None
@@ -264,7 +264,8 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self : MADEDensity
             The fitted estimator. After an error it is as it was before.
         """
-        return fit_estimator(
+        fit = fit_blocks if is_blocked(X) else fit_estimator
+        return fit(
             self,
             X,
             sample_weight,
@@ -306,45 +307,3 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
             max_iter=1,
             keep_optimizer=True,
         )
-
-    def score_samples(self, X):
-        """Log-density of each row, in nats.
-
-        A density may exceed one, so its logarithm may be positive. Continuous columns
-        contribute densities in the units of X, the others probabilities, and a missing
-        cell nothing: the score is the log-density of the cells that are there.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to score.
-
-        Returns
-        -------
-        log_density : ndarray of shape (n_samples,)
-            Natural logarithm of the density, finite for every finite row.
-        """
-        ensemble, numbers = read_fitted(self, X)
-        return by_blocks(log_density, ensemble, numbers)
-
-    def score(self, X, y=None, sample_weight=None):
-        """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
-
-        Parameters
-        ----------
-        X : array-like of shape (n_samples, n_features)
-            Rows to score.
-        y : None
-            Ignored; here for the API.
-        sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row.
-
-        Returns
-        -------
-        log_likelihood : float
-            Sum of `score_samples`; `skmade.metrics.mean_log_likelihood` is the mean.
-        """
-        scores = self.score_samples(X)
-        if sample_weight is not None:
-            scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
-        return float(scores.sum())

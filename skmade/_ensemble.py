@@ -222,6 +222,17 @@ class Ensemble:
         weights = np.concatenate([stack.average for stack in stacks])
         return replace(self, weights=weights, optimizer=optimizer)
 
+    def joined_by(self, others: Sequence["Ensemble"]) -> "Ensemble":
+        """Return an ensemble of these members and those of others for the same table."""
+        together = [self, *others]
+        layers = zip(*(ensemble.degrees for ensemble in together), strict=True)
+        return replace(
+            self,
+            ranks=np.concatenate([ensemble.ranks for ensemble in together]),
+            degrees=tuple(np.concatenate(layer) for layer in layers),
+            weights=np.concatenate([ensemble.weights for ensemble in together]),
+        )
+
 
 def draw_ensemble(
     table: Table, rows: Rows, architecture: Architecture, seeds: Sequence[int], **options: Any

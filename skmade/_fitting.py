@@ -23,6 +23,7 @@ from ._features import warn_constant
 from ._frame import Layout
 from ._masks import ranks_to_ordering, warn_if_narrow
 from ._reading import (
+    MAX_SEED,
     private_random_state,
     read_new_table,
     read_table,
@@ -36,9 +37,6 @@ from ._schedule import Schedule, n_parts
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
 USER_LEVEL = 7
-
-# numpy.random.RandomState draws seeds below this.
-MAX_SEED = np.iinfo(np.int32).max
 
 
 def fit_estimator(
@@ -65,7 +63,7 @@ def fit_estimator(
         # One row can't be both learned from and held out: keep the classical start.
         early_stopping, max_iter = False, 0
     ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
-    schedule = _schedule(estimator, rows.n_rows, max_iter, decay=not keep_optimizer)
+    schedule = read_schedule(estimator, rows.n_rows, max_iter, decay=not keep_optimizer)
     context = estimator._init_callback_context(
         max_subtasks=len(list(ensemble.stacks())), sequential_subtasks=False
     )
@@ -73,15 +71,27 @@ def fit_estimator(
     context.call_on_fit_task_begin(estimator=estimator, **data)
     trained = _train(estimator, context, ensemble, rows, schedule, rng)
     context.call_on_fit_task_end(estimator=estimator, **data)
-    ensemble = ensemble.with_trained(trained, keep_optimizer)
+    return finish(
+        estimator,
+        fitted,
+        ensemble.with_trained(trained, keep_optimizer),
+        trained,
+        remembered={"layout": asdict(layout), "fold_seed": fold_seed},
+        resume=resume,
+        early_stopping=early_stopping,
+    )
+
+
+def finish(estimator, fitted, ensemble, trained, *, remembered, resume, early_stopping):
+    """Give the estimator what training found, by way of its stand-in, if it is sound."""
     if not np.isfinite(ensemble.weights).all():
         raise ValueError(
             "Training diverged: weights are not finite. Lower learning_rate_init "
             f"(now {estimator.learning_rate_init})."
         )
     fitted._state = ensemble.to_state()
-    fitted._state.update(layout=asdict(layout), fold_seed=fold_seed)
-    fitted.feature_types_ = table.kinds
+    fitted._state.update(remembered)
+    fitted.feature_types_ = ensemble.table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
     _report(fitted, trained, resume, early_stopping)
     return _take_over(estimator, fitted)
@@ -122,7 +132,7 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
         validation = open_source(table, numbers_val, None, fold_seed)
     rows = Rows(
         open_source(table, numbers, weight, fold_seed),
-        n_members=len(ensemble.weights) if resume else _n_members(estimator, len(numbers)),
+        n_members=len(ensemble.weights) if resume else count_members(estimator, len(numbers)),
         validation=validation if early_stopping else None,
         fraction=estimator.validation_fraction if early_stopping and len(numbers) > 1 else None,
         fold_seed=fold_seed,
@@ -130,7 +140,7 @@ def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
     return layout, table, rows, fold_seed, rng
 
 
-def _architecture(estimator, conditioned):
+def read_architecture(estimator, conditioned):
     """Collect and check the hyperparameters of the network."""
     sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes))
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or len(sizes) == 0 or min(sizes) < 1:
@@ -149,28 +159,35 @@ def _architecture(estimator, conditioned):
     )
 
 
+def new_architecture(estimator, table):
+    """Collect the hyperparameters of the network for a new table."""
+    return read_architecture(estimator, estimator.order_agnostic or bool(table.missing.any()))
+
+
 def _drawn(estimator, table, rows, rng):
     """Draw members that hold the classical solution."""
-    conditioned = estimator.order_agnostic or bool(table.missing.any())
-    architecture = _architecture(estimator, conditioned)
+    architecture = new_architecture(estimator, table)
     warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
     return draw_ensemble(
         table,
         rows,
         architecture,
         seeds=rng.randint(MAX_SEED, size=rows.n_members),
-        n_masks=estimator.n_masks,
-        ordering=estimator.ordering,
-        order_agnostic=estimator.order_agnostic,
-        connectivity_agnostic=estimator.connectivity_agnostic,
+        **mask_options(estimator),
     )
+
+
+def mask_options(estimator):
+    """Collect how masks are drawn, as `draw_mask_list` takes it."""
+    names = "n_masks", "ordering", "order_agnostic", "connectivity_agnostic"
+    return {name: getattr(estimator, name) for name in names}
 
 
 def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    asked = (_architecture(estimator, conditioned), estimator.n_estimators)
+    asked = (read_architecture(estimator, conditioned), estimator.n_estimators)
     n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
     if (ensemble.architecture, n_members) != asked:
         raise ValueError(
@@ -180,12 +197,13 @@ def _resumed(estimator):
     return ensemble
 
 
-def _n_members(estimator, n_rows):
+def count_members(estimator, n_rows):
+    """Return the number of members, with what 'auto' means for so many rows."""
     asked = estimator.n_estimators
     return _auto.n_members(n_rows) if asked == "auto" else int(asked)
 
 
-def _schedule(estimator, n_rows, max_iter, decay):
+def read_schedule(estimator, n_rows, max_iter, decay):
     """Collect how to train, with what 'auto' means for so many rows."""
 
     def adapted(asked, automatic):
@@ -216,7 +234,7 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
         for task_id, (part, _, _) in enumerate(stacks)
     ]
     return Parallel(n_jobs=estimator.n_jobs)(
-        delayed(_train_stack)(
+        delayed(train_stack)(
             estimator,
             subcontext,
             made=made,
@@ -237,7 +255,7 @@ def _label(part, ensemble):
     return f"members {part.start + 1}-{min(part.stop, n_members)} of {n_members}"
 
 
-def _train_stack(estimator, context, **task):
+def train_stack(estimator, context, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
     from ._training import fit_network  # imports torch, which only training needs
 
@@ -286,7 +304,7 @@ def _report(fitted, trained, resume, early_stopping):
             f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
             "epoch before is kept. Lower learning_rate_init.",
             ConvergenceWarning,
-            stacklevel=USER_LEVEL - 1,
+            stacklevel=USER_LEVEL,
         )
 
 

@@ -89,6 +89,19 @@ def learn_layout(X: Any, words: Sequence[str]) -> Layout:
     )
 
 
+def joined_layout(layouts: Sequence[Layout]) -> Layout:
+    """Return the layout of a table of several parts, with the labels of all."""
+    first = layouts[0]
+    levels: list[Labels | None] = []
+    for of_parts in zip(*(layout.levels for layout in layouts), strict=True):
+        known = [labels for labels in of_parts if labels is not None]
+        if all(labels == known[0] for labels in known):
+            levels.append(known[0] if known else None)
+        else:
+            levels.append(sorted({label for labels in known for label in labels}, key=_place))
+    return replace(first, levels=levels)
+
+
 def column_words(
     feature_types: Any, n_features: int, names: Sequence[Any] | None, known: Sequence[str]
 ) -> list[str]:
@@ -221,7 +234,12 @@ def _sorted_labels(cells: NDArray[Any]) -> Labels:
     if cells.dtype.kind in "biuf":
         return np.unique(cells[~np.isnan(cells.astype(np.float64))]).tolist()
     distinct = {cell for cell in cells.tolist() if not _is_missing(cell)}
-    return sorted(distinct, key=lambda label: (isinstance(label, str), label))
+    return sorted(distinct, key=_place)
+
+
+def _place(label: Any) -> tuple[bool, Any]:
+    """Return what labels are sorted by: text comes after numbers."""
+    return isinstance(label, str), label
 
 
 def _codes(cells: NDArray[Any], labels: Labels) -> Floats:

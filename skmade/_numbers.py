@@ -69,6 +69,15 @@ class Survey:
     extremes: Integers  # (2, D), rows of the smallest and of the largest value
     least: Floats  # (2, D), the smallest value and the largest one, negative
 
+    @classmethod
+    def of_nothing(cls, n_features: int) -> "Survey":
+        """Return the survey of no rows."""
+        none = np.zeros(n_features, dtype=np.int64)
+        all_columns = np.ones(n_features, dtype=bool)
+        extremes = np.zeros((2, n_features), dtype=np.int64)
+        least = np.full((2, n_features), np.inf)
+        return cls(0, 0.0, none, none, none.astype(np.float64), all_columns, extremes, least)
+
     @property
     def missing(self) -> Floats:
         """Share of the cells that are missing, by weight."""

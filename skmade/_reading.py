@@ -42,6 +42,9 @@ from ._numbers import Numbers, survey
 # Ensembles of fitted estimators, with the state that each was made from.
 _PREPARED: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
+# numpy.random.RandomState draws seeds below this.
+MAX_SEED = np.iinfo(np.int32).max
+
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
 
@@ -87,26 +90,37 @@ def weighted_rows(X, sample_weight):
 
 def read_new_table(estimator, X, kept=None, weight=None):
     """Read a table to learn from: its layout, kinds, numbers, and a survey of these."""
+    layout, numbers = open_new_table(estimator, X, kept)
+    surveyed = survey(numbers, weight)
+    check_cells(surveyed.n_infinite, layout)
+    kinds = learn_kinds(estimator, layout, surveyed)
+    _check_blocks(kinds, numbers, layout)
+    return layout, kinds, numbers, surveyed
+
+
+def open_new_table(estimator, X, kept=None):
+    """Return the layout of a table to learn from, and its numbers."""
     table = _filled(X)
     if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
         table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
         table = table if kept is None else table[kept]
         names = list(table.columns) if isinstance(table, nw.DataFrame) else None
-        words = _words(estimator, table.shape[1], names)
-        layout = learn_layout(table, words)
+        layout = learn_layout(table, _words(estimator, table.shape[1], names))
         numbers = Numbers(_check_numbers(to_numbers(layout, table)))
         validate_data(estimator, X, reset=True, skip_check_array=True)
-    else:
-        numbers = Numbers(_plain_numbers(estimator, table, reset=True), kept)
-        n_features = numbers.n_features
-        words = _words(estimator, n_features, None)
-        layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
-    surveyed = survey(numbers, weight)
-    check_cells(surveyed.n_infinite, layout)
+        return layout, numbers
+    numbers = Numbers(_plain_numbers(estimator, table, reset=True), kept)
+    n_features = numbers.n_features
+    _words(estimator, n_features, None)  # refuses words for other columns
+    layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
+    return layout, numbers
+
+
+def learn_kinds(estimator, layout, surveyed):
+    """Return the kind of each column, after a look at all rows."""
     check_present(surveyed.n_observed, layout)
-    kinds = resolve_kinds(words, surveyed.zero_one, layout)
-    _check_blocks(kinds, numbers, layout)
-    return layout, kinds, numbers, surveyed
+    words = _words(estimator, len(layout.levels), layout.names)
+    return resolve_kinds(words, surveyed.zero_one, layout)
 
 
 def read_table(estimator, X, layout, table, name="X", kept=None):
@@ -129,6 +143,13 @@ def read_table(estimator, X, layout, table, name="X", kept=None):
     check_cells(n_infinite, layout, name)
     _check_blocks(table.kinds, numbers, layout, table.lowest)
     return numbers, unknown
+
+
+def check_columns(estimator, empty):
+    """Refuse a table, of which only the columns are here, with others than those of fit."""
+    layout = fitted_ensemble(estimator)[1]
+    validate_data(estimator, empty, reset=False, skip_check_array=True)
+    _check_names(open_table(empty), layout, "X")
 
 
 def _check_blocks(kinds, numbers, layout, lowest=None):

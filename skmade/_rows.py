@@ -6,7 +6,7 @@ out folds of each window.
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Protocol
 
@@ -39,14 +39,17 @@ MIN_STRETCHES = 8
 MAX_TRAINING_UNIT = 1e14
 
 
+def max_described(n_features: int) -> int:
+    """Return how many rows a table has at most whose columns are described by all of them."""
+    return min(MAX_DESCRIBED_ROWS, max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // n_features))
+
+
 def described_rows(surveyed: Survey, seed: int) -> Integers | None:
     """Draw the rows that describe the columns of a large table; None stands for all.
 
     The rows that hold the smallest and the largest value of each column are among them.
     """
-    n_features = len(surveyed.n_observed)
-    at_most = max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // n_features)
-    at_most = min(MAX_DESCRIBED_ROWS, at_most)
+    at_most = max_described(len(surveyed.n_observed))
     if surveyed.n_rows <= at_most:
         return None
     drawn = np.random.default_rng(seed).choice(surveyed.n_rows, at_most, replace=False)
@@ -83,8 +86,17 @@ class Encoded:
     log_jacobian: Floats  # (n,), turns log-densities of values into those of rows
     weight: Singles  # (n,), mean one over the table
 
-    def __getitem__(self, rows: Integers) -> "Encoded":
+    def __getitem__(self, rows: slice | Integers) -> "Encoded":
         return Encoded(self.values[rows], self.log_jacobian[rows], self.weight[rows])
+
+    def followed_by(self, others: Sequence["Encoded"]) -> "Encoded":
+        """Return these rows and others after them."""
+        together = [self, *others]
+        return Encoded(
+            np.concatenate([rows.values for rows in together]),
+            np.concatenate([rows.log_jacobian for rows in together]),
+            np.concatenate([rows.weight for rows in together]),
+        )
 
     def sums(self, positions: Integers) -> Floats:
         """Sums of weights and of weighted log-Jacobians over positions (M, n), (2, M)."""
@@ -110,18 +122,22 @@ class Source(Protocol):
 
 @dataclass(frozen=True)
 class InMemory:
-    """One window that was encoded once."""
+    """Rows that were encoded once: one window, or several of rows from all over."""
 
     encoded: Encoded
+    n_windows: int = 1
 
     @property
     def sizes(self) -> list[int]:
-        """Number of rows."""
-        return [len(self.encoded.values)]
+        """Number of rows of each window."""
+        n_rows = len(self.encoded.values)
+        return [len(range(first, n_rows, self.n_windows)) for first in range(self.n_windows)]
 
     def read(self, window: int, chosen: Integers | None = None) -> Encoded:
-        """Return the rows, or only those at the chosen positions."""
-        return self.encoded if chosen is None else self.encoded[chosen]
+        """Return the rows of a window, or only those at the chosen positions of it."""
+        if chosen is not None:
+            return self.encoded[window + chosen * self.n_windows]
+        return self.encoded if self.n_windows == 1 else self.encoded[window :: self.n_windows]
 
 
 @dataclass(frozen=True)
@@ -142,7 +158,12 @@ class InWindows:
         rows = rows[: self.sizes[window]]  # the last stretch comes last
         rows = rows if chosen is None else rows[chosen]
         weight = None if self.weight is None else self.weight[rows]
-        return _encoded(self.table, self.numbers.only(rows), weight)
+        return encode_numbers(self.table, self.numbers.only(rows), weight)
+
+
+def window_rows(n_features: int) -> int:
+    """Return how many rows a window has at most."""
+    return min(WINDOW_ROWS, max(1, WINDOW_BYTES // (4 * n_features)))
 
 
 def open_source(
@@ -151,9 +172,9 @@ def open_source(
     """Return rows as training reads them: in memory if they fit, or in windows."""
     if weight is not None:
         weight = (weight / weight.mean()).astype(np.float32)
-    at_most = min(WINDOW_ROWS, max(1, WINDOW_BYTES // (4 * numbers.n_features)))
+    at_most = window_rows(numbers.n_features)
     if len(numbers) <= at_most:
-        return InMemory(_encoded(table, numbers, weight))
+        return InMemory(encode_numbers(table, numbers, weight))
     stretch = max(1, min(STRETCH_ROWS, at_most // MIN_STRETCHES))
     n_windows = math.ceil(len(numbers) / at_most)
     n_stretches = math.ceil(len(numbers) / stretch)
@@ -164,7 +185,7 @@ def open_source(
     return InWindows(table, numbers, weight, stretch, cuts, sizes)
 
 
-def _encoded(table: Table, numbers: Numbers, weight: Singles | None) -> Encoded:
+def encode_numbers(table: Table, numbers: Numbers, weight: Singles | None = None) -> Encoded:
     """Encode rows block by block."""
     values = np.empty((len(numbers), numbers.n_features), dtype=np.float32)
     log_jacobian = np.empty(len(numbers))

@@ -1,4 +1,4 @@
-"""Answers with the columns of the fitted table: parts of scores, draws and completions."""
+"""What a fitted density answers: scores and their parts, draws and completions."""
 
 import warnings
 from numbers import Integral
@@ -6,7 +6,10 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
+from sklearn.utils.validation import _check_sample_weight
 
+from ._block_answers import impute_blocks, score_blocks
+from ._blocks import is_blocked
 from ._drawing import complete, draw, draw_given
 from ._frame import extended, open_table, to_numbers
 from ._reading import (
@@ -19,7 +22,7 @@ from ._reading import (
     working_bytes,
 )
 from ._rebuild import to_table
-from ._scoring import feature_log_density
+from ._scoring import feature_log_density, log_density
 
 # Draws are called few when less than this many, or this share of those asked for, are
 # effective.
@@ -35,12 +38,57 @@ ADVICE = (
 
 
 class TabularMixin:
-    """Methods of `MADEDensity` that return a value for each column of its table."""
+    """What a fitted `MADEDensity` answers about rows."""
 
     _state: dict[str, Any]
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_state")
+
+    def score_samples(self, X):
+        """Log-density of each row, in nats.
+
+        A density may exceed one, so its logarithm may be positive. Continuous columns
+        contribute densities in the units of X, the others probabilities, and a missing
+        cell nothing: the score is the log-density of the cells that are there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithm of the density, finite for every finite row. For a table of
+            dask it is an array of dask, block by block, and so are the other answers.
+        """
+        if is_blocked(X):
+            return score_blocks(self, X, "score_samples")
+        ensemble, numbers = read_fitted(self, X)
+        return by_blocks(log_density, ensemble, numbers)
+
+    def score(self, X, y=None, sample_weight=None):
+        """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+        y : None
+            Ignored; here for the API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        log_likelihood : float
+            Sum of `score_samples`; `skmade.metrics.mean_log_likelihood` is the mean.
+        """
+        scores = self.score_samples(X)
+        if sample_weight is not None:
+            scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        return float(scores.sum())
 
     def score_features(self, X):
         """Each column's part of the log-density of each row, in nats.
@@ -59,6 +107,8 @@ class TabularMixin:
         parts : ndarray of shape (n_samples, n_features)
             Parts that sum to `score_samples`; 0 for a missing cell.
         """
+        if is_blocked(X):
+            return score_blocks(self, X, "score_features", (self.n_features_in_,))
         ensemble, numbers = read_fitted(self, X)
         return by_blocks(feature_log_density, ensemble, numbers)
 
@@ -139,6 +189,8 @@ class TabularMixin:
         ensemble, layout = fitted_ensemble(self)
         if strategy not in ("sample", "mean"):
             raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
+        if is_blocked(X):
+            return impute_blocks(self, X, strategy, random_state)
         rng = private_random_state(random_state) if strategy == "sample" else None
         rows, unknown = read_table(self, X, layout, ensemble.table)
         numbers = rows[:]

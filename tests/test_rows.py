@@ -8,7 +8,14 @@ from skmade import _rows
 from skmade._features import learn_table
 from skmade._marginals import Marginals
 from skmade._numbers import Numbers, survey
-from skmade._rows import InMemory, InWindows, Rows, describe_columns, described_rows, open_source
+from skmade._rows import (
+    InMemory,
+    InWindows,
+    Rows,
+    describe_columns,
+    described_rows,
+    open_source,
+)
 
 CONTINUOUS = np.array(["continuous"])
 # Without an edge: values far beyond those it was learned from keep their units.

@@ -57,7 +57,7 @@ def fit_returns_nothing():
 def parameters_that_are_set_are_ignored():
     """The network keeps the shape that it had in the first fit."""
 
-    @patch(_fitting, "_architecture")
+    @patch(_fitting, "read_architecture")
     def architecture(old, estimator, conditioned):
         if hasattr(estimator, "_state"):
             return Architecture(**estimator._state["architecture"])
@@ -130,7 +130,7 @@ def held_out_score_of_training_rows():
 def prints_by_default():
     """Epochs are printed also if verbose is False."""
 
-    @patch(_fitting, "_train_stack")
+    @patch(_fitting, "train_stack")
     def train(old, estimator, *args, **kwargs):
         print("epoch 1")
         return old(estimator, *args, **kwargs)

@@ -1,0 +1,239 @@
+"""How `MADEDensity` is fitted to a table in blocks, which no machine needs to hold as a whole.
+
+Two passes over the blocks say what a random sample of the rows does not: which cells are
+wrong, what the extremes, the labels and the missing cells are. Then each member is trained
+where blocks are that it has for itself, and holds out some of their rows. A table no longer
+than the sample is fetched and fitted like any other.
+"""
+
+import copy
+from dataclasses import asdict
+from functools import reduce
+
+import numpy as np
+from sklearn.utils.validation import validate_data
+
+from ._blocks import empty_like, is_blocked, join, map_blocks, shared, together
+from ._ensemble import draw_ensemble
+from ._features import check_cells, check_kinds, warn_constant
+from ._fitting import (
+    USER_LEVEL,
+    count_members,
+    finish,
+    fit_estimator,
+    mask_options,
+    new_architecture,
+    read_schedule,
+    train_stack,
+)
+from ._frame import joined_layout, open_table, to_numbers
+from ._masks import warn_if_narrow
+from ._numbers import Numbers, Survey, survey
+from ._reading import (
+    MAX_SEED,
+    learn_kinds,
+    open_new_table,
+    private_random_state,
+    read_table,
+    warn_free_text,
+)
+from ._rows import (
+    InMemory,
+    Rows,
+    describe_columns,
+    described_rows,
+    encode_numbers,
+    max_described,
+    open_source,
+    window_rows,
+)
+
+# A member takes no more blocks when the rows that it has take so much memory, as they are
+# trained on.
+MAX_MEMBER_BYTES = 2**29
+
+
+def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, max_iter):
+    """Fit to the blocks of X, and change the estimator only when all went well."""
+    options = {"resume": resume, "early_stopping": early_stopping, "max_iter": max_iter}
+    fitted = copy.copy(estimator)
+    layout, surveys = _survey_blocks(fitted, X)
+    surveyed = reduce(Survey.followed_by, surveys)
+    X_val = X_val.compute() if is_blocked(X_val) else X_val
+    if surveyed.n_rows <= max_described(len(layout.levels)):
+        sample_weight = sample_weight.compute() if is_blocked(sample_weight) else sample_weight
+        return fit_estimator(estimator, X.compute(), sample_weight, X_val, **options)
+    _refuse_options(surveyed.n_rows, sample_weight, resume)
+    rng = private_random_state(estimator.random_state)
+    fold_seed = int(rng.randint(MAX_SEED))
+    sizes = [part.n_rows for part in surveys]
+    table = _describe(estimator, X, layout, sizes, surveyed, fold_seed)
+    validation = None
+    if X_val is not None and early_stopping:
+        validation = read_table(fitted, X_val, layout, table, "X_val")[0]
+    members, trained = _train(estimator, X, layout, table, sizes, validation, rng)
+    return finish(
+        estimator,
+        fitted,
+        members[0].joined_by(members[1:]),
+        trained,
+        remembered={"layout": asdict(layout), "fold_seed": fold_seed},
+        resume=False,
+        early_stopping=early_stopping,
+    )
+
+
+def _refuse_options(n_rows, sample_weight, resume):
+    """Refuse what only a fit to rows in memory does."""
+    problem = None
+    if sample_weight is not None:
+        problem = "sample_weight is not supported: leave out rows of weight zero"
+    elif resume:
+        problem = "warm_start cannot go on with a fit: set warm_start=False"
+    if problem:
+        raise ValueError(f"For a table of {n_rows} rows in blocks {problem}, or fit a sample.")
+
+
+def _survey_blocks(fitted, X):
+    """Pass over all rows: return the layout of the table, and a survey of each block."""
+    empty = empty_like(X)
+    validate_data(fitted, empty, reset=True, skip_check_array=True)
+    fitted.__dict__.pop("_state", None)  # of an earlier fit: workers have no use for it
+    parts = together(map_blocks(_survey_block, X, fitted, empty))
+    layouts = [layout for layout, _ in parts if layout is not None]
+    if not layouts:
+        raise ValueError("X has no rows in any of its partitions.")
+    return joined_layout(layouts), [surveyed for _, surveyed in parts]
+
+
+def _survey_block(block, estimator, empty):
+    """Check the cells of a block; return its layout, None if it has no rows, and a survey."""
+    if list(getattr(block, "columns", ())) != list(getattr(empty, "columns", ())):
+        raise ValueError(
+            f"The columns are {list(block.columns)} instead of {list(empty.columns)}."
+        )
+    if block.shape[1] != empty.shape[1]:
+        raise ValueError(f"There are {block.shape[1]} columns instead of {empty.shape[1]}.")
+    if len(block) == 0:
+        return None, Survey.of_nothing(empty.shape[1])
+    layout, numbers = open_new_table(copy.copy(estimator), block)
+    surveyed = survey(numbers)
+    check_cells(surveyed.n_infinite, layout)
+    return layout, surveyed
+
+
+def _describe(estimator, X, layout, sizes, surveyed, seed):
+    """Learn the columns from a random sample of the rows, on whose cells all blocks agree."""
+    kinds = learn_kinds(estimator, layout, surveyed)
+    rows, ends = described_rows(surveyed, seed), np.cumsum(sizes)
+    of_blocks = np.split(rows, np.searchsorted(rows, ends[:-1]))
+    starts = ends - sizes
+    chosen = [(own - start,) for own, start in zip(of_blocks, starts, strict=True)]
+    parts = together(map_blocks(_chosen_rows, X, layout, kinds, each=chosen))
+    smoothed = estimator.handle_unknown == "smoothed"
+    table = describe_columns(
+        np.concatenate(parts),
+        None,
+        surveyed,
+        kinds,
+        layout.n_levels,
+        smoothed,
+        estimator.min_scale,
+    )
+    warn_constant(table, layout, stacklevel=USER_LEVEL)
+    warn_free_text(layout, surveyed.n_rows, stacklevel=USER_LEVEL)
+    return table
+
+
+def _chosen_rows(block, chosen, layout, kinds):
+    """Check the cells of a block against the kinds of the columns; return some rows."""
+    numbers = to_numbers(layout, open_table(block))
+    check_kinds(kinds, numbers, layout)
+    return numbers[chosen]
+
+
+def _train(estimator, X, layout, table, sizes, validation, rng):
+    """Train each member on blocks of its own; return members and how training went."""
+    n_members = count_members(estimator, sum(sizes))
+    architecture = new_architecture(estimator, table)
+    warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
+    seeds = rng.randint(MAX_SEED, size=(n_members, 3)).tolist()
+    encoded = map_blocks(_encoded, X, layout, table)
+    common = [shared(value) for value in (estimator, table, architecture, validation)]
+    context = estimator._init_callback_context(
+        max_subtasks=n_members, sequential_subtasks=False
+    )
+    context.call_on_fit_task_begin(estimator=estimator, X=X, metadata={})
+    tasks = []
+    for member, own in enumerate(share_out(sizes, n_members, table.n_features, rng)):
+        n_rows = sum(sizes[block] for block in own)
+        schedule = read_schedule(estimator, n_rows, estimator.max_iter, decay=True)
+        subcontext = context.subcontext(
+            f"member {member + 1} of {n_members}",
+            task_id=member,
+            max_subtasks=schedule.max_iter,
+        )
+        parts = [encoded[block] for block in own]
+        tasks.append(join(_trained_member, parts, schedule, seeds[member], subcontext, *common))
+    members, trained = zip(*together(tasks), strict=True)
+    context.call_on_fit_task_end(estimator=estimator, X=X, metadata={})
+    return members, trained
+
+
+def share_out(sizes, n_members, n_features, rng):
+    """Deal out blocks of rows to members at random: a list of block numbers for each.
+
+    Blocks have one member each, unless there are fewer of them. A member that has as many
+    rows as it may takes no more.
+    """
+    filled = [block for block in rng.permutation(len(sizes)).tolist() if sizes[block]]
+    own = [
+        filled[member::n_members] or [filled[member % len(filled)]]
+        for member in range(n_members)
+    ]
+    at_most = MAX_MEMBER_BYTES // (4 * n_features)
+    before = [np.cumsum([0] + [sizes[block] for block in blocks[:-1]]) for blocks in own]
+    return [
+        [block for block, n_rows in zip(blocks, upto, strict=True) if n_rows < at_most]
+        for blocks, upto in zip(own, before, strict=True)
+    ]
+
+
+def _encoded(block, layout, table):
+    """Return the rows of a block as the network sees them."""
+    return encode_numbers(table, Numbers(to_numbers(layout, open_table(block))))
+
+
+def _trained_member(
+    parts, schedule, seeds, context, estimator, table, architecture, validation
+):
+    """Draw and train one member on encoded blocks; return it, and how training went."""
+    from ._training import check_device  # imports torch, which only training needs
+
+    check_device(estimator.device)
+    mask_seed, fold_seed, training_seed = seeds
+    encoded = parts[0].followed_by(parts[1:])
+    n_windows = -(-len(encoded.values) // window_rows(table.n_features))
+    rows = Rows(
+        InMemory(encoded, n_windows),
+        n_members=1,
+        validation=None if validation is None else open_source(table, validation, None, 0),
+        fraction=estimator.validation_fraction if estimator.early_stopping else None,
+        fold_seed=fold_seed,
+    )
+    member = draw_ensemble(
+        table, rows, architecture, seeds=[mask_seed], **mask_options(estimator)
+    )
+    ((_, start, masks),) = member.stacks()
+    trained = train_stack(
+        estimator,
+        context,
+        made=member.made,
+        start=start,
+        masks=masks,
+        rows=rows,
+        schedule=schedule,
+        seed=training_seed,
+        device=estimator.device,
+    )
+    return member.with_trained([trained], keep_optimizer=False), trained

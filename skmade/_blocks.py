@@ -1,0 +1,103 @@
+"""Tables in blocks of rows, of which another engine knows where they are: those of dask.
+
+The engine is only asked to map a function over blocks. It decides where and when, moves what
+a task needs, and repeats tasks of workers that died. dask is imported by those who pass its
+tables alone.
+"""
+
+from collections.abc import Callable, Iterable
+from typing import Any
+
+import numpy as np
+
+
+def is_blocked(X: Any) -> bool:
+    """Whether X is an array or a DataFrame of dask."""
+    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "to_delayed")
+
+
+def row_counts(X: Any) -> list[float]:
+    """Return how many rows each block has, NaN where the engine has not counted them."""
+    return list(X.chunks[0]) if hasattr(X, "chunks") else [np.nan] * X.npartitions
+
+
+def empty_like(X: Any) -> Any:
+    """Return the table without rows: an array or a DataFrame in memory."""
+    return np.empty((0, *X.shape[1:]), X.dtype) if hasattr(X, "chunks") else X._meta
+
+
+def map_blocks(
+    function: Callable[..., Any], X: Any, *arguments: Any, each: Iterable[Any] = ()
+) -> list[Any]:
+    """Call ``function(block, *own, *arguments)`` for each block, when the engine is asked to.
+
+    The arguments go to each worker once; of those in `each`, a block gets its own.
+    """
+    from dask import delayed
+
+    common = [shared(value) for value in arguments]
+    call = delayed(_call, name=function.__name__.strip("_"), pure=False)
+    blocks = _delayed_blocks(X)
+    own = [tuple(values) for values in each] or [()] * len(blocks)
+    return [
+        call(number, function, block, *values, *common)
+        for number, (block, values) in enumerate(zip(blocks, own, strict=True))
+    ]
+
+
+def join(function: Callable[..., Any], parts: list[Any], *arguments: Any) -> Any:
+    """Call ``function(results, *arguments)`` on results of `map_blocks`, when asked to."""
+    from dask import delayed
+
+    return delayed(function, name=function.__name__.strip("_"), pure=False)(parts, *arguments)
+
+
+def shared(value: Any) -> Any:
+    """Mark an argument of several calls, so that each worker gets it once."""
+    from dask import delayed
+
+    return delayed(value, traverse=False)
+
+
+def together(tasks: Iterable[Any]) -> list[Any]:
+    """Ask the engine to run tasks, and return their results."""
+    import dask
+
+    return list(dask.compute(*tasks))
+
+
+def stacked(parts: list[Any], like: Any, empty: Any) -> Any:
+    """Return the results of `map_blocks` below each other, as one table of dask.
+
+    The results are arrays or DataFrames as the empty one, with as many rows as the blocks
+    of the table they are made from.
+    """
+    if hasattr(empty, "columns"):
+        import dask.dataframe as dd
+
+        divisions = getattr(like, "divisions", None)
+        return dd.from_delayed(parts, meta=empty, divisions=divisions, verify_meta=False)
+    import dask.array as da
+
+    return da.concatenate(
+        [
+            da.from_delayed(part, (n_rows, *empty.shape[1:]), meta=empty)
+            for part, n_rows in zip(parts, row_counts(like), strict=True)
+        ]
+    )
+
+
+def _delayed_blocks(X: Any) -> list[Any]:
+    """Return blocks of whole rows, in order."""
+    if hasattr(X, "rechunk") and X.numblocks[1] > 1:
+        X = X.rechunk({1: -1})
+    return list(np.ravel(X.to_delayed()))
+
+
+def _call(number: int, function: Callable[..., Any], block: Any, *arguments: Any) -> Any:
+    """Call a function of a block; errors say which block it is."""
+    try:
+        return function(block, *arguments)
+    except (TypeError, ValueError) as error:
+        kind = TypeError if isinstance(error, TypeError) else ValueError
+        raise kind(f"Partition {number} of X: {error}") from error
