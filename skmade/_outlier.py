@@ -150,7 +150,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         """
         density = clone(self._density())
         density.fit(X, **self._routed(fit_params))
-        scores = density.score_samples(X)
+        scores = np.asarray(density.score_samples(X))  # of blocks too: the threshold is here
         if np.isnan(scores).any():
             raise ValueError(f"{density!r} scores training rows as NaN.")
         weight = _sample_weight(fit_params, scores)
