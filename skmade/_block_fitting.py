@@ -24,6 +24,8 @@ from ._fitting import (
     mask_options,
     new_architecture,
     read_schedule,
+    task_context,
+    telling_callbacks,
     train_stack,
 )
 from ._frame import joined_layout, open_table, to_numbers
@@ -126,6 +128,7 @@ def _describe(estimator, X, layout, sizes, surveyed, seed):
     """Learn the columns from a random sample of the rows, on whose cells all blocks agree."""
     kinds = learn_kinds(estimator, layout, surveyed)
     rows, ends = described_rows(surveyed, seed), np.cumsum(sizes)
+    assert rows is not None  # the table is larger than the sample
     of_blocks = np.split(rows, np.searchsorted(rows, ends[:-1]))
     starts = ends - sizes
     chosen = [(own - start,) for own, start in zip(of_blocks, starts, strict=True)]
@@ -160,23 +163,17 @@ def _train(estimator, X, layout, table, sizes, validation, rng):
     seeds = rng.randint(MAX_SEED, size=(n_members, 3)).tolist()
     encoded = map_blocks(_encoded, X, layout, table)
     common = [shared(value) for value in (estimator, table, architecture, validation)]
-    context = estimator._init_callback_context(
-        max_subtasks=n_members, sequential_subtasks=False
-    )
-    context.call_on_fit_task_begin(estimator=estimator, X=X, metadata={})
-    tasks = []
-    for member, own in enumerate(share_out(sizes, n_members, table.n_features, rng)):
-        n_rows = sum(sizes[block] for block in own)
-        schedule = read_schedule(estimator, n_rows, estimator.max_iter, decay=True)
-        subcontext = context.subcontext(
-            f"member {member + 1} of {n_members}",
-            task_id=member,
-            max_subtasks=schedule.max_iter,
-        )
-        parts = [encoded[block] for block in own]
-        tasks.append(join(_trained_member, parts, schedule, seeds[member], subcontext, *common))
-    members, trained = zip(*together(tasks), strict=True)
-    context.call_on_fit_task_end(estimator=estimator, X=X, metadata={})
+    shares = share_out(sizes, n_members, table.n_features, rng)
+    with telling_callbacks(estimator, n_members, {"X": X, "metadata": {}}) as context:
+        tasks = []
+        for member, own in enumerate(shares):
+            n_rows = sum(sizes[block] for block in own)
+            schedule = read_schedule(estimator, n_rows, estimator.max_iter, decay=True)
+            label = f"member {member + 1} of {n_members}"
+            told = task_context(context, label, member, schedule)
+            parts = [encoded[block] for block in own]
+            tasks.append(join(_trained_member, parts, schedule, seeds[member], told, *common))
+        members, trained = zip(*together(tasks), strict=True)
     return members, trained
 
 

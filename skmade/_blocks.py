@@ -33,7 +33,7 @@ def map_blocks(
 
     The arguments go to each worker once; of those in `each`, a block gets its own.
     """
-    from dask import delayed
+    from dask.delayed import delayed
 
     common = [shared(value) for value in arguments]
     call = delayed(_call, name=function.__name__.strip("_"), pure=False)
@@ -47,23 +47,23 @@ def map_blocks(
 
 def join(function: Callable[..., Any], parts: list[Any], *arguments: Any) -> Any:
     """Call ``function(results, *arguments)`` on results of `map_blocks`, when asked to."""
-    from dask import delayed
+    from dask.delayed import delayed
 
     return delayed(function, name=function.__name__.strip("_"), pure=False)(parts, *arguments)
 
 
 def shared(value: Any) -> Any:
     """Mark an argument of several calls, so that each worker gets it once."""
-    from dask import delayed
+    from dask.delayed import delayed
 
     return delayed(value, traverse=False)
 
 
 def together(tasks: Iterable[Any]) -> list[Any]:
     """Ask the engine to run tasks, and return their results."""
-    import dask
+    from dask.base import compute
 
-    return list(dask.compute(*tasks))
+    return list(compute(*tasks))
 
 
 def stacked(parts: list[Any], like: Any, empty: Any) -> Any:

@@ -6,6 +6,7 @@ do. The one place that calls scikit-learn's callbacks.
 
 import copy
 import warnings
+from contextlib import contextmanager
 from dataclasses import asdict
 
 import numpy as np
@@ -64,13 +65,9 @@ def fit_estimator(
         early_stopping, max_iter = False, 0
     ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
     schedule = read_schedule(estimator, rows.n_rows, max_iter, decay=not keep_optimizer)
-    context = estimator._init_callback_context(
-        max_subtasks=len(list(ensemble.stacks())), sequential_subtasks=False
-    )
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
-    context.call_on_fit_task_begin(estimator=estimator, **data)
-    trained = _train(estimator, context, ensemble, rows, schedule, rng)
-    context.call_on_fit_task_end(estimator=estimator, **data)
+    with telling_callbacks(estimator, len(list(ensemble.stacks())), data) as context:
+        trained = _train(estimator, context, ensemble, rows, schedule, rng)
     return finish(
         estimator,
         fitted,
@@ -80,6 +77,23 @@ def fit_estimator(
         resume=resume,
         early_stopping=early_stopping,
     )
+
+
+@contextmanager
+def telling_callbacks(estimator, n_tasks, data):
+    """Tell callbacks of the beginning and the end of a fit; yield the context of its tasks."""
+    context = estimator._init_callback_context(max_subtasks=n_tasks, sequential_subtasks=False)
+    context.call_on_fit_task_begin(estimator=estimator, **data)
+    yield context
+    context.call_on_fit_task_end(estimator=estimator, **data)
+
+
+def task_context(context, label, position, schedule):
+    """Return the context of one task, whose epochs callbacks see.
+
+    It is made before any task starts: a context that grows while it is pickled breaks.
+    """
+    return context.subcontext(label, task_id=position, max_subtasks=schedule.max_iter)
 
 
 def finish(estimator, fitted, ensemble, trained, *, remembered, resume, early_stopping):
@@ -226,12 +240,9 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
     stacks = list(ensemble.stacks())
     seeds = rng.randint(MAX_SEED, size=len(stacks))
     made = ensemble.made
-    # Made before any job starts: a context that grows while it is pickled breaks.
     contexts = [
-        context.subcontext(
-            _label(part, ensemble), task_id=task_id, max_subtasks=schedule.max_iter
-        )
-        for task_id, (part, _, _) in enumerate(stacks)
+        task_context(context, _label(part, ensemble), position, schedule)
+        for position, (part, _, _) in enumerate(stacks)
     ]
     return Parallel(n_jobs=estimator.n_jobs)(
         delayed(train_stack)(

@@ -41,6 +41,7 @@ class TabularMixin:
     """What a fitted `MADEDensity` answers about rows."""
 
     _state: dict[str, Any]
+    n_features_in_: int
 
     def __sklearn_is_fitted__(self):
         return hasattr(self, "_state")
