@@ -13,7 +13,7 @@ import numpy as np
 
 def is_blocked(X: Any) -> bool:
     """Whether X is an array or a DataFrame of dask."""
-    return type(X).__module__.partition(".")[0] == "dask" and hasattr(X, "to_delayed")
+    return type(X).__module__.startswith(("dask.array", "dask.dataframe"))
 
 
 def row_counts(X: Any) -> list[float]:
@@ -23,6 +23,11 @@ def row_counts(X: Any) -> list[float]:
 
 def empty_like(X: Any) -> Any:
     """Return the table without rows: an array or a DataFrame in memory."""
+    if X.ndim != 2:
+        raise ValueError(
+            f"Expected a table of rows and columns, got {X.ndim} dimension(s). Reshape an "
+            "array of one column by [:, None], or take a column as a DataFrame by [[name]]."
+        )
     return np.empty((0, *X.shape[1:]), X.dtype) if hasattr(X, "chunks") else X._meta
 
 

@@ -66,8 +66,8 @@ def load_defects():
     for module in pkgutil.iter_modules(skmade.__path__):
         if module.name != "__main__":
             importlib.import_module(f"skmade.{module.name}")
-    for kind in ("fitting", "reading", "answers", "process", "density", "drawing", "far"):
-        importlib.import_module(f"defects.{kind}")
+    for module in pkgutil.iter_modules(importlib.import_module("defects").__path__):
+        importlib.import_module(f"defects.{module.name}")
     return importlib.import_module("defects.planting").DEFECTS
 
 

@@ -43,9 +43,17 @@ def test_blocks_are_whole_rows_in_order(name):
     assert list(getattr(_blocks.empty_like(X), "columns", "abcd")) == list("abcd")
 
 
-@pytest.mark.parametrize("X", [ROWS, FRAME, [[1.0]], None])
+@pytest.mark.parametrize("X", [ROWS, FRAME, [[1.0]], None, dask.delayed(ROWS)])
 def test_tables_in_memory_have_no_blocks(X):
     assert not _blocks.is_blocked(X)
+
+
+@pytest.mark.parametrize(
+    "X", [da.from_array(ROWS[0]), dd.from_pandas(FRAME["a"], npartitions=2)]
+)
+def test_tables_have_two_dimensions(X):
+    with pytest.raises(ValueError, match="got 1 dimension"):
+        _blocks.empty_like(X)
 
 
 @pytest.mark.parametrize("name", tables())
