@@ -13,7 +13,7 @@ Clean: fitted to a random half of the normal rows, scored on the other half and 
 Contaminated: fitted to the whole table, anomalies included, and scored on it. Where more than
 a tenth of the rows are anomalies, a random choice of them makes a tenth.
 
-At most 20000 random rows are fitted, and at most 50000 random normal rows and all
+At most 20000 random rows are fitted, and at most 10000 random normal rows and all
 anomalies are scored, by all methods alike. Figures are areas under the ROC curve (AUROC)
 in percent. MADEOutlierDetector gets columns as they are recorded, the others standardised
 ones. KNN is the distance to the fifth of the nearest rows. KernelDensity has the best
@@ -45,7 +45,7 @@ from store import load_facts, path_of, save_facts
 from tables import DATA, read
 
 SEEDS = range(5)
-MAX_TRAIN_ROWS, MAX_NORMAL_ROWS = 20_000, 50_000
+MAX_TRAIN_ROWS, MAX_NORMAL_ROWS = 20_000, 10_000
 N_NORMAL_PER_ANOMALY = 9
 PUBLISHED = ("DTE-NP", "KNN", "LOF", "OCSVM", "IForest", "ECOD", "DeepSVDD")
 # Columns of few values, or of one: what scikit-learn says of them is of no use here.
@@ -164,7 +164,7 @@ def run(protocol, table, methods, seed):
 
 
 def published():
-    """Return the published figures of each table, or none."""
+    """Return the published figures of each table, or none at all."""
     path = DATA / "anomaly" / "published_auroc.csv"
     if not path.exists():
         print(f"There is no {path}: tables are without published figures.")
@@ -172,7 +172,7 @@ def published():
     with open(path, newline="") as file:
         rows = {row["dataset"]: row for row in csv.DictReader(file)}
     return {
-        name: {f"{method} (published)": float(rows[file][method]) for method in PUBLISHED}
+        name: [float(rows[file][method]) for method in PUBLISHED]
         for name, file in file_names().items()
         if file in rows
     }
@@ -191,42 +191,57 @@ def figures(protocol, table):
     return runs[OURS], {m: float(np.mean([f["auroc"] for f in fs])) for m, fs in runs.items()}
 
 
-def table_rows(protocol, others):
-    """Yield a row for each table, means, and how far the first column is ahead of others."""
+def measured(protocol):
+    """Return what `figures` tells of the tables that have been run."""
     found = {table: figures(protocol, table) for table in file_names()}
-    found = {table: both for table, both in found.items() if both is not None}
-    columns = [*PROTOCOLS[protocol].methods, *(next(iter(others.values())) if others else ())]
-    yield ["table", "rows fitted x columns", "scored (anomalies)", "seeds", *columns, "seconds"]
+    return {table: both for table, both in found.items() if both is not None}
+
+
+def own_rows(found, methods):
+    """Yield a row for each table with our own runs, means, and how far ours are ahead."""
+    yield ["table", "fitted", "columns", "scored", "anomalies", "seeds", *methods, "seconds"]
     values = []
     for table, (facts, means) in found.items():
-        means = means | others.get(table, {})
-        values.append([means.get(column, np.nan) for column in columns])
-        first = facts[0]
-        yield [
-            table,
-            f"{first['n_train']} x {first['n_columns']}",
-            f"{first['n_test']} ({first['n_anomalies']})",
-            len(facts),
-            *(f"{value:.2f}" for value in values[-1]),
-            f"{np.median([f['fit_seconds'] + f['score_seconds'] for f in facts]):.0f}",
-        ]
-    if len(values) > 1:
-        yield from summary(np.array(values))
+        values.append([means[method] for method in methods])
+        sizes = (facts[0][size] for size in ("n_train", "n_columns", "n_test", "n_anomalies"))
+        seconds = np.median([f["fit_seconds"] + f["score_seconds"] for f in facts])
+        figures = (f"{value:.2f}" for value in values[-1])
+        yield [table, *sizes, len(facts), *figures, f"{seconds:.0f}"]
+    yield from summary(np.array(values), n_blank=5)
 
 
-def summary(values):
+def published_rows(found, others):
+    """Yield a row for each table with our figure beside published ones, and means."""
+    yield ["table", OURS, *PUBLISHED]
+    values = []
+    for table, (_, means) in found.items():
+        if table in others:
+            values.append([means[OURS], *others[table]])
+            yield [table, *(f"{value:.2f}" for value in values[-1])]
+    yield from summary(np.array(values), n_blank=0)
+
+
+def summary(values, n_blank):
     """Yield the means over tables, and the mean differences with standard errors."""
-    blank = ["", "", ""]
-    yield [f"mean of {len(values)}", *blank, *(f"{m:.2f}" for m in values.mean(axis=0)), ""]
+    if len(values) < 2:
+        return
+    blank = [""] * n_blank
+    yield [f"mean of {len(values)}", *blank, *(f"{m:.2f}" for m in values.mean(axis=0))]
     ahead = values[:, :1] - values[:, 1:]
     cells = [f"{column.mean():+.2f} ± {standard_error(column):.2f}" for column in ahead.T]
-    yield [f"{OURS} ahead by", *blank, "", *cells, ""]
+    yield [f"{OURS} ahead by", *blank, "", *cells]
 
 
 def write_reports():
     """Write a table for each protocol that has been run."""
-    write("anomaly", table_rows("clean", published()))
-    write("anomaly_contaminated", table_rows("contaminated", {}))
+    for name, protocol in {"anomaly": "clean", "anomaly_contaminated": "contaminated"}.items():
+        found = measured(protocol)
+        if found:
+            rows = list(own_rows(found, PROTOCOLS[protocol].methods))
+            write(name, [row + [""] * (len(rows[0]) - len(row)) for row in rows])
+    others = published()
+    if others and (found := measured("clean")):
+        write("anomaly_published", published_rows(found, others))
 
 
 def main():
