@@ -8,21 +8,23 @@ from skmade.datasets import CorrelatedGaussian, Ring, ThreeGaussians, TwoMoons
 PLANES = [CorrelatedGaussian(2), TwoMoons(), Ring(), ThreeGaussians()]
 
 
-@pytest.mark.parametrize("generator", PLANES, ids=lambda g: type(g).__name__)
-def test_density_integrates_to_one(generator):
+@pytest.fixture(scope="module", params=PLANES, ids=lambda g: type(g).__name__)
+def on_grid(request):
+    """Return a generator of two columns, a grid, its log-density there, and a cell's size."""
     axis = np.linspace(-7, 7, 301)
     points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    total = np.exp(generator.score_samples(points)).sum() * (axis[1] - axis[0]) ** 2
-    assert_allclose(total, 1, atol=1e-4)
+    logs = request.param.score_samples(points)
+    return request.param, points, logs, (axis[1] - axis[0]) ** 2
 
 
-@pytest.mark.parametrize("generator", PLANES, ids=lambda g: type(g).__name__)
-def test_rows_follow_the_density(generator):
+def test_density_integrates_to_one(on_grid):
+    _, _, logs, cell = on_grid
+    assert_allclose(np.exp(logs).sum() * cell, 1, atol=1e-4)
+
+
+def test_rows_follow_the_density(on_grid):
     # The entropy by sampling and by quadrature agree, and shares of a half plane do.
-    axis = np.linspace(-7, 7, 301)
-    points = np.stack(np.meshgrid(axis, axis), axis=-1).reshape(-1, 2)
-    logs = generator.score_samples(points)
-    cell = (axis[1] - axis[0]) ** 2
+    generator, points, logs, cell = on_grid
     X = generator.sample(20_000, random_state=0)
     scores = generator.score_samples(X)
     error = scores.std() / np.sqrt(20_000)

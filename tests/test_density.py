@@ -1,5 +1,6 @@
 """What each parameter and method of the estimator does."""
 
+import copy
 import itertools
 import warnings
 
@@ -8,7 +9,6 @@ import pytest
 from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
-from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 from sklearn.neighbors import KernelDensity
 from sklearn.pipeline import Pipeline
@@ -131,10 +131,8 @@ def test_orderings():
 def test_every_ordering_of_an_order_agnostic_model_is_a_good_model():
     density = quick(order_agnostic=True, n_masks=4, max_iter=60, hidden_layer_sizes=(32, 32))
     density.fit(X)
-    independent = MADEDensity(ordering="natural").set_params(**density.get_params())
-    state = density._state
+    one, state = copy.copy(density), density._state
     for k in range(4):
-        one = clone(independent).fit(X[:20])
         one._state = {
             **state,
             "ranks": state["ranks"][:, k : k + 1],

@@ -40,15 +40,14 @@ def mapped(array, folder):
 @pytest.mark.parametrize("dtype", ["float16", "float32", "int8", ">f8"])
 def test_numbers_of_any_type_are_what_they_are_as_float64(dtype, tmp_path):
     table = np.abs(X * 5).astype(dtype)
-    expected = quick().fit(table.astype(np.float64))
+    expected = quick(max_iter=1).fit(table.astype(np.float64))
     scores = expected.score_samples(table.astype(np.float64))
+    parts = expected.score_features(table.astype(np.float64))
     for own in (table, np.asfortranarray(table), mapped(table, tmp_path), table[::-1][::-1]):
-        density = quick().fit(own)
+        density = quick(max_iter=1).fit(own)
         assert_array_equal(density._state["weights"], expected._state["weights"])
         assert_array_equal(density.score_samples(own), scores)
-        assert_array_equal(
-            density.score_features(own), expected.score_features(table.astype(float))
-        )
+        assert_array_equal(density.score_features(own), parts)
 
 
 def test_blocks_do_not_change_scores(monkeypatch):
