@@ -185,7 +185,7 @@ for offset, (name, rows) in zip([-0.15, 0.15], tables.items(), strict=True):
     share = rows["sex"].value_counts(normalize=True, sort=False)
     axes[2].bar(np.arange(2) + offset, share, 0.3, color=colors[name])
 axes[2].set(xlabel="sex", yticks=[], xlim=(-0.6, 1.6), xticks=[0, 1], xticklabels=share.index)
-axes[0].legend(frameon=False, loc="upper left", handlelength=1)
+axes[1].legend(frameon=False, loc="upper right", handlelength=1)
 for ax, (name, rows) in zip(axes[3:], tables.items(), strict=True):
     few = rows.head(len(truth))
     ax.plot(few["s3"], few["s4"], ".", color=colors[name], markersize=3)
