@@ -1,5 +1,7 @@
 """Scores and completions of the rows of a table in blocks, made when they are asked for."""
 
+import copy
+
 import numpy as np
 
 from ._blocks import empty_like, map_blocks, row_counts, stacked
@@ -11,7 +13,8 @@ def score_blocks(estimator, X, method, width=()):
     """Return an array of dask: what a method gives for each row, of this width."""
     check_columns(estimator, empty_like(X))
     empty = np.empty((0, *width))
-    return stacked(map_blocks(_scores, X, estimator, method, empty), X, empty)
+    asked = copy.copy(estimator)  # a later fit changes no answer
+    return stacked(map_blocks(_scores, X, asked, method, empty), X, empty)
 
 
 def _scores(block, estimator, method, empty):
@@ -31,7 +34,8 @@ def impute_blocks(estimator, X, strategy, random_state):
     rng = private_random_state(random_state)
     seeds = rng.randint(MAX_SEED, size=len(row_counts(X))).tolist()
     empty = to_table(layout, np.empty((0, len(layout.levels))))
-    parts = map_blocks(_completed, X, estimator, strategy, empty, each=zip(seeds))
+    asked = copy.copy(estimator)  # a later fit changes no answer
+    parts = map_blocks(_completed, X, asked, strategy, empty, each=zip(seeds))
     return stacked(parts, X, empty)
 
 

@@ -90,6 +90,16 @@ def test_blocks_do_not_repeat_the_draws_of_others(of_numbers):
     assert (filled[:60][holes] != filled[60:][holes]).all()
 
 
+def test_answers_are_of_the_model_that_was_asked():
+    density = quick().fit(HOLES)
+    expected = density.score_samples(HOLES), density.impute(HOLES, strategy="mean")
+    X = blocked(HOLES)
+    answers = density.score_samples(X), density.impute(X, strategy="mean")
+    density.fit(10 * HOLES + 5)
+    for answer, as_expected in zip(answers, expected, strict=True):
+        assert_allclose(answer.compute(), as_expected)
+
+
 def test_a_detector_tells_outliers_block_by_block():
     detector = MADEOutlierDetector(quick()).fit(ROWS)
     labels = detector.predict(blocked(ROWS))
