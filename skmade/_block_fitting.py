@@ -28,12 +28,13 @@ from ._fitting import (
     telling_callbacks,
     train_stack,
 )
-from ._frame import joined_layout, open_table, to_numbers
+from ._frame import joined_layout, to_numbers
 from ._masks import warn_if_narrow
 from ._numbers import Numbers, Survey, survey
 from ._reading import (
     MAX_SEED,
     learn_kinds,
+    open_filled,
     open_new_table,
     private_random_state,
     read_table,
@@ -150,7 +151,7 @@ def _describe(estimator, X, layout, sizes, surveyed, seed):
 
 def _chosen_rows(block, chosen, layout, kinds):
     """Check the cells of a block against the kinds of the columns; return some rows."""
-    numbers = to_numbers(layout, open_table(block))
+    numbers = to_numbers(layout, open_filled(block))
     check_kinds(kinds, numbers, layout)
     return numbers[chosen]
 
@@ -198,7 +199,7 @@ def share_out(sizes, n_members, n_features, rng):
 
 def _encoded(block, layout, table):
     """Return the rows of a block as the network sees them."""
-    return encode_numbers(table, Numbers(to_numbers(layout, open_table(block))))
+    return encode_numbers(table, Numbers(to_numbers(layout, open_filled(block))))
 
 
 def _trained_member(

@@ -100,7 +100,7 @@ def read_new_table(estimator, X, kept=None, weight=None):
 
 def open_new_table(estimator, X, kept=None):
     """Return the layout of a table to learn from, and its numbers."""
-    table = _filled(X)
+    table = open_filled(X)
     if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
         table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
         table = table if kept is None else table[kept]
@@ -125,7 +125,7 @@ def learn_kinds(estimator, layout, surveyed):
 
 def read_table(estimator, X, layout, table, name="X", kept=None):
     """Read a table like the one of fit: its numbers, and labels that fit did not see."""
-    given = _filled(X)
+    given = open_filled(X)
     if isinstance(given, nw.DataFrame) or layout.n_levels.any():
         given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
         given = given if kept is None else given[kept]
@@ -277,7 +277,7 @@ def _declares_labels(feature_types):
     return any(isinstance(word, str) and word == "categorical" for word in words)
 
 
-def _filled(X: Any) -> Any:
+def open_filled(X: Any) -> Any:
     """Open a table; masked cells are missing."""
     if np.ma.is_masked(X):
         numeric = X.dtype.kind in "biuf"

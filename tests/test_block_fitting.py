@@ -101,6 +101,15 @@ def test_columns_are_described_by_all_blocks():
 
 
 @pytest.mark.usefixtures("large")
+def test_masked_cells_are_missing():
+    holes = np.random.RandomState(0).uniform(size=ROWS.shape) < 0.2
+    masked = np.ma.masked_array(np.where(holes, -999.0, ROWS), holes)
+    missing = np.where(holes, np.nan, ROWS)
+    fits = [quick().fit(blocked(X)) for X in (masked, missing)]
+    assert_array_equal(*(fitted.score_samples(missing) for fitted in fits))
+
+
+@pytest.mark.usefixtures("large")
 def test_blocks_without_rows_are_passed_over():
     X = da.from_array(ROWS, chunks=((0, 500, 0, 500), (2,)))
     assert np.isfinite(quick(n_estimators=3).fit(X).score_samples(ROWS)).all()
