@@ -15,7 +15,7 @@ from sklearn.utils.validation import validate_data
 
 from ._blocks import empty_like, is_blocked, join, map_blocks, shared, together
 from ._ensemble import draw_ensemble
-from ._features import check_cells, check_kinds, warn_constant
+from ._features import check_cells, check_kinds, check_known, warn_constant
 from ._fitting import (
     USER_LEVEL,
     count_members,
@@ -28,7 +28,7 @@ from ._fitting import (
     telling_callbacks,
     train_stack,
 )
-from ._frame import joined_layout, to_numbers
+from ._frame import joined_layout, to_numbers, unknown_labels
 from ._masks import warn_if_narrow
 from ._numbers import Numbers, Survey, survey
 from ._reading import (
@@ -54,6 +54,12 @@ from ._rows import (
 # A member takes no more blocks when the rows that it has take so much memory, as they are
 # trained on.
 MAX_MEMBER_BYTES = 2**29
+
+# Of a column of objects that are numbers in one block and labels in another.
+MIXED = (
+    "Other partitions hold labels alone in it: declare it 'categorical' in feature_types, or "
+    "give it one type."
+)
 
 
 def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, max_iter):
@@ -151,7 +157,9 @@ def _describe(estimator, X, layout, sizes, surveyed, seed):
 
 def _chosen_rows(block, chosen, layout, kinds):
     """Check the cells of a block against the kinds of the columns; return some rows."""
-    numbers = to_numbers(layout, open_filled(block))
+    cells = open_filled(block)
+    numbers = to_numbers(layout, cells)
+    check_known("X", unknown_labels(layout, numbers, cells), layout, hint=MIXED)
     check_kinds(kinds, numbers, layout)
     return numbers[chosen]
 
