@@ -55,6 +55,10 @@ from ._rows import (
 # trained on.
 MAX_MEMBER_BYTES = 2**29
 
+# A member whose rows are less than this share of an equal share of all has too few: all
+# members count the same.
+MIN_MEMBER_SHARE = 0.1
+
 # Of a column of objects that are numbers in one block and labels in another.
 MIXED = (
     "Other partitions hold labels alone in it: declare it 'categorical' in feature_types, or "
@@ -189,19 +193,26 @@ def _train(estimator, X, layout, table, sizes, validation, rng):
 def share_out(sizes, n_members, n_features, rng):
     """Deal out blocks of rows to members at random: a list of block numbers for each.
 
-    Blocks have one member each, unless there are fewer of them. A member that has as many
-    rows as it may takes no more.
+    The next block goes to the member with the fewest rows, so blocks have one member each. A
+    member that ends with far fewer rows than others, or none, shares a block that is large.
+    A member that has as many rows as it may takes no more.
     """
     filled = [block for block in rng.permutation(len(sizes)).tolist() if sizes[block]]
-    own = [
-        filled[member::n_members] or [filled[member % len(filled)]]
-        for member in range(n_members)
-    ]
+    own: list[list[int]] = [[] for _ in range(n_members)]
+    n_rows = np.zeros(n_members)
+    for block in filled:
+        member = int(n_rows.argmin())
+        own[member].append(block)
+        n_rows[member] += sizes[block]
+    enough = MIN_MEMBER_SHARE * n_rows.mean()
+    large = [block for block in filled if sizes[block] >= enough]
+    for member in np.flatnonzero(n_rows < enough).tolist():
+        own[member].append(large[member % len(large)])
     at_most = MAX_MEMBER_BYTES // (4 * n_features)
     before = [np.cumsum([0] + [sizes[block] for block in blocks[:-1]]) for blocks in own]
     return [
-        [block for block, n_rows in zip(blocks, upto, strict=True) if n_rows < at_most]
-        for blocks, upto in zip(own, before, strict=True)
+        [block for block, upto in zip(blocks, starts, strict=True) if upto < at_most]
+        for blocks, starts in zip(own, before, strict=True)
     ]
 
 

@@ -131,13 +131,24 @@ def test_blocks_are_dealt_out_once():
     dealt = share_out(sizes, 4, 2, rng)
     together = sorted(block for own in dealt for block in own)
     assert together == [block for block, size in enumerate(sizes) if size]
-    assert max(map(len, dealt)) - min(map(len, dealt)) <= 1
+    rows = [sum(sizes[block] for block in own) for own in dealt]
+    assert max(rows) - min(rows) <= max(sizes)
 
 
 def test_few_blocks_are_shared():
     dealt = share_out([10, 10], 5, 2, np.random.RandomState(0))
     assert sorted(block for own in dealt for block in own) in ([0, 0, 0, 1, 1], [0, 0, 1, 1, 1])
     assert all(len(own) == 1 for own in dealt)
+
+
+@pytest.mark.usefixtures("large")
+def test_members_of_tiny_blocks_share_large_ones():
+    sizes = [1, 1, 1, 997]
+    for own in share_out(sizes, 4, 2, np.random.RandomState(0)):
+        assert own.count(3) == 1
+    X = da.from_array(ROWS, chunks=(tuple(sizes), 2))
+    fitted = quick(n_estimators=4).fit(X)
+    assert_allclose(fitted.score(ROWS), quick(n_estimators=4).fit(ROWS).score(ROWS), rtol=0.1)
 
 
 def test_no_member_takes_more_than_it_may(monkeypatch):
