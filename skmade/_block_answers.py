@@ -33,7 +33,8 @@ def impute_blocks(estimator, X, strategy, random_state):
         )
     rng = private_random_state(random_state)
     seeds = rng.randint(MAX_SEED, size=len(row_counts(X))).tolist()
-    empty = to_table(layout, np.empty((0, len(layout.levels))))
+    index = getattr(empty_like(X), "index", None)
+    empty = to_table(layout, np.empty((0, len(layout.levels))), index=index)
     asked = copy.copy(estimator)  # a later fit changes no answer
     parts = map_blocks(_completed, X, asked, strategy, empty, each=zip(seeds))
     return stacked(parts, X, empty)

@@ -72,6 +72,13 @@ def test_means_are_those_in_memory(of_numbers, of_frames):
     pd.testing.assert_frame_equal(framed.compute(), expected)
 
 
+def test_completed_rows_keep_their_index(of_frames):
+    X = blocked(FRAME.set_index(pd.date_range("2020-01-01", periods=60, name="day")))
+    filled = of_frames.impute(X)
+    assert_array_equal(filled.index.compute(), X.index.compute())
+    assert list(filled.reset_index().columns) == ["day", *FRAME.columns]
+
+
 def test_draws_depend_on_the_random_state(of_numbers):
     first, again, other = (
         of_numbers.impute(blocked(HOLES), random_state=seed).compute() for seed in (0, 0, 1)
