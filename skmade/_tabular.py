@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 from sklearn.utils import check_scalar
-from sklearn.utils.validation import _check_sample_weight
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
 from ._block_answers import impute_blocks, score_blocks
 from ._blocks import is_blocked
@@ -109,6 +109,7 @@ class TabularMixin:
             Parts that sum to `score_samples`; 0 for a missing cell.
         """
         if is_blocked(X):
+            check_is_fitted(self)
             return score_blocks(self, X, "score_features", (self.n_features_in_,))
         ensemble, numbers = read_fitted(self, X)
         return by_blocks(feature_log_density, ensemble, numbers)

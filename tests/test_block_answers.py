@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn.exceptions import NotFittedError
 
 from skmade import MADEOutlierDetector
 
@@ -54,6 +55,12 @@ def test_scores_are_those_in_memory(of_numbers, of_frames, method, frames):
     assert scores.dtype == np.float64
     assert scores.ndim == expected.ndim
     assert_allclose(scores.compute(), expected, rtol=1e-7)
+
+
+@pytest.mark.parametrize("method", ["score_samples", "score_features", "impute"])
+def test_only_fitted_estimators_answer(method):
+    with pytest.raises(NotFittedError):
+        getattr(quick(), method)(blocked(HOLES))
 
 
 def test_the_total_is_a_number(of_numbers):
