@@ -88,6 +88,7 @@ class TabularMixin:
         """
         scores = self.score_samples(X)
         if sample_weight is not None:
+            scores = np.asarray(scores)  # of blocks too, whose rows may not be counted yet
             scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
         return float(scores.sum())
 

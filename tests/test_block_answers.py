@@ -67,6 +67,12 @@ def test_the_total_is_a_number(of_numbers):
     total = of_numbers.score(blocked(HOLES))
     assert isinstance(total, float)
     assert_allclose(total, of_numbers.score(HOLES))
+    weight, X = RNG.uniform(size=60), blocked(HOLES)
+    uncounted = X[da.ones(60, chunks=X.chunks[0], dtype=bool)]
+    assert_allclose(
+        of_numbers.score(uncounted, sample_weight=weight),
+        of_numbers.score(HOLES, sample_weight=weight),
+    )
 
 
 def test_means_are_those_in_memory(of_numbers, of_frames):
