@@ -211,7 +211,7 @@ def test_a_partition_with_other_columns_is_named():
 def test_numbers_and_labels_of_one_column_are_told():
     X = pd.DataFrame(ROWS, columns=["x", "y"], dtype=object)
     X["mixed"] = ["a", "b"] * 250 + [1, 2] * 250
-    with pytest.raises(ValueError, match="Partition [5-9] of X: column 'mixed' .* holds 1,"):
+    with pytest.raises(ValueError, match=r"Partition [5-9] of X: column 'mixed' .* holds 1,"):
         quick().fit(blocked(X, 100))
     labels = quick(feature_types={"mixed": "categorical"}).fit(blocked(X, 100))
     assert labels._state["layout"]["levels"][2] == [1, 2, "a", "b"]

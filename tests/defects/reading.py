@@ -80,7 +80,7 @@ def scores_in_the_type_of_the_table():
 def masked_cells_read():
     """What lies below the mask of a masked array is taken for its value."""
 
-    @patch(_reading, "_filled")
+    @patch(_reading, "open_filled")
     def filled(old, X):
         return old(np.ma.getdata(X) if isinstance(X, np.ma.MaskedArray) else X)
 
