@@ -13,7 +13,7 @@ from functools import reduce
 import numpy as np
 from sklearn.utils.validation import validate_data
 
-from ._blocks import empty_like, is_blocked, join, map_blocks, shared, together
+from ._blocks import empty_like, fetched, join, map_blocks, shared, together
 from ._ensemble import draw_ensemble
 from ._features import check_cells, check_kinds, check_known, warn_constant
 from ._fitting import (
@@ -72,10 +72,8 @@ def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, ma
     fitted = copy.copy(estimator)
     layout, surveys = _survey_blocks(fitted, X)
     surveyed = reduce(Survey.followed_by, surveys)
-    X_val = X_val.compute() if is_blocked(X_val) else X_val
     if surveyed.n_rows <= max_described(len(layout.levels)):
-        sample_weight = sample_weight.compute() if is_blocked(sample_weight) else sample_weight
-        return fit_estimator(estimator, X.compute(), sample_weight, X_val, **options)
+        return fit_estimator(estimator, X, sample_weight, X_val, **options)
     _refuse_options(surveyed.n_rows, sample_weight, resume)
     rng = private_random_state(estimator.random_state)
     fold_seed = int(rng.randint(MAX_SEED))
@@ -83,7 +81,7 @@ def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, ma
     table = _describe(estimator, X, layout, sizes, surveyed, fold_seed)
     validation = None
     if X_val is not None and early_stopping:
-        validation = read_table(fitted, X_val, layout, table, "X_val")[0]
+        validation = read_table(fitted, fetched(X_val), layout, table, "X_val")[0]
     members, trained = _train(estimator, X, layout, table, sizes, validation, rng)
     return finish(
         estimator,

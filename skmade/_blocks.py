@@ -16,6 +16,11 @@ def is_blocked(X: Any) -> bool:
     return type(X).__module__.startswith(("dask.array", "dask.dataframe"))
 
 
+def fetched(X: Any) -> Any:
+    """Return a table in memory: what is in blocks is computed, the rest is as it was."""
+    return X.compute() if is_blocked(X) else X
+
+
 def row_counts(X: Any) -> list[float]:
     """Return how many rows each block has, NaN where the engine has not counted them."""
     return list(X.chunks[0]) if hasattr(X, "chunks") else [np.nan] * X.npartitions

@@ -14,6 +14,7 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
 from . import _auto
+from ._blocks import fetched
 from ._ensemble import (
     Architecture,
     Ensemble,
@@ -54,6 +55,7 @@ def fit_estimator(
     """Train on a stand-in, so that the estimator changes only when all went well."""
     from ._training import check_device  # imports torch, which only training needs
 
+    X, sample_weight, X_val = (fetched(given) for given in (X, sample_weight, X_val))
     estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
     fitted = copy.copy(estimator)

@@ -61,6 +61,16 @@ def test_small_tables_are_fitted_as_in_memory(make):
     assert_array_equal(*(fitted.feature_types_ for fitted in fits))
 
 
+def test_chunks_and_rows_to_stop_by_are_fetched():
+    X = labelled(ROWS)
+    for learned in (
+        lambda table: quick().partial_fit(table),
+        lambda table: quick().fit(X, X_val=table),
+    ):
+        fits = [learned(table) for table in (X, blocked(X))]
+        assert_array_equal(*(fitted.score_samples(X) for fitted in fits))
+
+
 @pytest.mark.usefixtures("large")
 def test_large_tables_are_learned_on_blocks_of_each_member():
     settings = {"n_estimators": 2, "max_iter": 15, "hidden_layer_sizes": (32, 32)}
