@@ -90,7 +90,7 @@ def learn_layout(X: Any, words: Sequence[str]) -> Layout:
 
 
 def joined_layout(layouts: Sequence[Layout]) -> Layout:
-    """Return the layout of a table of several parts, with the labels of all."""
+    """Return the layout of a table of several parts, with the labels and dtypes of all."""
     first = layouts[0]
     levels: list[Labels | None] = []
     for of_parts in zip(*(layout.levels for layout in layouts), strict=True):
@@ -99,7 +99,20 @@ def joined_layout(layouts: Sequence[Layout]) -> Layout:
             levels.append(known[0] if known else None)
         else:
             levels.append(sorted({label for labels in known for label in labels}, key=_place))
-    return replace(first, levels=levels)
+    dtypes = [
+        _common_dtype(of_parts)
+        for of_parts in zip(*(layout.dtypes for layout in layouts), strict=True)
+    ]
+    return replace(first, levels=levels, dtypes=dtypes)
+
+
+def _common_dtype(dtypes: Sequence[str]) -> str:
+    """Return the dtype of a column in parts: one of integers and floats is of floats."""
+    distinct = sorted(set(dtypes))
+    try:
+        return str(np.result_type(*distinct)) if len(distinct) > 1 else dtypes[0]
+    except TypeError:  # not all are dtypes of NumPy
+        return dtypes[0]
 
 
 def column_words(

@@ -120,6 +120,15 @@ def test_masked_cells_are_missing():
 
 
 @pytest.mark.usefixtures("large")
+def test_partitions_of_integers_and_floats_are_floats():
+    X = pd.DataFrame(ROWS, columns=["x", "y"])
+    parts = [X.iloc[:500].assign(y=np.arange(500)), X.iloc[500:]]
+    fitted = quick().fit(dd.from_map(lambda part: part, parts, meta=parts[0].iloc[:0]))
+    drawn = fitted.sample(20, random_state=0)["y"]
+    assert (drawn != drawn.round()).any()
+
+
+@pytest.mark.usefixtures("large")
 def test_blocks_without_rows_are_passed_over():
     X = da.from_array(ROWS, chunks=((0, 500, 0, 500), (2,)))
     assert np.isfinite(quick(n_estimators=3).fit(X).score_samples(ROWS)).all()
