@@ -80,8 +80,9 @@ def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, ma
     sizes = [part.n_rows for part in surveys]
     table = _describe(estimator, X, layout, sizes, surveyed, fold_seed)
     validation = None
-    if X_val is not None and early_stopping:
+    if X_val is not None:
         validation = read_table(fitted, fetched(X_val), layout, table, "X_val")[0]
+    validation = validation if early_stopping else None  # checked all the same
     members, trained = _train(estimator, X, layout, table, sizes, validation, rng)
     return finish(
         estimator,

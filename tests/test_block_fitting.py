@@ -243,6 +243,9 @@ def test_what_blocks_cannot_have_is_refused():
     density = quick(warm_start=True).fit(blocked(ROWS))
     with pytest.raises(ValueError, match="set warm_start=False"):
         density.fit(blocked(ROWS))
+    for early_stopping in (False, True):
+        with pytest.raises(ValueError, match="X has 1 features"):
+            quick(early_stopping=early_stopping).fit(blocked(ROWS), X_val=ROWS[:, :1])
     with pytest.raises(ValueError, match="device='nowhere'"):
         quick(device="nowhere").fit(blocked(ROWS))
     with pytest.raises(ValueError, match="ordering"):
