@@ -285,7 +285,9 @@ def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Flo
     parts = np.array_split(np.arange(len(values)), min(len(values), n_points))
     first = np.array([part[0] for part in parts])
     mass = np.add.reduceat(weight, first)
-    means = np.add.reduceat(weight * values, first) / mass
+    last = np.append(first[1:], len(values)) - 1
+    # Up to rounding means lie within their group; equal values shall have an equal mean.
+    means = np.clip(np.add.reduceat(weight * values, first) / mass, values[first], values[last])
     pad = (0, n_points - len(means))
     n_effective = weight.sum() ** 2 / np.square(weight).sum()
     return np.pad(means, pad), np.pad(mass / mass.sum(), pad), float(n_effective)

@@ -164,6 +164,13 @@ def test_gaussian_columns_are_left_as_they_are():
     assert marginals.n_params == (~left).sum()
 
 
+def test_groups_of_equal_values_have_equal_means():
+    for value in np.random.RandomState(0).normal(size=50):
+        values = np.append(np.full(2527, value), np.linspace(5, 9, 6))
+        points, share, _ = m._summary(values, np.ones(len(values)), n_points=400)
+        assert set(points[share > 0][:-1]) == {value}
+
+
 def test_columns_with_few_cells_are_left_as_they_are():
     n = m.MIN_DESCRIBED
     units = np.full((100, 2), np.nan)
