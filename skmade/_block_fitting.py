@@ -52,8 +52,9 @@ from ._rows import (
 )
 
 # A member takes no more blocks when the rows that it has take so much memory, as they are
-# trained on.
+# trained on: four bytes a cell, and so many a row for its Jacobian and its weight.
 MAX_MEMBER_BYTES = 2**29
+ROW_BYTES = 12
 
 # A member whose rows are less than this share of an equal share of all has too few: all
 # members count the same.
@@ -207,7 +208,7 @@ def share_out(sizes, n_members, n_features, rng):
     large = [block for block in filled if sizes[block] >= enough]
     for member in np.flatnonzero(n_rows < enough).tolist():
         own[member].append(large[member % len(large)])
-    at_most = MAX_MEMBER_BYTES // (4 * n_features)
+    at_most = MAX_MEMBER_BYTES // (4 * n_features + ROW_BYTES)
     before = [np.cumsum([0] + [sizes[block] for block in blocks[:-1]]) for blocks in own]
     return [
         [block for block, upto in zip(blocks, starts, strict=True) if upto < at_most]

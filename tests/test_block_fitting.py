@@ -171,7 +171,7 @@ def test_members_of_tiny_blocks_share_large_ones():
 
 
 def test_no_member_takes_more_than_it_may(monkeypatch):
-    monkeypatch.setattr(_block_fitting, "MAX_MEMBER_BYTES", 4 * 2 * 100)
+    monkeypatch.setattr(_block_fitting, "MAX_MEMBER_BYTES", (4 * 2 + 12) * 100)
     sizes = [60] * 12
     for own in share_out(sizes, 2, 2, np.random.RandomState(0)):
         assert len(own) == 2  # the second one takes it beyond 100 rows
