@@ -17,7 +17,7 @@ MODULES = ("skmade.datasets", "skmade.inspection", "skmade.metrics")
 
 
 def public_names():
-    """Yield the full names of all public classes, functions and own methods."""
+    """Yield the full names of all public classes, functions and methods."""
     for module in (skmade, skmade.metrics, skmade.datasets, skmade.inspection):
         for name, member in vars(module).items():
             if name.startswith("_") or not getattr(member, "__module__", "").startswith(
@@ -26,16 +26,23 @@ def public_names():
                 continue
             yield f"{module.__name__}.{name}"
             if inspect.isclass(member):
-                methods = [m for m in vars(member) if not m.startswith("_")]
-                yield from (
-                    f"{module.__name__}.{name}.{m}"
-                    for m in methods
-                    if isinstance(vars(member)[m], FunctionType | classmethod)
-                )
+                yield from (f"{module.__name__}.{name}.{m}" for m in methods_of(member))
+
+
+def methods_of(cls):
+    """Return the names of the public methods of a class that skmade wrote."""
+    own = [base for base in cls.__mro__ if base.__module__.startswith("skmade")]
+    attributes = {name: value for base in reversed(own) for name, value in vars(base).items()}
+    return [
+        name
+        for name, value in attributes.items()
+        if not name.startswith("_") and isinstance(value, FunctionType | classmethod)
+    ]
 
 
 def test_the_names_are_found():
     names = list(public_names())
+    assert "skmade.MADEDensity.fit" in names
     assert "skmade.MADEDensity.score_samples" in names
     assert "skmade.metrics.mean_log_likelihood" in names
     assert "skmade.datasets.Ring.sample" in names
