@@ -2,7 +2,7 @@
 
     python benchmarks/cluster.py                # every case; writes docs/benchmarks/cluster*
     python benchmarks/cluster.py --only costs   # time of one row in each step
-    python benchmarks/cluster.py --rows 2000000 --epochs 4
+    python benchmarks/cluster.py --rows 2000000 --epochs 4 --members 4
 
 The table has eight pairs of columns, each two moons, so its density is known. Workers
 generate it block by block, and it is never in memory as a whole; one process alone reads it
@@ -70,21 +70,21 @@ def mapped(n_rows, folder):
     return np.load(folder / "rows.npy", mmap_mode="r")
 
 
-def density(epochs, **parameters):
-    """Return an estimator with every default but the number of epochs."""
+def density(epochs, n_members):
+    """Return an estimator with every default but the numbers of epochs and members."""
     from skmade import MADEDensity
 
-    return MADEDensity(max_iter=epochs, random_state=0, **parameters)
+    return MADEDensity(max_iter=epochs, n_estimators=n_members, random_state=0)
 
 
-def fit_and_score(X, epochs):
+def fit_and_score(X, *settings):
     """Fit and score a table; return likelihoods, seconds and megabytes."""
     from memory import PeakMemory
 
     test = rows_of(1_000_000, N_TEST)
     begin = time.perf_counter()
     with PeakMemory() as of_fit:
-        fitted = density(epochs).fit(X)
+        fitted = density(*settings).fit(X)
     fit_seconds, begin = time.perf_counter() - begin, time.perf_counter()
     with PeakMemory() as of_score:
         scores = fitted.score_samples(X)
@@ -100,7 +100,7 @@ def fit_and_score(X, epochs):
     }
 
 
-def on_cluster(n_workers, n_rows, epochs):
+def on_cluster(n_workers, n_rows, *settings):
     """Fit and score on worker processes."""
     from distributed import Client, LocalCluster
 
@@ -109,13 +109,13 @@ def on_cluster(n_workers, n_rows, epochs):
     )
     with cluster, Client(cluster) as client:
         client.run(lambda: __import__("skmade._training"))  # as in a cluster that has worked
-        return fit_and_score(generated(n_rows), epochs)
+        return fit_and_score(generated(n_rows), *settings)
 
 
-def in_one_process(n_rows, epochs):
+def in_one_process(n_rows, *settings):
     """Fit and score a memory map."""
     with tempfile.TemporaryDirectory() as folder:
-        return fit_and_score(mapped(n_rows, pathlib.Path(folder)), epochs)
+        return fit_and_score(mapped(n_rows, pathlib.Path(folder)), *settings)
 
 
 def costs():
@@ -129,13 +129,13 @@ def costs():
     from skmade._rows import InMemory, Rows
 
     X = rows_of(0, N_COST_ROWS)
-    fitted = density(1, n_estimators=1).fit(X[:20_000])
+    fitted = density(1, 1).fit(X[:20_000])
     ensemble, layout = fitted_ensemble(fitted)
     encoded = steps._encoded(X, layout, ensemble.table)
     rows = Rows(InMemory(encoded), n_members=1)
     timed = {
         "generate": lambda: rows_of(0, N_COST_ROWS),
-        "survey": lambda: steps._survey_block(X, density(1), X[:0]),
+        "survey": lambda: steps._survey_block(X, density(1, 1), X[:0]),
         "check and draw": lambda: steps._chosen_rows(
             X, np.arange(0, N_COST_ROWS, 10), layout, ensemble.table.kinds
         ),
@@ -160,17 +160,17 @@ def train_once(ensemble, rows):
     from skmade._training import fit_network
 
     ((_, start, masks),) = ensemble.stacks()
-    schedule = read_schedule(density(1), rows.n_rows, 1, decay=True)
+    schedule = read_schedule(density(1, 1), rows.n_rows, 1, decay=True)
     fit_network(ensemble.made, start, masks, rows, schedule, seed=0)
 
 
-def run(case, n_rows, epochs):
+def run(case, n_rows, *settings):
     """Run one case in this process."""
     if case == "costs":
         return costs()
     if case == "one process":
-        return in_one_process(n_rows, epochs)
-    return on_cluster(int(case.split()[0]), n_rows, epochs)
+        return in_one_process(n_rows, *settings)
+    return on_cluster(int(case.split()[0]), n_rows, *settings)
 
 
 def rows_for_docs(found):
@@ -194,17 +194,19 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="*", choices=CASES, default=list(CASES))
     parser.add_argument("--rows", type=int, default=2_000_000)
-    parser.add_argument("--epochs", type=int, default=4)
+    parser.add_argument("--epochs", type=int, default=1)
+    parser.add_argument("--members", type=int, default=2)
     parser.add_argument("--here", choices=CASES, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.here:
-        print(json.dumps(run(chosen.here, chosen.rows, chosen.epochs)))
+        print(json.dumps(run(chosen.here, chosen.rows, chosen.epochs, chosen.members)))
         return
     found = {}
     for case in chosen.only:
         threads = "2" if case == "one process" else "1"
         environment = os.environ | {"OMP_NUM_THREADS": threads, "OPENBLAS_NUM_THREADS": threads}
-        options = ["--rows", str(chosen.rows), "--epochs", str(chosen.epochs)]
+        names = "rows", "epochs", "members"
+        options = [word for n in names for word in (f"--{n}", str(getattr(chosen, n)))]
         told = subprocess.run(
             [sys.executable, __file__, "--here", case, *options],
             env=environment,
