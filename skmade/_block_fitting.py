@@ -136,7 +136,7 @@ def _survey_block(block, estimator, empty):
 
 
 def _describe(estimator, X, layout, sizes, surveyed, seed):
-    """Learn the columns from a random sample of the rows, on whose cells all blocks agree."""
+    """Learn the columns from a random sample of the rows, and check the cells of all."""
     kinds = learn_kinds(estimator, layout, surveyed)
     rows, ends = described_rows(surveyed, seed), np.cumsum(sizes)
     assert rows is not None  # the table is larger than the sample

@@ -1,8 +1,8 @@
 """Tables in blocks of rows, of which another engine knows where they are: those of dask.
 
 The engine is only asked to map a function over blocks. It decides where and when, moves what
-a task needs, and repeats tasks of workers that died. dask is imported by those who pass its
-tables alone.
+a task needs, and repeats tasks of workers that died. dask is imported only where one of its
+tables has been passed.
 """
 
 from collections.abc import Callable, Iterable
