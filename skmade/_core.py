@@ -1,0 +1,117 @@
+"""The core of a table: the rows that a plain density describes best.
+
+A flexible density learns a cluster of outliers like any other rows. A Gaussian is too plain for
+that. Fitted again and again to the rows that it describes best, it leaves out what is not like
+most of them: the concentration steps of the fast minimum covariance determinant (Rousseeuw and
+Van Driessen 1999, theorem 1), from all rows on. Labels count by their frequencies.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing
+
+from ._features import Table, linear_units
+from ._reading import read_new_table
+from ._rows import describe_columns, described_rows
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# The steps converge, mostly after fewer.
+MAX_STEPS = 20
+
+# In no direction is the Gaussian narrower, in units: columns that say nearly the same would
+# make rounding errors look like outliers.
+MIN_DEVIATION = 0.1
+
+# The rows that describe a large table are drawn once and for all.
+SEED = 0
+
+
+def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
+    """Return which rows of X (n,) are its core: at least this share of the weight.
+
+    Parameters
+    ----------
+    reader : the density whose parameters say how a table is read
+    X : table of n rows
+    weight : (n,), rows of weight zero are not there
+    share : of the weight
+    """
+    there = np.flatnonzero(weight)
+    rows = X if len(there) == len(weight) else _safe_indexing(X, there)
+    weight, n_rows = weight[there], len(weight)
+    layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
+    drawn = described_rows(surveyed, SEED)
+    chosen = slice(None) if drawn is None else drawn
+    own = weight[chosen]
+    table = describe_columns(numbers[chosen], own, surveyed, kinds, layout.n_levels, False)
+    cells = linear_units(table, numbers[chosen])
+    plain, inside = PlainDensity.of(cells, own, table), np.ones(len(cells), dtype=bool)
+    for _ in range(MAX_STEPS):
+        before, inside = inside, best(plain.scores(cells), own, share)
+        plain = PlainDensity.of(cells[inside], own[inside], table)
+        if (inside == before).all():
+            break
+    scores = [plain.scores(linear_units(table, block)) for _, block in numbers.blocks()]
+    core = np.zeros(n_rows, dtype=bool)
+    core[there] = best(np.concatenate(scores), weight, share)
+    return core
+
+
+def best(scores: Floats, weight: Floats, share: float) -> Booleans:
+    """Return which rows have the highest scores, and at least this share of the weight."""
+    least = np.quantile(scores, 1 - share, weights=weight, method="inverted_cdf")
+    return np.asarray(scores >= least)
+
+
+@dataclass(frozen=True)
+class PlainDensity:
+    """A Gaussian of the numbers times frequencies of the labels, up to a constant factor.
+
+    Missing numbers are as likely as the center, and missing labels cost nothing.
+    """
+
+    numeric: Booleans  # (D,)
+    center: Floats  # (n_numeric,)
+    whiten: Floats  # (n_numeric, n_numeric), lower triangular
+    log_frequencies: list[Floats]  # of the labels of each other column
+
+    @classmethod
+    def of(cls, cells: Floats, weight: Floats, table: Table) -> "PlainDensity":
+        """Fit it to cells (n, D): units of numbers and codes of labels."""
+        share = weight / weight.sum()
+        numbers = cells[:, table.numeric]
+        seen = ~np.isnan(numbers)
+        filled = np.where(seen, numbers, 0.0)
+        center = share @ filled / np.maximum(share @ seen, np.finfo(float).tiny)
+        centred = np.where(seen, filled - center, 0.0)
+        covariance = (centred * share[:, None]).T @ centred
+        covariance += MIN_DEVIATION**2 * np.eye(len(covariance))
+        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+        n_labels = np.where(table.kinds == "binary", 2, table.n_levels)
+        columns = np.flatnonzero(~table.numeric)
+        frequencies = [
+            _log_frequencies(cells[:, column], weight, n_labels[column]) for column in columns
+        ]
+        return cls(table.numeric, center, whiten, frequencies)
+
+    def scores(self, cells: Floats) -> Floats:
+        """Log-density of rows (n, D), up to a constant."""
+        centred = np.nan_to_num(cells[:, self.numeric] - self.center)
+        scores = -0.5 * np.square(centred @ self.whiten.T).sum(axis=1)
+        for codes, logs in zip(cells[:, ~self.numeric].T, self.log_frequencies, strict=True):
+            seen = ~np.isnan(codes)
+            scores[seen] += logs[codes[seen].astype(np.int64)]
+        return np.asarray(scores)
+
+
+def _log_frequencies(codes: Floats, weight: Floats, n_labels: int) -> Floats:
+    """Log-frequency of each label, of which each is seen half a time more."""
+    seen = ~np.isnan(codes)
+    counts = np.bincount(codes[seen].astype(np.int64), weight[seen], n_labels) + 0.5
+    return np.asarray(np.log(counts / counts.sum()))
