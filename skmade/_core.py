@@ -12,7 +12,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
+from sklearn.utils import _safe_indexing, indexable
 
 from ._features import Table, linear_units
 from ._reading import read_new_table
@@ -27,6 +27,9 @@ MAX_STEPS = 20
 # In no direction is the Gaussian narrower, in units: columns that say nearly the same would
 # make rounding errors look like outliers.
 MIN_DEVIATION = 0.1
+
+# Sweeps over the missing cells: each column in turn, given the others.
+N_SWEEPS = 10
 
 # The rows that describe a large table are drawn once and for all.
 SEED = 0
@@ -43,7 +46,7 @@ def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
     share : of the weight
     """
     there = np.flatnonzero(weight)
-    rows = X if len(there) == len(weight) else _safe_indexing(X, there)
+    rows = X if len(there) == len(weight) else _safe_indexing(indexable(X)[0], there)
     weight, n_rows = weight[there], len(weight)
     layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
     drawn = described_rows(surveyed, SEED)
@@ -73,41 +76,57 @@ def best(scores: Floats, weight: Floats, share: float) -> Booleans:
 class PlainDensity:
     """A Gaussian of the numbers times frequencies of the labels, up to a constant factor.
 
-    Missing numbers are as likely as the center, and missing labels cost nothing.
+    Missing numbers are taken for the most likely ones, and missing labels cost nothing.
     """
 
     numeric: Booleans  # (D,)
     center: Floats  # (n_numeric,)
-    whiten: Floats  # (n_numeric, n_numeric), lower triangular
+    whiten: Floats  # (n_numeric, n_numeric), to uncorrelated numbers of variance one
     log_frequencies: list[Floats]  # of the labels of each other column
 
     @classmethod
     def of(cls, cells: Floats, weight: Floats, table: Table) -> "PlainDensity":
         """Fit it to cells (n, D): units of numbers and codes of labels."""
-        share = weight / weight.sum()
-        numbers = cells[:, table.numeric]
-        seen = ~np.isnan(numbers)
-        filled = np.where(seen, numbers, 0.0)
-        center = share @ filled / np.maximum(share @ seen, np.finfo(float).tiny)
-        centred = np.where(seen, filled - center, 0.0)
-        covariance = (centred * share[:, None]).T @ centred
-        covariance += MIN_DEVIATION**2 * np.eye(len(covariance))
-        whiten = np.linalg.inv(np.linalg.cholesky(covariance))
+        center, covariance = _moments(cells[:, table.numeric], weight)
+        variances, axes = np.linalg.eigh(covariance)
+        variances = np.maximum(variances, 0) + MIN_DEVIATION**2
         n_labels = np.where(table.kinds == "binary", 2, table.n_levels)
         columns = np.flatnonzero(~table.numeric)
         frequencies = [
             _log_frequencies(cells[:, column], weight, n_labels[column]) for column in columns
         ]
-        return cls(table.numeric, center, whiten, frequencies)
+        return cls(table.numeric, center, (axes / np.sqrt(variances)).T, frequencies)
 
     def scores(self, cells: Floats) -> Floats:
         """Log-density of rows (n, D), up to a constant."""
-        centred = np.nan_to_num(cells[:, self.numeric] - self.center)
+        centred = self._completed(cells[:, self.numeric] - self.center)
         scores = -0.5 * np.square(centred @ self.whiten.T).sum(axis=1)
         for codes, logs in zip(cells[:, ~self.numeric].T, self.log_frequencies, strict=True):
             seen = ~np.isnan(codes)
             scores[seen] += logs[codes[seen].astype(np.int64)]
         return np.asarray(scores)
+
+    def _completed(self, centred: Floats) -> Floats:
+        """Put the most likely numbers in place of missing ones, coordinate by coordinate."""
+        holes = np.isnan(centred)
+        filled = np.where(holes, 0.0, centred)
+        precision = self.whiten.T @ self.whiten
+        missing_in = [(j, np.flatnonzero(holes[:, j])) for j in range(holes.shape[1])]
+        for _ in range(N_SWEEPS if holes.any() else 0):
+            for column, rows in missing_in:
+                slope = filled[rows] @ precision[column]
+                filled[rows, column] -= slope / precision[column, column]
+        return filled
+
+
+def _moments(numbers: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Means, and covariances of the rows that have both numbers of a pair."""
+    share, seen = weight[:, None] / weight.sum(), ~np.isnan(numbers)
+    least = np.finfo(np.float64).tiny
+    center = np.nansum(share * numbers, axis=0) / np.maximum((share * seen).sum(axis=0), least)
+    centred = np.where(seen, numbers - center, 0.0)
+    have_both = (share * seen).T @ seen
+    return center, ((share * centred).T @ centred) / np.maximum(have_both, least)
 
 
 def _log_frequencies(codes: Floats, weight: Floats, n_labels: int) -> Floats:

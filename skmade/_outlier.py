@@ -8,7 +8,7 @@ from scipy.optimize import brentq
 from scipy.stats import chi2
 from sklearn import get_config
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
-from sklearn.utils import _safe_indexing, get_tags
+from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -211,7 +211,9 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
             density.fit(X, **passed | {"sample_weight": counted})
         else:
             rows = np.flatnonzero(core)
-            density.fit(_safe_indexing(X, rows), **_check_method_params(X, passed, rows))
+            density.fit(
+                _safe_indexing(indexable(X)[0], rows), **_check_method_params(X, passed, rows)
+            )
         return core
 
     def score_samples(self, X):

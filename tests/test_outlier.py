@@ -48,8 +48,9 @@ def density(request):
     ],
     ids=["MADEDensity", "KernelDensity", "Pipeline"],
 )
-def test_check_estimator(density):
-    check_all(MADEOutlierDetector(density))
+@pytest.mark.parametrize("share", [1.0, 0.75])
+def test_check_estimator(density, share):
+    check_all(MADEOutlierDetector(density, support_fraction=share))
 
 
 @pytest.mark.slow
@@ -148,6 +149,79 @@ def test_training_rows_may_be_contaminated():
     assert found[is_outlier == 0].mean() < 0.02
 
 
+def clustered(seed=0):
+    """Return 270 ordinary rows and a cluster of 30 others, and which those are."""
+    ordinary = CorrelatedGaussian(3).sample(270, random_state=seed)
+    others = np.random.RandomState(seed).normal([2.5, -2.5, 2.5], 0.3, size=(30, 3))
+    return np.concatenate([ordinary, others]), np.repeat([0, 1], [270, 30])
+
+
+@pytest.mark.parametrize("name", DENSITIES)
+def test_the_core_of_the_rows_finds_a_cluster_of_outliers(name):
+    rows, is_outlier = clustered()
+    density = quick(max_iter=40, n_components=10) if name == "MADEDensity" else DENSITIES[name]
+    spoilt, robust = (
+        MADEOutlierDetector(density, support_fraction=share).fit(rows) for share in (1.0, 0.75)
+    )
+    assert spoilt.support_.all()
+    assert not robust.support_[is_outlier == 1].any()
+    areas = [roc_auc_score(is_outlier, -d.score_samples(rows)) for d in (spoilt, robust)]
+    assert areas[1] > 0.99
+    assert areas[1] > areas[0]
+
+
+def test_a_density_without_weights_sees_the_core_alone():
+    rows, _ = clustered()
+    mixture = GaussianMixture(random_state=0)
+    detector = MADEOutlierDetector(mixture, support_fraction=0.75).fit(rows)
+    expected = clone(mixture).fit(rows[detector.support_])
+    assert_array_equal(detector.score_samples(rows), expected.score_samples(rows))
+    pipeline = MADEOutlierDetector(DENSITIES["Pipeline"], support_fraction=0.75)
+    weight = np.repeat([1.0, 0.0], [250, 50])
+    pipeline.fit(rows, madedensity__sample_weight=weight)
+    assert not pipeline.support_[250:].any()
+    assert (pipeline.predict(rows[:250]) == -1).sum() == 25
+
+
+def test_contamination_does_not_change_the_core():
+    rows, _ = clustered()
+    first, second = (
+        MADEOutlierDetector(quick(), contamination=c, support_fraction=0.8).fit(rows)
+        for c in (0.05, "auto")
+    )
+    assert_array_equal(first.support_, second.support_)
+    assert_array_equal(first.score_samples(rows), second.score_samples(rows))
+    assert first.offset_ != second.offset_
+
+
+def test_labels_outside_of_the_core_are_known():
+    table = mixed_table()
+    table["colour"] = table["colour"].cat.add_categories("grey")
+    table.loc[3, "colour"] = "grey"
+    detector = MADEOutlierDetector(quick(), support_fraction=0.9).fit(table)
+    assert not detector.support_[3]
+    scores = detector.score_samples(table)
+    assert np.isfinite(scores).all()
+    assert scores[3] < detector.offset_
+
+
+def test_weights_and_the_core_go_together():
+    rows, _ = clustered()
+    repeats = np.random.RandomState(0).randint(1, 4, size=len(rows))
+    robust = MADEOutlierDetector(KernelDensity(bandwidth=2.0), support_fraction=0.75)
+    expected = clone(robust).fit(np.repeat(rows, repeats, axis=0)).decision_function(rows)
+    robust.fit(rows, sample_weight=repeats)
+    assert_allclose(robust.decision_function(rows), expected, atol=1e-9)
+    with pytest.raises(ValueError, match="Negative"):
+        robust.fit(rows, sample_weight=repeats - 2)
+
+
+def test_the_core_of_blocks_is_refused_before_they_are_read():
+    table = pytest.importorskip("dask.array").from_array(X, chunks=(50, 3))
+    with pytest.raises(ValueError, match="support_fraction at 1"):
+        MADEOutlierDetector(quick(), support_fraction=0.75).fit(table)
+
+
 def mixed_table():
     """Return a DataFrame with numbers, labels and missing cells."""
     rng = np.random.RandomState(0)
@@ -195,6 +269,8 @@ def test_input_tags_are_those_of_the_density():
         ({"contamination": 0.0}, "contamination"),
         ({"contamination": 0.6}, "contamination"),
         ({"contamination": "none"}, "contamination"),
+        ({"support_fraction": 0.49}, "support_fraction"),
+        ({"support_fraction": 1.1}, "support_fraction"),
     ],
 )
 def test_refused_parameters(parameters, message):
