@@ -116,6 +116,13 @@ def open_new_table(estimator, X, kept=None):
     return layout, numbers
 
 
+def check_new_columns(estimator, empty):
+    """Refuse columns that nothing can be learned from; their rows are not here."""
+    validate_data(estimator, empty, reset=True, skip_check_array=True)
+    if empty.shape[1] == 0:
+        raise ValueError("X has no columns.")
+
+
 def learn_kinds(estimator, layout, surveyed):
     """Return the kind of each column, after a look at all rows."""
     check_present(surveyed.n_observed, layout)
