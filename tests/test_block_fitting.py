@@ -261,6 +261,20 @@ def test_what_blocks_cannot_have_is_refused_before_any_is_read():
             quick().fit(X)
 
 
+@pytest.mark.parametrize(
+    ("feature_types", "problem"),
+    [
+        ({"z": "count"}, "feature_types names 'z', which is no column of X"),
+        ({"y": "counts"}, "feature_types of column 'y' is 'counts'; it must be one of"),
+        (["count"], "feature_types has 1 words for 2 columns"),
+    ],
+)
+def test_wrong_types_of_columns_are_no_matter_of_partitions(feature_types, problem):
+    X = dd.from_dask_array(unreadable(1000), columns=["x", "y"])
+    with pytest.raises(ValueError, match=f"^{problem}"):
+        quick(feature_types=feature_types).fit(X)
+
+
 @pytest.mark.usefixtures("large")
 def test_what_blocks_cannot_have_is_refused_when_rows_are_counted():
     frame = pd.DataFrame(ROWS, columns=["x", "y"])
