@@ -33,6 +33,11 @@ def empty_like(X: Any) -> Any:
             f"Expected a table of rows and columns, got {X.ndim} dimension(s). Reshape an "
             "array of one column by [:, None], or take a column as a DataFrame by [[name]]."
         )
+    if np.isnan(X.shape[1]):
+        raise ValueError(
+            "dask does not know how many columns the array has: let it count them by "
+            "X.compute_chunk_sizes()."
+        )
     return np.empty((0, *X.shape[1:]), X.dtype) if hasattr(X, "chunks") else X._meta
 
 

@@ -63,14 +63,29 @@ def test_only_fitted_estimators_answer(method):
         getattr(quick(), method)(blocked(HOLES))
 
 
+def uncounted(X):
+    """Return an array in blocks whose rows have not been counted."""
+    table = blocked(X)
+    return table[da.ones(len(X), chunks=table.chunks[0], dtype=bool)]
+
+
+def test_rows_need_not_be_counted(of_numbers):
+    X = uncounted(HOLES)
+    for method in ("score_samples", "score_features"):
+        answer = getattr(of_numbers, method)(X)
+        assert np.isnan(answer.shape[0])
+        assert_allclose(answer.compute(), getattr(of_numbers, method)(HOLES), rtol=1e-7)
+    filled = of_numbers.impute(X, strategy="mean").compute()
+    assert_allclose(filled, of_numbers.impute(HOLES, strategy="mean"))
+
+
 def test_the_total_is_a_number(of_numbers):
     total = of_numbers.score(blocked(HOLES))
     assert isinstance(total, float)
     assert_allclose(total, of_numbers.score(HOLES))
-    weight, X = RNG.uniform(size=60), blocked(HOLES)
-    uncounted = X[da.ones(60, chunks=X.chunks[0], dtype=bool)]
+    weight = RNG.uniform(size=60)
     assert_allclose(
-        of_numbers.score(uncounted, sample_weight=weight),
+        of_numbers.score(uncounted(HOLES), sample_weight=weight),
         of_numbers.score(HOLES, sample_weight=weight),
     )
 

@@ -135,6 +135,13 @@ def test_blocks_without_rows_are_passed_over():
 
 
 @pytest.mark.usefixtures("large")
+def test_rows_need_not_be_counted():
+    counted = blocked(ROWS)
+    fits = [quick().fit(X) for X in (counted, counted[counted[:, 0] < np.inf])]
+    assert_array_equal(*(fitted.score_samples(ROWS) for fitted in fits))
+
+
+@pytest.mark.usefixtures("large")
 def test_rows_to_stop_by_may_be_given():
     X_val = TRUTH.sample(50, random_state=3)
     for given in (X_val, blocked(X_val, 20)):
