@@ -31,8 +31,10 @@ def impute_blocks(estimator, X, strategy, random_state):
             "This density learned from a polars DataFrame and completes rows as one, which "
             "dask does not hold: fit an array or a pandas DataFrame."
         )
-    rng = private_random_state(random_state)
-    seeds = rng.randint(MAX_SEED, size=len(row_counts(X))).tolist()
+    seeds = [None] * len(row_counts(X))  # means take no random numbers
+    if strategy == "sample":
+        rng = private_random_state(random_state)
+        seeds = rng.randint(MAX_SEED, size=len(seeds)).tolist()
     index = getattr(empty_like(X), "index", None)
     empty = to_table(layout, np.empty((0, len(layout.levels))), index=index)
     asked = copy.copy(estimator)  # a later fit changes no answer

@@ -118,6 +118,15 @@ def test_draws_depend_on_the_random_state(of_numbers):
     assert (first[holes] != other[holes]).all()
 
 
+@pytest.mark.parametrize("make", [np.asarray, blocked])
+def test_means_take_no_random_numbers(of_numbers, make):
+    used, unused = np.random.RandomState(0), np.random.RandomState(0)
+    of_numbers.impute(make(HOLES), strategy="mean", random_state=used)
+    assert used.randint(1000) == unused.randint(1000)
+    of_numbers.impute(make(HOLES), random_state=used)
+    assert used.randint(1000) != unused.randint(1000)
+
+
 def test_blocks_do_not_repeat_the_draws_of_others(of_numbers):
     twice = da.from_array(np.tile(HOLES, (2, 1)), chunks=(60, 3))
     filled = of_numbers.impute(twice, random_state=0).compute()
