@@ -54,10 +54,10 @@ def _to_pandas(layout: Layout, columns: Sequence[NDArray[Any]], index: Any) -> A
         if labels is not None and dtype == "category":
             levels = pd.CategoricalDtype(labels, layout.ordered[position])
             frame[position] = pd.Series(cells, dtype=levels, index=index)
-        elif labels is None and not _holds(dtype, cells):
-            frame[position] = pd.Series(cells, index=index)
-        else:
+        elif _holds(dtype, cells) if labels is None else _holds_labels(dtype, labels):
             frame[position] = pd.Series(cells, index=index).astype(dtype)
+        else:
+            frame[position] = pd.Series(cells, index=index, dtype=cells.dtype).infer_objects()
     table = pd.DataFrame(frame, index=index)
     table.columns = layout.names
     return table
@@ -71,8 +71,10 @@ def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
     for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
         labels, name = layout.levels[position], layout.names[position]
         made = pl.Series(name, cells.tolist(), strict=False)
-        if labels is not None or _holds(dtype, cells):
-            made = made.cast(pl.Enum(labels or []) if dtype == "Enum" else getattr(pl, dtype))
+        if labels is not None and dtype == "Enum":
+            made = made.cast(pl.Enum(labels))
+        elif _holds(dtype, cells) if labels is None else _holds_labels(dtype, labels):
+            made = made.cast(getattr(pl, dtype))
         series.append(made)
     return pl.DataFrame(series)
 
@@ -100,6 +102,17 @@ def _holds(dtype: str, values: Floats) -> bool:
     if plain in FLOATS:
         return bool((np.abs(observed) <= float(np.finfo(plain).max)).all())
     return plain in ("double", "float", "object")
+
+
+def _holds_labels(dtype: str, labels: Labels) -> bool:
+    """Whether a dtype can hold labels as they are, those too that fit did not see."""
+    plain = dtype.lower().split("[")[0]
+    if plain in INTEGERS or plain in FLOATS:
+        numeric = all(isinstance(label, int | float) for label in labels)
+        return numeric and _holds(dtype, np.array(labels, dtype=np.float64))
+    if plain.startswith("bool"):
+        return all(isinstance(label, bool) for label in labels)
+    return not plain.startswith("str") or all(isinstance(label, str) for label in labels)
 
 
 def _labels_of(codes: Floats, labels: Labels) -> NDArray[Any]:
