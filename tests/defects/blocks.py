@@ -43,3 +43,12 @@ def blocks_draw_the_same():
     def map_blocks(old, function, X, *arguments, each=()):
         own = list(each)
         return old(function, X, *arguments, each=own[:1] * len(own))
+
+
+@defect("API", ANSWERS + "dtypes_of_labels_hold_new_ones_of_all_partitions")
+def partitions_of_their_own_dtypes():
+    """Completed partitions have the dtypes that suit their cells."""
+
+    @patch(_block_answers, "with_dtypes")
+    def with_dtypes(old, table, empty):
+        return table
