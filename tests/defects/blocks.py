@@ -52,3 +52,12 @@ def partitions_of_their_own_dtypes():
     @patch(_block_answers, "with_dtypes")
     def with_dtypes(old, table, empty):
         return table
+
+
+@defect("API", FITTING + "what_blocks_cannot_have_is_refused_before_any_is_read")
+def refused_after_a_pass():
+    """All rows are read before a fit is refused."""
+
+    @patch(_block_fitting, "row_counts")
+    def row_counts(old, X):
+        return [float("nan") for _ in old(X)]
