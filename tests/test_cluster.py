@@ -36,7 +36,7 @@ BLOCK_ROWS, N_BLOCKS = 25_000, 12
 def client():
     """Return the client of two worker processes."""
     cluster = distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, dashboard_address=None, memory_limit=0
+        n_workers=2, threads_per_worker=1, dashboard_address=":0", memory_limit=0
     )
     with cluster, distributed.Client(cluster) as client:
         yield client
