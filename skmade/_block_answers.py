@@ -4,9 +4,9 @@ import copy
 
 import numpy as np
 
-from ._blocks import empty_like, map_blocks, row_counts, stacked
+from ._blocks import column_dtypes, empty_like, map_blocks, row_counts, stacked
 from ._reading import MAX_SEED, check_columns, fitted_ensemble, private_random_state
-from ._rebuild import to_table
+from ._rebuild import certain_layout, to_table, with_dtypes
 
 
 def score_blocks(estimator, X, method, width=()):
@@ -24,22 +24,40 @@ def _scores(block, estimator, method, empty):
 
 def impute_blocks(estimator, X, strategy, random_state):
     """Return a table of dask: the rows of X without missing cells."""
-    layout = fitted_ensemble(estimator)[1]
+    ensemble, layout = fitted_ensemble(estimator)
     check_columns(estimator, empty_like(X))
     if layout.container == "polars":
         raise TypeError(
             "This density learned from a polars DataFrame and completes rows as one, which "
             "dask does not hold: fit an array or a pandas DataFrame."
         )
-    rng = private_random_state(random_state)
-    seeds = rng.randint(MAX_SEED, size=len(row_counts(X))).tolist()
-    index = getattr(empty_like(X), "index", None)
-    empty = to_table(layout, np.empty((0, len(layout.levels))), index=index)
+    seeds = [None] * len(row_counts(X))  # means take no random numbers
+    if strategy == "sample":
+        rng = private_random_state(random_state)
+        seeds = rng.randint(MAX_SEED, size=len(seeds)).tolist()
+    empty = _no_rows(ensemble.table, layout, X)
     asked = copy.copy(estimator)  # a later fit changes no answer
     parts = map_blocks(_completed, X, asked, strategy, empty, each=zip(seeds))
     return stacked(parts, X, empty)
 
 
+def _no_rows(table, layout, X):
+    """Return completed rows, none of them, of dtypes that do for all blocks."""
+    no_rows, new = np.empty((0, table.n_features)), table.unknown_mass > 0
+    # These hold integers alone, in floats too, which had to hold missing cells.
+    whole = np.isin(table.kinds, ("binary", "count")) & (table.n_levels == 0)
+    dtypes = [
+        np.dtype(np.int64) if integers else dtype
+        for integers, dtype in zip(whole, column_dtypes(X), strict=True)
+    ]
+    if layout.container == "pandas":
+        index = getattr(empty_like(X), "index", None)
+        return to_table(certain_layout(layout, dtypes, new), no_rows, index=index)
+    empty = to_table(layout, no_rows)
+    numeric = all(dtypes[column].kind in "biuf" for column in np.flatnonzero(new))
+    return empty if numeric else empty.astype(object)
+
+
 def _completed(block, seed, estimator, strategy, empty):
     """Complete the rows of a block, which may have none."""
-    return estimator.impute(block, strategy, seed) if len(block) else empty
+    return with_dtypes(estimator.impute(block, strategy, seed), empty) if len(block) else empty

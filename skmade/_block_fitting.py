@@ -11,9 +11,8 @@ from dataclasses import asdict
 from functools import reduce
 
 import numpy as np
-from sklearn.utils.validation import validate_data
 
-from ._blocks import empty_like, fetched, join, map_blocks, shared, together
+from ._blocks import empty_like, fetched, join, map_blocks, row_counts, shared, together
 from ._ensemble import draw_ensemble
 from ._features import check_cells, check_kinds, check_known, warn_constant
 from ._fitting import (
@@ -33,6 +32,7 @@ from ._masks import warn_if_narrow
 from ._numbers import Numbers, Survey, survey
 from ._reading import (
     MAX_SEED,
+    check_new_columns,
     learn_kinds,
     open_filled,
     open_new_table,
@@ -70,10 +70,14 @@ MIXED = (
 def fit_blocks(estimator, X, sample_weight, X_val, *, resume, early_stopping, max_iter):
     """Fit to the blocks of X, and change the estimator only when all went well."""
     options = {"resume": resume, "early_stopping": early_stopping, "max_iter": max_iter}
-    fitted = copy.copy(estimator)
-    layout, surveys = _survey_blocks(fitted, X)
+    fitted, empty = copy.copy(estimator), empty_like(X)
+    check_new_columns(fitted, empty)
+    at_most, n_counted = max_described(empty.shape[1]), sum(row_counts(X))
+    if n_counted > at_most:  # not if it is NaN: the blocks have to be read to count rows
+        _refuse_options(n_counted, sample_weight, resume)
+    layout, surveys = _survey_blocks(fitted, X, empty)
     surveyed = reduce(Survey.followed_by, surveys)
-    if surveyed.n_rows <= max_described(len(layout.levels)):
+    if surveyed.n_rows <= at_most:
         return fit_estimator(estimator, X, sample_weight, X_val, **options)
     _refuse_options(surveyed.n_rows, sample_weight, resume)
     rng = private_random_state(estimator.random_state)
@@ -107,10 +111,8 @@ def _refuse_options(n_rows, sample_weight, resume):
         raise ValueError(f"For a table of {n_rows} rows in blocks {problem}, or fit a sample.")
 
 
-def _survey_blocks(fitted, X):
+def _survey_blocks(fitted, X, empty):
     """Pass over all rows: return the layout of the table, and a survey of each block."""
-    empty = empty_like(X)
-    validate_data(fitted, empty, reset=True, skip_check_array=True)
     fitted.__dict__.pop("_state", None)  # of an earlier fit: workers have no use for it
     parts = together(map_blocks(_survey_block, X, fitted, empty))
     layouts = [layout for layout, _ in parts if layout is not None]

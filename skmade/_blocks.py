@@ -33,7 +33,24 @@ def empty_like(X: Any) -> Any:
             f"Expected a table of rows and columns, got {X.ndim} dimension(s). Reshape an "
             "array of one column by [:, None], or take a column as a DataFrame by [[name]]."
         )
+    if np.isnan(X.shape[1]):
+        raise ValueError(
+            "dask does not know how many columns the array has: let it count them by "
+            "X.compute_chunk_sizes()."
+        )
     return np.empty((0, *X.shape[1:]), X.dtype) if hasattr(X, "chunks") else X._meta
+
+
+def column_dtypes(X: Any) -> list[Any]:
+    """Return the dtype of each column; object for categories that dask has not collected."""
+    if hasattr(X, "chunks"):
+        return [X.dtype] * X.shape[1]
+    from dask.dataframe.utils import has_known_categories
+
+    return [
+        np.dtype(object) if dtype == "category" and not has_known_categories(column) else dtype
+        for dtype, (_, column) in zip(X._meta.dtypes, X._meta.items(), strict=True)
+    ]
 
 
 def map_blocks(

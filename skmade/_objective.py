@@ -55,7 +55,7 @@ class Objective:
     ) -> None:
         self.made, self.device, self.dtype = made, device, dtype
         self.laws = [trainable(law, self.tensor) for law, _ in made.groups]
-        self.columns = [torch.from_numpy(columns).to(device) for _, columns in made.groups]
+        self.columns = [torch.tensor(columns, device=device) for _, columns in made.groups]
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """Copy an array to the device, in the precision of training."""

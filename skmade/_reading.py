@@ -104,8 +104,7 @@ def open_new_table(estimator, X, kept=None):
     if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
         table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
         table = table if kept is None else table[kept]
-        names = list(table.columns) if isinstance(table, nw.DataFrame) else None
-        layout = learn_layout(table, _words(estimator, table.shape[1], names))
+        layout = learn_layout(table, _declared_words(estimator, table))
         numbers = Numbers(_check_numbers(to_numbers(layout, table)))
         validate_data(estimator, X, reset=True, skip_check_array=True)
         return layout, numbers
@@ -114,6 +113,14 @@ def open_new_table(estimator, X, kept=None):
     _words(estimator, n_features, None)  # refuses words for other columns
     layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
     return layout, numbers
+
+
+def check_new_columns(estimator, empty):
+    """Refuse columns that nothing can be learned from; their rows are not here."""
+    validate_data(estimator, empty, reset=True, skip_check_array=True)
+    if empty.shape[1] == 0:
+        raise ValueError("X has no columns.")
+    _declared_words(estimator, open_table(empty))
 
 
 def learn_kinds(estimator, layout, surveyed):
@@ -268,6 +275,12 @@ def warn_free_text(layout, n_samples, stacklevel):
 
 def _words(estimator, n_features, names):
     return column_words(estimator.feature_types, n_features, names, (*KINDS, "auto"))
+
+
+def _declared_words(estimator, table):
+    """Return the declared type of each column of an open table."""
+    names = list(table.columns) if isinstance(table, nw.DataFrame) else None
+    return _words(estimator, table.shape[1], names)
 
 
 def _declares_labels(feature_types):

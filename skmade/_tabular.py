@@ -178,7 +178,8 @@ class TabularMixin:
         -------
         X : ndarray or DataFrame of shape (n_samples, n_features)
             The rows without missing cells, in the form of the table that was fitted.
-            Integer columns of a DataFrame stay integers.
+            Integer columns of a DataFrame stay integers, in a table of dask those that
+            are integers in it too, counts, and zeros and ones.
 
         Examples
         --------

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
+from pandas.testing import assert_frame_equal
 from sklearn.exceptions import NotFittedError
 
 from skmade import MADEOutlierDetector
@@ -63,14 +64,29 @@ def test_only_fitted_estimators_answer(method):
         getattr(quick(), method)(blocked(HOLES))
 
 
+def uncounted(X):
+    """Return an array in blocks whose rows have not been counted."""
+    table = blocked(X)
+    return table[da.ones(len(X), chunks=table.chunks[0], dtype=bool)]
+
+
+def test_rows_need_not_be_counted(of_numbers):
+    X = uncounted(HOLES)
+    for method in ("score_samples", "score_features"):
+        answer = getattr(of_numbers, method)(X)
+        assert np.isnan(answer.shape[0])
+        assert_allclose(answer.compute(), getattr(of_numbers, method)(HOLES), rtol=1e-7)
+    filled = of_numbers.impute(X, strategy="mean").compute()
+    assert_allclose(filled, of_numbers.impute(HOLES, strategy="mean"))
+
+
 def test_the_total_is_a_number(of_numbers):
     total = of_numbers.score(blocked(HOLES))
     assert isinstance(total, float)
     assert_allclose(total, of_numbers.score(HOLES))
-    weight, X = RNG.uniform(size=60), blocked(HOLES)
-    uncounted = X[da.ones(60, chunks=X.chunks[0], dtype=bool)]
+    weight = RNG.uniform(size=60)
     assert_allclose(
-        of_numbers.score(uncounted, sample_weight=weight),
+        of_numbers.score(uncounted(HOLES), sample_weight=weight),
         of_numbers.score(HOLES, sample_weight=weight),
     )
 
@@ -82,7 +98,7 @@ def test_means_are_those_in_memory(of_numbers, of_frames):
     framed = of_frames.impute(blocked(FRAME), strategy="mean")
     expected = of_frames.impute(FRAME, strategy="mean")
     assert framed.dtypes.astype(str).to_dict() == expected.dtypes.astype(str).to_dict()
-    pd.testing.assert_frame_equal(framed.compute(), expected)
+    assert_frame_equal(framed.compute(), expected)
 
 
 def test_completed_rows_keep_their_index(of_frames):
@@ -90,6 +106,115 @@ def test_completed_rows_keep_their_index(of_frames):
     filled = of_frames.impute(X)
     assert_array_equal(filled.index.compute(), X.index.compute())
     assert list(filled.reset_index().columns) == ["day", *FRAME.columns]
+
+
+def in_parts(*frames):
+    """Return a table whose partitions are DataFrames as they are."""
+    return dd.from_map(lambda part: part, list(frames), meta=frames[0].iloc[:0])
+
+
+def completed(density, X):
+    """Return completed rows, after a look at the dtypes of all partitions."""
+    filled = density.impute(X, strategy="mean")
+    parts = dask.compute(*np.ravel(filled.to_delayed()))
+    for part in parts:
+        pd.testing.assert_series_equal(part.dtypes, filled.dtypes)
+        for own, told in zip(part.dtypes, filled.dtypes, strict=True):
+            assert list(getattr(own, "categories", ())) == list(getattr(told, "categories", ()))
+    return filled.compute()
+
+
+NUMBERS = pd.DataFrame(
+    {
+        "whole": RNG.randint(50, size=60),
+        "short": RNG.randint(50, size=60).astype(np.int8),
+        "nullable": pd.array(RNG.randint(50, size=60), dtype="Int64"),
+        "single": ROWS[:, 0].astype(np.float32),
+        "count": RNG.poisson(3, 60),
+        "binary": RNG.randint(2, size=60),
+        "scale": pd.Categorical(RNG.randint(9, size=60), list(range(9))),
+    }
+)
+DECLARED = {"count": "count", "scale": "continuous"}
+
+
+def test_dtypes_of_numbers_hold_the_cells_of_all_partitions():
+    density = quick(feature_types=DECLARED).fit(NUMBERS)
+    filled = completed(density, in_parts(NUMBERS))
+    assert_frame_equal(filled, NUMBERS.assign(scale=NUMBERS["scale"].astype(float)))
+    X = NUMBERS.assign(short=NUMBERS["short"].astype(int)).copy()
+    X["nullable"] = X["nullable"].mask(X.index == 1)
+    for name in ("whole", "count", "binary"):
+        X[name] = X[name].where(X.index != 2).astype(float)
+    X.loc[50, ["whole", "short"]] = [0.5, 300]
+    filled = completed(density, in_parts(X[:25], X[25:25], X[25:]))
+    assert_frame_equal(filled, density.impute(X, strategy="mean"), check_dtype=False)
+    dtypes = ["float64", "int64", "Int64", "float32", "int64", "int64", "float64"]
+    assert filled.dtypes.astype(str).tolist() == dtypes
+
+
+LABELS = pd.DataFrame(
+    {
+        "number": ROWS[:, 0],
+        "plain": pd.Categorical(RNG.choice(list("xyz"), 60)),
+        "ordered": pd.Categorical(RNG.choice(list("xyz"), 60), ordered=True),
+        "text": pd.Series(RNG.choice(list("xyz"), 60)),
+        "code": RNG.randint(3, size=60),
+        "flag": RNG.randint(2, size=60).astype(bool),
+    }
+)
+
+
+@pytest.fixture(scope="module")
+def of_labels():
+    return quick(feature_types={"code": "categorical"}, handle_unknown="smoothed").fit(LABELS)
+
+
+def test_dtypes_of_labels_hold_new_ones_of_all_partitions(of_labels):
+    assert_frame_equal(completed(of_labels, in_parts(LABELS[:25], LABELS[25:])), LABELS)
+    X = LABELS.assign(code=LABELS["code"].astype(float), flag=LABELS["flag"].astype(object))
+    for name in ("plain", "ordered"):
+        X[name] = X[name].cat.add_categories(["v", "w"])
+    X.loc[50, ["plain", "ordered", "text", "code", "flag"]] = ["w", "w", "w", 2.5, "w"]
+    X.loc[3] = [None] * 6
+    with dask.config.set({"dataframe.convert-string": False}):
+        filled = completed(of_labels, in_parts(X[:25], X[25:]))
+    expected = of_labels.impute(X, strategy="mean")
+    assert_frame_equal(filled.astype(object), expected.astype(object))
+    assert filled["ordered"].cat.categories.tolist() == ["x", "y", "z", "v", "w"]
+    assert filled["code"].dtype == np.float64
+
+
+def test_categories_that_are_not_collected_are_objects(of_labels):
+    X = in_parts(LABELS[:25], LABELS[25:])
+    uncollected = X.assign(plain=X["plain"].cat.as_unknown())
+    with dask.config.set({"dataframe.convert-string": False}):
+        filled = completed(of_labels, uncollected)
+    assert_frame_equal(filled, LABELS.assign(plain=LABELS["plain"].astype(object)))
+
+
+def test_arrays_with_new_labels_are_of_objects():
+    numbers = RNG.randint(3, size=(60, 2)).astype(float)
+    density = quick(feature_types="categorical", handle_unknown="smoothed").fit(numbers)
+    X = numbers.astype(object)
+    X[50, 1] = "new"
+    for table in (X, numbers):
+        filled = density.impute(blocked(table), strategy="mean")
+        parts = dask.compute(*filled.to_delayed().ravel())
+        assert {part.dtype for part in parts} == {filled.dtype}
+        assert_array_equal(filled.compute(), table)
+        assert filled.dtype == table.dtype
+
+
+def test_a_partition_is_not_forced_into_a_dtype(of_labels):
+    wrong = LABELS.assign(plain=LABELS["plain"].cat.add_categories("w"))
+    wrong.loc[50, "plain"] = "w"
+    with pytest.raises(ValueError, match="Partition 1 of X: column 'plain' holds cells that c"):
+        of_labels.impute(in_parts(LABELS[:25], wrong[25:])).compute()
+    density = quick(feature_types=DECLARED).fit(NUMBERS)
+    wrong = NUMBERS.assign(count=1e300)
+    with pytest.raises(ValueError, match="Partition 0 of X: column 'count' holds cells that i"):
+        density.impute(in_parts(wrong)).compute()
 
 
 def test_draws_depend_on_the_random_state(of_numbers):
@@ -101,6 +226,15 @@ def test_draws_depend_on_the_random_state(of_numbers):
     assert_array_equal(first[~np.isnan(HOLES)], HOLES[~np.isnan(HOLES)])
     holes = np.isnan(HOLES)
     assert (first[holes] != other[holes]).all()
+
+
+@pytest.mark.parametrize("make", [np.asarray, blocked])
+def test_means_take_no_random_numbers(of_numbers, make):
+    used, unused = np.random.RandomState(0), np.random.RandomState(0)
+    of_numbers.impute(make(HOLES), strategy="mean", random_state=used)
+    assert used.randint(1000) == unused.randint(1000)
+    of_numbers.impute(make(HOLES), random_state=used)
+    assert used.randint(1000) != unused.randint(1000)
 
 
 def test_blocks_do_not_repeat_the_draws_of_others(of_numbers):

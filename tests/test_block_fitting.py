@@ -135,6 +135,13 @@ def test_blocks_without_rows_are_passed_over():
 
 
 @pytest.mark.usefixtures("large")
+def test_rows_need_not_be_counted():
+    counted = blocked(ROWS)
+    fits = [quick().fit(X) for X in (counted, counted[counted[:, 0] < np.inf])]
+    assert_array_equal(*(fitted.score_samples(ROWS) for fitted in fits))
+
+
+@pytest.mark.usefixtures("large")
 def test_rows_to_stop_by_may_be_given():
     X_val = TRUTH.sample(50, random_state=3)
     for given in (X_val, blocked(X_val, 20)):
@@ -236,13 +243,56 @@ def test_numbers_and_labels_of_one_column_are_told():
     assert labels._state["layout"]["levels"][2] == [1, 2, "a", "b"]
 
 
+def unreadable(n_rows):
+    """Return a table of which no block can be read."""
+
+    def read():
+        raise AssertionError("A block was read.")
+
+    parts = [dask.delayed(read)() for _ in range(2)]
+    blocks = [da.from_delayed(part, (n_rows // 2, 2), meta=np.empty((0, 2))) for part in parts]
+    return da.concatenate(blocks)
+
+
 @pytest.mark.usefixtures("large")
-def test_what_blocks_cannot_have_is_refused():
+def test_what_blocks_cannot_have_is_refused_before_any_is_read():
     with pytest.raises(ValueError, match="1000 rows in blocks sample_weight is not supported"):
-        quick().fit(blocked(ROWS), sample_weight=np.ones(1000))
-    density = quick(warm_start=True).fit(blocked(ROWS))
+        quick().fit(unreadable(1000), sample_weight=np.ones(1000))
+    density = quick(warm_start=True).fit(ROWS)
+    with pytest.raises(ValueError, match="1000 rows in blocks warm_start cannot go on"):
+        density.fit(unreadable(1000))
+    with pytest.raises(ValueError, match="X has no columns"):
+        quick().fit(unreadable(1000)[:, :0])
+    for X in (unreadable(200), unreadable(1000)):  # neither is wrong without a look at rows
+        with pytest.raises(AssertionError, match="was read"):
+            quick().fit(X)
+
+
+@pytest.mark.parametrize(
+    ("feature_types", "problem"),
+    [
+        ({"z": "count"}, "feature_types names 'z', which is no column of X"),
+        ({"y": "counts"}, "feature_types of column 'y' is 'counts'; it must be one of"),
+        (["count"], "feature_types has 1 words for 2 columns"),
+    ],
+)
+def test_wrong_types_of_columns_are_no_matter_of_partitions(feature_types, problem):
+    X = dd.from_dask_array(unreadable(1000), columns=["x", "y"])
+    with pytest.raises(ValueError, match=f"^{problem}"):
+        quick(feature_types=feature_types).fit(X)
+
+
+@pytest.mark.usefixtures("large")
+def test_what_blocks_cannot_have_is_refused_when_rows_are_counted():
+    frame = pd.DataFrame(ROWS, columns=["x", "y"])
+    with pytest.raises(ValueError, match="1000 rows in blocks sample_weight is not supported"):
+        quick().fit(blocked(frame), sample_weight=np.ones(1000))
     with pytest.raises(ValueError, match="set warm_start=False"):
-        density.fit(blocked(ROWS))
+        quick(warm_start=True).fit(frame).fit(blocked(frame))
+
+
+@pytest.mark.usefixtures("large")
+def test_wrong_parameters_of_a_fit_to_blocks_are_refused():
     for early_stopping in (False, True):
         with pytest.raises(ValueError, match="X has 1 features"):
             quick(early_stopping=early_stopping).fit(blocked(ROWS), X_val=ROWS[:, :1])

@@ -28,6 +28,7 @@ def tables():
         "array": array,
         "columns apart": da.from_array(ROWS, chunks=(3, 2)),
         "sizes unknown": array[array[:, 0] >= 0],
+        "both": da.from_array(ROWS, chunks=(3, 2))[array[:, 0] >= 0],
         "frame": dd.from_pandas(FRAME, npartitions=3),
     }
 
@@ -54,6 +55,14 @@ def test_tables_in_memory_have_no_blocks(X):
 def test_tables_have_two_dimensions(X):
     with pytest.raises(ValueError, match="got 1 dimension"):
         _blocks.empty_like(X)
+
+
+def test_columns_have_to_be_counted():
+    X = da.from_array(ROWS, chunks=(4, 4))
+    X = X[:, X[0] >= 0]
+    with pytest.raises(ValueError, match=r"by X\.compute_chunk_sizes\(\)"):
+        _blocks.empty_like(X)
+    assert _blocks.empty_like(X.compute_chunk_sizes()).shape == (0, 4)
 
 
 @pytest.mark.parametrize("name", tables())

@@ -124,6 +124,37 @@ def test_unknown_labels_are_refused_or_keep_some_mass(people):
     assert filled["size"].notna().all()
 
 
+@pytest.mark.parametrize(
+    ("known", "dtype", "unknown"),
+    [
+        ([1, 2, 3], "int64", 2.5),
+        ([1, 2, 3], "int8", 300),
+        ([1, 2, 3], "Int64", "other"),
+        ([1.0, 0.5], "float64", "other"),
+        ([True, False], "bool", "other"),
+        (["a", "b"], "str", 1),
+    ],
+)
+def test_labels_that_no_dtype_of_fit_holds_stay_as_they_are(known, dtype, unknown):
+    labels = pd.Series(known * 20).astype(dtype)
+    table = pd.DataFrame({"x": np.arange(len(labels)) / 7, "label": labels})
+    density = small(feature_types={"label": "categorical"}, handle_unknown="smoothed")
+    density.fit(table)
+    given = pd.Series([known[0], unknown, known[1], None], dtype=object).infer_objects()
+    filled = density.impute(table.head(4).assign(label=given), strategy="mean")["label"]
+    assert filled.tolist()[:3] == [known[0], unknown, known[1]]
+    assert filled[3] in known
+
+
+def test_labels_that_no_dtype_of_fit_holds_stay_in_polars():
+    pl = pytest.importorskip("polars")
+    table = pl.DataFrame({"x": np.arange(60) / 7, "label": [1, 2, 3] * 20})
+    density = small(feature_types={"label": "categorical"}, handle_unknown="smoothed")
+    density.fit(table)
+    given = table.head(3).with_columns(pl.Series("label", [1.0, 2.5, 2.0]))
+    assert density.impute(given)["label"].to_list() == [1, 2.5, 2]
+
+
 def test_declared_categories_are_known_though_they_never_occurred(density, people):
     white = people.head(2).assign(
         group=pd.Categorical(["white", "red"], people["group"].cat.categories)

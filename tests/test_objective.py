@@ -1,3 +1,5 @@
+import pickle
+
 import numpy as np
 import pytest
 import torch
@@ -19,6 +21,25 @@ def build(**options):
 
 def stacked(values):
     return torch.from_numpy(values)[None]
+
+
+@pytest.fixture
+def warns_always():
+    """Let torch warn each time, not once in a process."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+@pytest.mark.usefixtures("warns_always")
+def test_networks_may_be_read_only():
+    # As they are when an engine hands a job the memory that it keeps them in.
+    made, buffers = build()[0].made, []
+    pickled = pickle.dumps(made, protocol=5, buffer_callback=buffers.append)
+    made = pickle.loads(pickled, buffers=[bytes(buffer) for buffer in buffers])
+    assert not made.groups[0][1].flags.writeable
+    Objective(made)
 
 
 @pytest.mark.parametrize("conditioning_weights", [False, True])

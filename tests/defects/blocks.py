@@ -43,3 +43,21 @@ def blocks_draw_the_same():
     def map_blocks(old, function, X, *arguments, each=()):
         own = list(each)
         return old(function, X, *arguments, each=own[:1] * len(own))
+
+
+@defect("API", ANSWERS + "dtypes_of_labels_hold_new_ones_of_all_partitions")
+def partitions_of_their_own_dtypes():
+    """Completed partitions have the dtypes that suit their cells."""
+
+    @patch(_block_answers, "with_dtypes")
+    def with_dtypes(old, table, empty):
+        return table
+
+
+@defect("API", FITTING + "what_blocks_cannot_have_is_refused_before_any_is_read")
+def refused_after_a_pass():
+    """All rows are read before a fit is refused."""
+
+    @patch(_block_fitting, "row_counts")
+    def row_counts(old, X):
+        return [float("nan") for _ in old(X)]
