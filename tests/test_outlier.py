@@ -209,9 +209,9 @@ def test_weights_and_the_core_go_together():
     rows, _ = clustered()
     repeats = np.random.RandomState(0).randint(1, 4, size=len(rows))
     robust = MADEOutlierDetector(KernelDensity(bandwidth=2.0), support_fraction=0.75)
-    expected = clone(robust).fit(np.repeat(rows, repeats, axis=0)).decision_function(rows)
+    expected = clone(robust).fit(np.repeat(rows, repeats, axis=0)).score_samples(rows)
     robust.fit(rows, sample_weight=repeats)
-    assert_allclose(robust.decision_function(rows), expected, atol=1e-9)
+    assert_allclose(robust.score_samples(rows), expected, atol=1e-9)
     with pytest.raises(ValueError, match="Negative"):
         robust.fit(rows, sample_weight=repeats - 2)
 
