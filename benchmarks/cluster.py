@@ -2,13 +2,15 @@
 
     python benchmarks/cluster.py                # every case; writes docs/benchmarks/cluster*
     python benchmarks/cluster.py --only costs   # time of one row in each step
+    python benchmarks/cluster.py --only shuffled sorted --rows 400000 --members 4
     python benchmarks/cluster.py --rows 2000000 --epochs 4 --members 4
 
 The table has eight pairs of columns, each two moons, so its density is known. Workers
 generate it block by block, and it is never in memory as a whole; one process alone reads it
 from a memory map. Each case runs in a process of its own: one thread for each worker, two
-threads for one process. Memory is the anonymous memory of the client above what there was
-before, in megabytes.
+threads for one process. `shuffled` and `sorted` are fits in blocks in this process, of rows in
+random order and sorted by the first column. Memory is the anonymous memory of the client above
+what there was before, in megabytes.
 """
 
 import argparse
@@ -24,7 +26,8 @@ N_PAIRS = 8
 BLOCK_ROWS = 50_000
 N_TEST = 20_000
 N_COST_ROWS = 100_000
-CASES = ("costs", "one process", "1 worker", "2 workers")
+ORDERS = ("shuffled", "sorted")
+CASES = ("costs", "one process", "1 worker", "2 workers", *ORDERS)
 
 
 def rows_of(number, n_rows=BLOCK_ROWS):
@@ -118,6 +121,17 @@ def in_one_process(n_rows, *settings):
         return fit_and_score(mapped(n_rows, pathlib.Path(folder)), *settings)
 
 
+def in_order(order, n_rows, *settings):
+    """Fit and score blocks of a table in memory, in this order."""
+    import dask.array as da
+    import numpy as np
+
+    X = np.concatenate([rows_of(number) for number in range(n_rows // BLOCK_ROWS)])
+    if order == "sorted":
+        X = X[X[:, 0].argsort()]
+    return fit_and_score(da.from_array(X, chunks=(BLOCK_ROWS, -1)), *settings)
+
+
 def costs():
     """Microseconds that one row takes in each step, on one thread."""
     import dataclasses
@@ -170,6 +184,8 @@ def run(case, n_rows, *settings):
         return costs()
     if case == "one process":
         return in_one_process(n_rows, *settings)
+    if case in ORDERS:
+        return in_order(case, n_rows, *settings)
     return on_cluster(int(case.split()[0]), n_rows, *settings)
 
 
@@ -219,8 +235,10 @@ def main():
     if per_row is not None:
         lines = [["step", "microseconds a row"]]
         write("cluster_costs", lines + [[k, f"{v:.2f}"] for k, v in per_row.items()])
-    if found:
-        write("cluster", rows_for_docs(found))
+    for name, orders in {"cluster": False, "cluster_order": True}.items():
+        told = {case: facts for case, facts in found.items() if (case in ORDERS) == orders}
+        if told:
+            write(name, rows_for_docs(told))
 
 
 if __name__ == "__main__":
