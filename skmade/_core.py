@@ -47,7 +47,7 @@ def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
     """
     there = np.flatnonzero(weight)
     rows = X if len(there) == len(weight) else _safe_indexing(indexable(X)[0], there)
-    weight, n_rows = weight[there], len(weight)
+    weight, n_rows = weight[there] / weight.max(), len(weight)  # their sum is finite
     layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
     drawn = described_rows(surveyed, SEED)
     chosen = slice(None) if drawn is None else drawn

@@ -186,6 +186,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         if np.isnan(scores).any():
             raise ValueError(f"{density!r} scores training rows as NaN.")
         weight = _sample_weight(fit_params, len(scores))
+        weight = weight / weight.max()  # their sum is finite
         if self.contamination == "auto":
             offset = typical_threshold(scores, weight)
         else:

@@ -216,6 +216,15 @@ def test_weights_and_the_core_go_together():
         robust.fit(rows, sample_weight=repeats - 2)
 
 
+@pytest.mark.parametrize("share", [1.0, 0.75])
+def test_weights_of_any_magnitude_count_the_same(share):
+    rows, _ = clustered()
+    detector = MADEOutlierDetector(quick(), support_fraction=share)
+    expected = clone(detector).fit(rows).offset_
+    for weight in (1e-300, 1e308):
+        assert detector.fit(rows, sample_weight=np.full(len(rows), weight)).offset_ == expected
+
+
 def test_the_core_of_blocks_is_refused_before_they_are_read():
     table = pytest.importorskip("dask.array").from_array(X, chunks=(50, 3))
     with pytest.raises(ValueError, match="support_fraction at 1"):
