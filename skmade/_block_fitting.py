@@ -7,7 +7,7 @@ than the sample is fetched and fitted like any other.
 """
 
 import copy
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from functools import reduce
 
 import numpy as np
@@ -113,12 +113,18 @@ def _refuse_options(n_rows, sample_weight, resume):
 
 def _survey_blocks(fitted, X, empty):
     """Pass over all rows: return the layout of the table, and a survey of each block."""
-    fitted.__dict__.pop("_state", None)  # of an earlier fit: workers have no use for it
-    parts = together(map_blocks(_survey_block, X, fitted, empty))
+    parts = together(map_blocks(_survey_block, X, without_state(fitted), empty))
     layouts = [layout for layout, _ in parts if layout is not None]
     if not layouts:
         raise ValueError("X has no rows in any of its partitions.")
     return joined_layout(layouts), [surveyed for _, surveyed in parts]
+
+
+def without_state(estimator):
+    """Copy the parameters, and not what an earlier fit found: workers have no use for it."""
+    copied = copy.copy(estimator)
+    copied.__dict__.pop("_state", None)
+    return copied
 
 
 def _survey_block(block, estimator, empty):
@@ -177,7 +183,8 @@ def _train(estimator, X, layout, table, sizes, validation, rng):
     warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
     seeds = rng.randint(MAX_SEED, size=(n_members, 3)).tolist()
     encoded = map_blocks(_encoded, X, layout, table)
-    common = [shared(value) for value in (estimator, table, architecture, validation)]
+    told = without_state(estimator), table, architecture, validation
+    common = [shared(value) for value in told]
     shares = share_out(sizes, n_members, table.n_features, rng)
     with telling_callbacks(estimator, n_members, {"X": X, "metadata": {}}) as context:
         tasks = []
@@ -185,9 +192,10 @@ def _train(estimator, X, layout, table, sizes, validation, rng):
             n_rows = sum(sizes[block] for block in own)
             schedule = read_schedule(estimator, n_rows, estimator.max_iter, decay=True)
             label = f"member {member + 1} of {n_members}"
-            told = task_context(context, label, member, schedule)
+            own_task = task_context(context, label, member, schedule)
             parts = [encoded[block] for block in own]
-            tasks.append(join(_trained_member, parts, schedule, seeds[member], told, *common))
+            each = schedule, seeds[member], own_task
+            tasks.append(join(_trained_member, parts, *each, *common))
         members, trained = zip(*together(tasks), strict=True)
     return members, trained
 
@@ -255,4 +263,7 @@ def _trained_member(
         seed=training_seed,
         device=estimator.device,
     )
-    return member.with_trained([trained], keep_optimizer=False), trained
+    # The weights travel once, and the optimiser's arrays not at all.
+    nothing = np.empty((1, 0), dtype=np.float32)
+    summary = replace(trained, average=nothing, current=nothing, moments=())
+    return member.with_trained([trained], keep_optimizer=False), summary

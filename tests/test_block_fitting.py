@@ -1,12 +1,14 @@
 """Fits to tables of dask: small ones as in memory, large ones on blocks for each member."""
 
+import pickle
+
 import numpy as np
 import pandas as pd
 import pytest
 from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade import _block_fitting, _rows
+from skmade import _block_fitting, _blocks, _rows
 from skmade._block_fitting import share_out
 from skmade.datasets import TwoMoons
 
@@ -82,6 +84,35 @@ def test_large_tables_are_learned_on_blocks_of_each_member():
     assert abs(own.best_validation_score_ - mean) < 0.1
     assert mean > whole.score(test) / len(test) - 0.1
     assert mean > TRUTH.score_samples(test).mean() - 0.3
+
+
+@pytest.mark.usefixtures("large")
+def test_what_travels_is_the_weights_of_the_members_once(monkeypatch):
+    sent, came = [], []
+
+    def join(function, parts, *arguments):
+        sent.append(len(pickle.dumps([getattr(value, "key", value) for value in arguments])))
+        return _blocks.join(function, parts, *arguments)
+
+    def shared(value):
+        sent.append(len(pickle.dumps(value)))
+        return _blocks.shared(value)
+
+    def together(tasks):
+        results = _blocks.together(tasks)
+        came.append(len(pickle.dumps(results)))
+        return results
+
+    for function in (join, shared, together):
+        monkeypatch.setattr(_block_fitting, function.__name__, function)
+    estimator = quick(n_estimators=2, hidden_layer_sizes=(128, 128)).fit(blocked(ROWS))
+    first = sum(sent)
+    n_bytes = estimator._state["weights"].nbytes
+    assert came[-1] < 1.5 * n_bytes
+    sent.clear()
+    estimator.fit(blocked(ROWS))
+    assert first < n_bytes
+    assert sum(sent) < 1.2 * first
 
 
 @pytest.mark.usefixtures("large")
