@@ -108,7 +108,7 @@ def on_cluster(n_workers, n_rows, *settings):
     from distributed import Client, LocalCluster
 
     cluster = LocalCluster(
-        n_workers=n_workers, threads_per_worker=1, dashboard_address=None, memory_limit=0
+        n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0
     )
     with cluster, Client(cluster) as client:
         client.run(lambda: __import__("skmade._training"))  # as in a cluster that has worked
