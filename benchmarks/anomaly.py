@@ -180,23 +180,28 @@ def published():
 
 
 def figures(protocol, table):
-    """Return facts of the first method, and the mean AUROC of each; None if some lack."""
-    first = PROTOCOLS[protocol].methods[0]
+    """Return facts of the first method's runs, and the mean AUROC of methods run as often."""
     runs = {
         method: [load_facts(facts_path(protocol, table, method, seed)) for seed in SEEDS]
         for method in PROTOCOLS[protocol].methods
     }
     done = {method: [f is not None for f in facts] for method, facts in runs.items()}
-    if not any(done[first]) or any(seeds != done[first] for seeds in done.values()):
-        return None
-    runs = {method: [f for f in facts if f is not None] for method, facts in runs.items()}
-    return runs[first], {m: float(np.mean([f["auroc"] for f in fs])) for m, fs in runs.items()}
+    first = PROTOCOLS[protocol].methods[0]
+    runs = {
+        method: [f for f in facts if f is not None]
+        for method, facts in runs.items()
+        if done[method] == done[first]
+    }
+    means = {
+        m: float(np.mean([f["auroc"] for f in facts])) for m, facts in runs.items() if facts
+    }
+    return runs[first], means
 
 
 def measured(protocol):
     """Return what `figures` tells of the tables that have been run."""
     found = {table: figures(protocol, table) for table in file_names()}
-    return {table: both for table, both in found.items() if both is not None}
+    return {table: both for table, both in found.items() if both[0]}
 
 
 def own_rows(found, methods):
@@ -239,7 +244,9 @@ def write_reports():
     for name, protocol in {"anomaly": "clean", "anomaly_contaminated": "contaminated"}.items():
         found = measured(protocol)
         if found:
-            rows = list(own_rows(found, PROTOCOLS[protocol].methods))
+            run_on_all = set.intersection(*(set(means) for _, means in found.values()))
+            methods = [m for m in PROTOCOLS[protocol].methods if m in run_on_all]
+            rows = list(own_rows(found, methods))
             write(name, [row + [""] * (len(rows[0]) - len(row)) for row in rows])
     others = published()
     if others and (found := measured("clean")):
