@@ -39,18 +39,27 @@ def density(request):
     return clone(request.param)
 
 
+PLAIN = quick(hidden_layer_sizes=(4,), n_components=1, max_iter=1)
+
+
 @pytest.mark.parametrize(
-    "density",
+    ("density", "share"),
     [
-        quick(hidden_layer_sizes=(4,), n_components=1, max_iter=1),
-        KernelDensity(),
-        make_pipeline(StandardScaler(), GaussianMixture(random_state=0)),
+        (PLAIN, 1.0),
+        (PLAIN, 0.75),
+        (KernelDensity(), 1.0),
+        (make_pipeline(StandardScaler(), GaussianMixture(random_state=0)), 1.0),
     ],
-    ids=["MADEDensity", "KernelDensity", "Pipeline"],
+    ids=["MADEDensity", "core", "KernelDensity", "Pipeline"],
 )
-@pytest.mark.parametrize("share", [1.0, 0.75])
 def test_check_estimator(density, share):
     check_all(MADEOutlierDetector(density, support_fraction=share))
+
+
+@pytest.mark.slow
+def test_check_estimator_without_weights():
+    density = make_pipeline(StandardScaler(), GaussianMixture(random_state=0))
+    check_all(MADEOutlierDetector(density, support_fraction=0.75))
 
 
 @pytest.mark.slow
