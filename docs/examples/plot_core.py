@@ -37,8 +37,8 @@ figure, axes = plt.subplots(1, 2, figsize=(9, 4.4), layout="constrained", sharey
 for share, ax in zip((1.0, 0.75), axes, strict=True):
     detector = MADEOutlierDetector(density, support_fraction=share).fit(rows)
     DensityDisplay.from_estimator(detector.estimator_, rows, ax=ax)
-    left_out = rows[~detector.support_]
-    ax.scatter(*left_out.T, s=14, facecolors="none", edgecolors="#D55E00", label="left out")
+    left_out = rows[~detector.support_].T
+    ax.scatter(*left_out, s=14, facecolors="none", edgecolors="#D55E00", label="left out")
     area = roc_auc_score(is_outlier, -detector.score_samples(rows))
     ax.set_title(f"support_fraction={share}: ROC AUC {area:.2f}")
 axes[1].legend(loc="upper left")
