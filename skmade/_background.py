@@ -30,8 +30,7 @@ def background(table: Table, X: Floats) -> Floats:
         lowest = (table.lowest[column] - table.center[column]) * step
         own = units[:, column]
         parts[:, column] = student_log_mass(own, step, own < lowest + step / 2)
-    n_labels = np.where(table.kinds == "binary", 2, table.n_levels)
-    parts[:, ~table.numeric] = -np.log(n_labels[~table.numeric])
+    parts[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
     parts += table.log_jacobian + np.log1p(-table.unknown_mass)
     parts[np.isnan(X)] = 0.0
     if table.n_levels.any():

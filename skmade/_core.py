@@ -90,10 +90,9 @@ class PlainDensity:
         center, covariance = _moments(cells[:, table.numeric], weight)
         variances, axes = np.linalg.eigh(covariance)
         variances = np.maximum(variances, 0) + MIN_DEVIATION**2
-        n_labels = np.where(table.kinds == "binary", 2, table.n_levels)
-        columns = np.flatnonzero(~table.numeric)
         frequencies = [
-            _log_frequencies(cells[:, column], weight, n_labels[column]) for column in columns
+            _log_frequencies(cells[:, column], weight, table.n_labels[column])
+            for column in np.flatnonzero(~table.numeric)
         ]
         return cls(table.numeric, center, (axes / np.sqrt(variances)).T, frequencies)
 

@@ -65,6 +65,11 @@ class Table:
         return np.isin(self.kinds, ("continuous", "count"))
 
     @property
+    def n_labels(self) -> NDArray[np.int64]:
+        """Number of labels of each column: two of a binary one, none of numbers."""
+        return np.where(self.kinds == "binary", 2, self.n_levels)
+
+    @property
     def log_jacobian(self) -> Floats:
         """Log of d u / d x for each column, zero for those with probabilities."""
         log_scale = np.log(self.spread) + self.exponent * np.log(2.0)
