@@ -67,8 +67,9 @@ def test_equal_rows_are_all_of_the_core():
 
 def test_rounding_errors_between_columns_are_no_outliers():
     rows = clustered()
-    copies = np.column_stack([rows, rows[:, 0].round(3)])
-    assert (core_of(copies) == core_of(rows)).mean() > 0.97
+    copy = rows[:, 0].copy()
+    copy[:30] += 1e-3
+    assert core_of(np.column_stack([rows, copy]))[:30].mean() > 0.6
 
 
 def test_rare_labels_are_left_out():

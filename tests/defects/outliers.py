@@ -22,6 +22,12 @@ def rows_outside_of_the_core_count():
     put(_outlier, "LEFT_OUT_WEIGHT", 1.0)
 
 
+@defect("API", CORE + "rounding_errors_between_columns_are_no_outliers")
+def core_of_any_narrowness():
+    """A Gaussian may be as narrow as the rounding errors of a column."""
+    put(_core, "MIN_DEVIATION", 1e-6)
+
+
 @defect("API", CORE + "missing_cells_are_no_outliers")
 def missing_numbers_at_the_center():
     """A missing number is taken for the mean, whatever the rest of the row says."""
