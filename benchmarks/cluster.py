@@ -2,8 +2,8 @@
 
     python benchmarks/cluster.py                # every case; writes docs/benchmarks/cluster*
     python benchmarks/cluster.py --only costs   # time of one row in each step
-    python benchmarks/cluster.py --only shuffled sorted --rows 400000 --members 4
-    python benchmarks/cluster.py --rows 2000000 --epochs 4 --members 4
+    python benchmarks/cluster.py --only "one process" "2 workers" --epochs 20
+    python benchmarks/cluster.py --only shuffled sorted --rows 400000 --members 4 --epochs 4
 
 The table has eight pairs of columns, each two moons, so its density is known. Workers
 generate it block by block, and it is never in memory as a whole; one process alone reads it
