@@ -111,7 +111,9 @@ def on_cluster(n_workers, n_rows, *settings):
         n_workers=n_workers, threads_per_worker=1, dashboard_address=":0", memory_limit=0
     )
     with cluster, Client(cluster) as client:
-        client.run(lambda: __import__("skmade._training"))  # as in a cluster that has worked
+        client.run(
+            lambda: __import__("skmade._training.loop")
+        )  # as in a cluster that has worked
         return fit_and_score(generated(n_rows), *settings)
 
 
@@ -138,9 +140,9 @@ def costs():
 
     import numpy as np
 
-    from skmade import _block_fitting as steps
-    from skmade._reading import fitted_ensemble
-    from skmade._rows import InMemory, Rows
+    from skmade._dask import fitting as steps
+    from skmade._input import fitted_ensemble
+    from skmade._training.rows import InMemory, Rows
 
     X = rows_of(0, N_COST_ROWS)
     fitted = density(1, 1).fit(X[:20_000])
@@ -171,7 +173,7 @@ def costs():
 def train_once(ensemble, rows):
     """Train one member for an epoch."""
     from skmade._fitting import read_schedule
-    from skmade._training import fit_network
+    from skmade._training.loop import fit_network
 
     ((_, start, masks),) = ensemble.stacks()
     schedule = read_schedule(density(1, 1), rows.n_rows, 1, decay=True)

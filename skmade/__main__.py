@@ -13,7 +13,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any, NoReturn
 
-from ._features import KINDS
+from ._table.encoding import KINDS
 
 # scikit-learn takes seeds that fit in 32 bits.
 MAX_SEED = 2**32 - 1
@@ -278,11 +278,11 @@ def run(arguments: argparse.Namespace) -> None:
     """Run a sub-command."""
     _check_outputs(arguments)
     if arguments.command == "demo":
-        from ._demo import demo
+        from ._cli.demo import demo
 
         demo(arguments.output, arguments.seed)
         return
-    from ._command import fit, sample, score
+    from ._cli.commands import fit, sample, score
 
     {"fit": fit, "score": score, "sample": sample}[arguments.command](arguments)
 

@@ -7,11 +7,11 @@ from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._block_fitting import fit_blocks
-from ._blocks import is_blocked
-from ._features import KINDS
+from ._dask.fitting import fit_blocks
+from ._dask.partitions import is_blocked
 from ._fitting import fit_estimator
 from ._saving import SavedMixin
+from ._table.encoding import KINDS
 from ._tabular import TabularMixin
 
 

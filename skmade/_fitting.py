@@ -13,18 +13,8 @@ import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from . import _auto
-from ._blocks import fetched
-from ._ensemble import (
-    Architecture,
-    Ensemble,
-    draw_ensemble,
-    merge_histories,
-)
-from ._features import warn_constant
-from ._frame import Layout
-from ._masks import ranks_to_ordering, warn_if_narrow
-from ._reading import (
+from ._dask.partitions import fetched
+from ._input import (
     MAX_SEED,
     private_random_state,
     read_new_table,
@@ -33,8 +23,18 @@ from ._reading import (
     warn_missing,
     weighted_rows,
 )
-from ._rows import Rows, describe_columns, described_rows, open_source
-from ._schedule import Schedule, n_parts
+from ._network.ensemble import (
+    Architecture,
+    Ensemble,
+    draw_ensemble,
+    merge_histories,
+)
+from ._network.masks import ranks_to_ordering, warn_if_narrow
+from ._table.encoding import warn_constant
+from ._table.frame import Layout
+from ._training import auto as _auto
+from ._training.rows import Rows, describe_columns, described_rows, open_source
+from ._training.schedule import Schedule, n_parts
 
 # Frames between a warning raised two calls below `fit_estimator` and the user's line:
 # `fit` and scikit-learn's two decorators lie between.
@@ -53,7 +53,7 @@ def fit_estimator(
     keep_optimizer=False,
 ):
     """Train on a stand-in, so that the estimator changes only when all went well."""
-    from ._training import check_device  # imports torch, which only training needs
+    from ._training.loop import check_device  # imports torch, which only training needs
 
     X, sample_weight, X_val = (fetched(given) for given in (X, sample_weight, X_val))
     estimator._validate_params()  # partial_fit does so only in its first call
@@ -270,7 +270,7 @@ def _label(part, ensemble):
 
 def train_stack(estimator, context, **task):
     """Train one stack of members, telling callbacks and the console of each epoch."""
-    from ._training import fit_network  # imports torch, which only training needs
+    from ._training.loop import fit_network  # imports torch, which only training needs
 
     context.call_on_fit_task_begin(estimator=estimator)
     parts = n_parts(task["rows"], task["schedule"])

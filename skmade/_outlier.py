@@ -24,9 +24,9 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from ._blocks import is_blocked
-from ._core import find_core
+from ._dask.partitions import is_blocked
 from ._density import MADEDensity
+from ._robust_core import find_core
 
 # The smallest scale of the default density, in standard deviations. With none, a row of
 # values that recur (zeros, ends of a range) is far denser than the others, and hides what is

@@ -8,11 +8,9 @@ import numpy as np
 from sklearn.utils import check_scalar
 from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._block_answers import impute_blocks, score_blocks
-from ._blocks import is_blocked
-from ._drawing import complete, draw, draw_given
-from ._frame import extended, open_table, to_numbers
-from ._reading import (
+from ._dask.answers import impute_blocks, score_blocks
+from ._dask.partitions import is_blocked
+from ._input import (
     by_blocks,
     fitted_ensemble,
     private_random_state,
@@ -21,8 +19,10 @@ from ._reading import (
     read_table,
     working_bytes,
 )
-from ._rebuild import to_table
-from ._scoring import feature_log_density, log_density
+from ._prediction.drawing import complete, draw, draw_given
+from ._prediction.scoring import feature_log_density, log_density
+from ._table.frame import extended, open_table, to_numbers
+from ._table.rebuild import to_table
 
 # Draws are called few when less than this many, or this share of those asked for, are
 # effective.

@@ -12,6 +12,12 @@ from skmade.datasets import CorrelatedGaussian
 QUICK = {"hidden_layer_sizes": (16, 16), "n_components": 3, "max_iter": 3, "random_state": 0}
 
 
+def quick(**parameters):
+    """Return an estimator that fits in a fraction of a second."""
+    defaults = {"hidden_layer_sizes": (16, 16), "n_components": 3, "n_estimators": 1}
+    return MADEDensity(**{**defaults, "max_iter": 5, "random_state": 0, **parameters})
+
+
 def numbers(n_rows, seed=0):
     """Three continuous columns, in units and places of their own, and a binary one."""
     continuous = CorrelatedGaussian(3).sample(n_rows, random_state=seed)

@@ -3,11 +3,11 @@
 import itertools
 
 import numpy as np
-from conftest import make_ensemble
 from scipy import stats
 
-from skmade._features import decode
-from skmade._scoring import log_density as score
+from skmade._prediction.scoring import log_density as score
+from skmade._table.encoding import decode
+from tests.ensembles import make_ensemble
 
 MAX_BYTES = 2**26
 ALPHA = 1e-4  # of every statistical test; seeds are fixed

@@ -1,6 +1,6 @@
 """Plant defects in the package, one at a time, and see that the tests notice each of them.
 
-    python tests/plant_defects.py [--list] [--why] [NAME ...]
+    python -m tests.plant_defects [--list] [--why] [NAME ...]
 
 A defect of `tests/defects` is planted in a forked child, which runs the tests that ought to
 notice it. It is killed if one of them fails, and survives if all of them pass: then a test is
@@ -24,6 +24,7 @@ from pathlib import Path
 import pytest
 
 TESTS = Path(__file__).resolve().parent
+DEFECTS = TESTS / "defects"
 PASSED = int(pytest.ExitCode.OK)
 FAILED = int(pytest.ExitCode.TESTS_FAILED)
 
@@ -61,14 +62,12 @@ def parse_arguments():
 
 def load_defects():
     """Import the package, all modules of it, and the defects."""
-    import skmade
-
-    for module in pkgutil.iter_modules(skmade.__path__):
-        if module.name != "__main__":
-            importlib.import_module(f"skmade.{module.name}")
-    for module in pkgutil.iter_modules(importlib.import_module("defects").__path__):
-        importlib.import_module(f"defects.{module.name}")
-    return importlib.import_module("defects.planting").DEFECTS
+    for package in ("skmade", "tests.defects"):
+        path = importlib.import_module(package).__path__
+        for module in pkgutil.walk_packages(path, f"{package}."):
+            if not module.name.endswith("__main__"):
+                importlib.import_module(module.name)
+    return importlib.import_module("tests.defects.planting").DEFECTS
 
 
 def import_what_tests_import(tests):
@@ -77,12 +76,14 @@ def import_what_tests_import(tests):
         pytest.main([*paths(tests), *SETTINGS, "--collect-only"])
     # The tests themselves are imported by the children, after the defect is planted.
     for name, module in list(sys.modules.items()):
-        if name != "__main__" and folder_of(module) == TESTS:
+        if name != "__main__" and is_a_test(module):
             del sys.modules[name]
 
 
-def folder_of(module):
-    return Path(getattr(module, "__file__", None) or "/").parent
+def is_a_test(module):
+    """Whether a module is of the tests, and none that plants defects."""
+    path = Path(getattr(module, "__file__", None) or "/")
+    return TESTS in path.parents and path.name != "__init__.py" and DEFECTS not in path.parents
 
 
 def paths(tests):
@@ -183,7 +184,7 @@ class Watcher:
             self.test = item.nodeid.rpartition("/")[2]
             self.error = call.excinfo.exconly().strip().partition("\n")[0]
             raised_in = Path(call.excinfo.traceback[-1].path)
-            self.planted = raised_in.parent == TESTS / "defects"
+            self.planted = raised_in.parent == DEFECTS
 
 
 if __name__ == "__main__":

@@ -12,15 +12,6 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from checks import check_all
-from configurations import (
-    CONFIGURATIONS,
-    cells,
-    in_other_units,
-    numbers,
-    with_holes,
-    with_infinity,
-)
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.base import clone
@@ -28,6 +19,15 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils import _safe_indexing
 
 from skmade import MADEDensity
+from tests.configurations import (
+    CONFIGURATIONS,
+    cells,
+    in_other_units,
+    numbers,
+    with_holes,
+    with_infinity,
+)
+from tests.estimator_checks import check_all
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),

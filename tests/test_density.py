@@ -6,7 +6,6 @@ import warnings
 
 import numpy as np
 import pytest
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.model_selection import GridSearchCV
@@ -17,6 +16,7 @@ from sklearn.utils import get_tags
 
 from skmade import MADEDensity
 from skmade.datasets import CorrelatedGaussian, Ring, ThreeGaussians, TwoMoons
+from tests.configurations import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -6,7 +6,8 @@ import sys
 from pathlib import Path
 
 import pytest
-from test_docstrings import public_names
+
+from tests.test_docstrings import public_names
 
 TESTS = Path(__file__).parent
 PROMISES = (TESTS.parent / "docs" / "promises.rst").read_text()
@@ -23,7 +24,7 @@ def test_the_api_page_names_what_is_public():
 
 
 def test_every_test_that_a_promise_names_exists():
-    named = re.findall(r"``(test_\w+\.py)::(\w+)``", PROMISES)
+    named = re.findall(r"``([\w/]+\.py)::(\w+)``", PROMISES)
     assert len(named) > 50
     missing = [
         f"{file}::{name}"
@@ -41,7 +42,7 @@ def test_every_promise_names_a_test():
 
 
 def test_tests_called_slow_are_slow():
-    for line in re.findall(r"``(test_\w+\.py)::(\w+)``( \(slow)?", PROMISES):
+    for line in re.findall(r"``([\w/]+\.py)::(\w+)``( \(slow)?", PROMISES):
         file, name, slow = line
         source = (TESTS / file).read_text()
         head = source[: source.index(f"def {name}(")].rpartition("\n\n")[2]

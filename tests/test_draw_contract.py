@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from configurations import cells, with_holes
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade import MADEDensity
 from skmade.datasets import CorrelatedGaussian
+from tests.configurations import cells, with_holes
 
 pytestmark = [
     # Few epochs make few draws fit; how many do is tested elsewhere.

@@ -4,8 +4,15 @@ import itertools
 
 import numpy as np
 import pytest
-from conftest import components, draw_table, make_ensemble
-from laws import (
+from numpy.testing import assert_array_equal
+from scipy import stats
+from scipy.special import logsumexp
+
+from skmade._prediction.drawing import complete, draw, draw_given
+from skmade._table.encoding import encode
+from tests.ensembles import draw_table, make_ensemble
+from tests.equations import components
+from tests.laws import (
     ALPHA,
     MAX_BYTES,
     discrete_ensemble,
@@ -13,12 +20,6 @@ from laws import (
     log_density,
     quantile_grid,
 )
-from numpy.testing import assert_array_equal
-from scipy import stats
-from scipy.special import logsumexp
-
-from skmade._drawing import complete, draw, draw_given
-from skmade._features import encode
 
 
 def test_draws_follow_the_exact_probabilities():

@@ -6,7 +6,6 @@ import warnings
 import numpy as np
 import pytest
 import torch
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar, ScoringMonitor
@@ -17,6 +16,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmade.datasets import CorrelatedGaussian
 from skmade.metrics import mean_log_likelihood
+from tests.configurations import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

@@ -1,202 +1,182 @@
-"""Input of any container is taken, and bad input refused by an error that names the problem."""
+"""What is prepared for prediction is kept beside the estimator, and never in its state."""
 
-import warnings
+import copy
+import gc
+import pickle
+import subprocess
+import sys
+import weakref
+from concurrent.futures import ThreadPoolExecutor
+from threading import Barrier
 
+import joblib
 import numpy as np
-import pandas as pd
 import pytest
-from configurations import CONFIGURATIONS, QUICK, mixed, numbers
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import sparse
-from sklearn.base import clone
-from sklearn.exceptions import NotFittedError
 
-from skmade import MADEDensity
+from skmade._input import _PREPARED, fitted_ensemble
+from skmade._network import ensemble as _ensemble
+from skmade.datasets import CorrelatedGaussian
+from tests.configurations import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 
-
-@pytest.fixture(scope="module")
-def X():
-    """Return three continuous columns and a binary one."""
-    return numbers(120)
+X = CorrelatedGaussian(3).sample(200, random_state=0)
+HOLED = np.where(np.random.RandomState(0).random_sample(X.shape) < 0.3, np.nan, X)
 
 
-@pytest.fixture(scope="module")
-def fitted(X):
-    """Return a fitted estimator that tests must not change."""
-    return CONFIGURATIONS["Gaussian conditionals"].density(n_components=3).fit(X)
+def fitted(**parameters):
+    options = {"n_estimators": 2, "max_iter": 2, "order_agnostic": True, "n_masks": 2}
+    return quick(**{**options, **parameters}).fit(X)
 
 
-@pytest.mark.parametrize("n_samples", [0, -1, 2.5, "3", None])
-def test_wrong_number_of_samples(fitted, n_samples):
-    with pytest.raises((ValueError, TypeError), match="n_samples"):
-        fitted.sample(n_samples)
-
-
-KINDS = {
-    "float32": lambda X: X.astype(np.float32),
-    "object": lambda X: X.astype(object),
-    "Fortran": np.asfortranarray,
-    "list": lambda X: X.tolist(),
-    "DataFrame": pd.DataFrame,
-    "nullable": lambda X: pd.DataFrame(X).astype("Float64"),
-}
-
-
-@pytest.mark.parametrize("convert", KINDS.values(), ids=KINDS.keys())
-def test_any_container_gives_the_same_answer(X, convert):
-    X = X.astype(np.float32).astype(float)
-    density = MADEDensity(n_estimators=1, **QUICK)
-    with warnings.catch_warnings():
-        warnings.filterwarnings("error", message=".*feature names")
-        expected = clone(density).fit(X).score_samples(X)
-        other = density.fit(convert(X)).score_samples(convert(X))
-    assert_allclose(other, expected, rtol=1e-12)
-
-
-def test_integers_are_not_rounded_into_their_type(X):
-    table = np.round(X[:, :2] * [10, 1]).astype(int)
-    density = MADEDensity(n_estimators=1, **QUICK).fit(table)
-    scores = density.score_samples(table)
-    assert scores.dtype == np.float64
-    assert_array_equal(scores, clone(density).fit(table.astype(float)).score_samples(table))
-    assert_array_equal(scores, density.score_samples(table.astype(np.int16)))
-    assert (density.sample(5, random_state=0) % 1 != 0).any()
-
-
-@pytest.fixture
-def bad_tables(X):
-    """Return tables that are no good, with what the error must say."""
-    with_inf = X.copy()
-    with_inf[3, 1] = np.inf
-    text = X.astype(object)
-    text[2, 1] = "many"
+def use(density):
+    """Use weights in every way there is."""
     return [
-        (with_inf, "infinity in column 1"),
-        (text, "column 1 of X is not numeric"),
-        (X + 1j, "[Cc]omplex"),
-        (X[:, 0], "1D array"),
-        (X[None], "dim 3"),
-        (3.0, "scalar|0D|array"),
-        (None, "None|NoneType|Expected 2D"),
-        (X[:0], "0 sample|minimum of 1"),
-        (X[:, :0], "0 feature|minimum of 1"),
-        (sparse.csr_array(X), "[Ss]parse"),
-        ("table", "2D array|scalar|could not convert|Expected"),
+        density.score_samples(X),
+        density.score_samples(HOLED),
+        density.score_features(X),
+        density.sample(20, random_state=0),
+        density.sample(20, random_state=0, given={0: 0.5}),
+        density.impute(HOLED, random_state=0),
     ]
 
 
-def test_bad_tables_are_refused_in_fit_and_leave_no_trace(bad_tables):
-    for table, message in bad_tables:
-        density = MADEDensity(**QUICK)
-        with pytest.raises((ValueError, TypeError), match=message):
-            density.fit(table)
-        assert vars(density) == vars(MADEDensity(**QUICK))
-        with pytest.raises(NotFittedError):
-            density.score_samples(np.ones((1, 4)))
+def assert_same(results, expected):
+    for result, other in zip(results, expected, strict=True):
+        assert_array_equal(result, other)
 
 
-def test_a_column_without_any_cell_is_refused_in_fit(X):
-    X = X.copy()
-    X[:, 2] = np.nan
-    with pytest.raises(ValueError, match="contains NaN in every row of column 2"):
-        MADEDensity(**QUICK).fit(X)
+@pytest.fixture
+def prepared(monkeypatch):
+    """Count the walks that are prepared."""
+    calls = []
+
+    def counting(*arguments):
+        calls.append(arguments)
+        return prepare(*arguments)
+
+    prepare = _ensemble.prepare
+    monkeypatch.setattr(_ensemble, "prepare", counting)
+    return calls
 
 
-def test_masked_cells_are_missing(fitted, X):
-    with_nan, masked = X.copy(), np.ma.masked_array(X, mask=np.zeros_like(X, dtype=bool))
-    with_nan[0, 1], masked[0, 1] = np.nan, np.ma.masked
-    assert_array_equal(fitted.score_samples(masked), fitted.score_samples(with_nan))
+def test_weights_are_prepared_once(prepared):
+    density = fitted()
+    density.score_samples(X)
+    assert len(prepared) == 4  # of two members with two masks each
+    density.sample(50, random_state=0)
+    assert len(prepared) == 8
+    density.score_samples(X[:3])
+    density.sample(50, random_state=1)
+    assert len(prepared) == 8
+    assert fitted_ensemble(density)[0] is fitted_ensemble(density)[0]
 
 
-def test_bad_tables_are_refused_in_scoring(bad_tables, fitted):
-    for table, message in bad_tables:
-        with pytest.raises((ValueError, TypeError), match=message):
-            fitted.score_samples(table)
-    with pytest.raises(ValueError, match=r"column 3 is binary.*row 0 holds 0.5"):
-        fitted.score_samples([[0.0, 0.0, 0.0, 0.5]])
+def test_more_weights_than_memory_allows_are_prepared_at_each_use(prepared, monkeypatch):
+    expected = use(fitted())
+    prepared.clear()
+    monkeypatch.setattr(_ensemble, "MAX_PREPARED_BYTES", 0)
+    density = fitted()
+    assert_same(use(density), expected)
+    prepared.clear()
+    density.score_samples(X)
+    density.score_samples(X)
+    assert len(prepared) == 8
 
 
-@pytest.mark.parametrize("n_columns", [1, 3, 5])
-def test_tables_of_another_width_are_refused(fitted, X, n_columns):
-    other = np.ones((20, n_columns))
-    for call in (fitted.score_samples, fitted.score_features, fitted.impute, fitted.score):
-        with pytest.raises(ValueError, match=f"{n_columns} features.* expecting 4"):
-            call(other)
-    with pytest.raises(ValueError, match=f"{n_columns} features.* expecting 4"):
-        MADEDensity(**QUICK).fit(X, X_val=other)
+def test_prediction_leaves_the_estimator_as_it_was():
+    density = fitted()
+    before, pickled = dict(vars(density)), pickle.dumps(density)
+    use(density)
+    assert list(vars(density)) == list(before)
+    assert all(vars(density)[name] is value for name, value in before.items())
+    assert pickle.dumps(density) == pickled
 
 
-@pytest.mark.parametrize("order_agnostic", [False, True])
-def test_labels_that_fit_did_not_see_are_refused_and_never_taken_for_others(order_agnostic):
-    table = mixed(60)
-    density = CONFIGURATIONS["mixed table"].density(order_agnostic=order_agnostic).fit(table)
-    unknown = table.astype({"group": object}).head(5)
-    unknown.loc[1, "group"] = "violet"
-    for call in (density.score_samples, density.score_features, density.impute):
-        with pytest.raises(ValueError, match="'group' of X holds 'violet'"):
-            call(unknown)
-    with pytest.raises(ValueError, match="'group' of given holds 'violet'"):
-        density.sample(given={"group": "violet"})
+def test_a_refit_is_not_scored_with_the_old_weights():
+    density = fitted()
+    before = density.score_samples(X)
+    density.set_params(max_iter=4).fit(X + 1)
+    fresh = quick(**density.get_params()).fit(X + 1)
+    assert (density.score_samples(X) != before).all()
+    assert_same(use(density), use(fresh))
 
 
-def test_categories_are_told_apart_by_their_labels_and_not_by_their_codes():
-    table = mixed(60)
-    density = CONFIGURATIONS["mixed table"].density().fit(table)
-    turned = table["group"].cat.reorder_categories(["blue", "red", "green"])
-    expected = density.score_samples(table)
-    assert_array_equal(density.score_samples(table.assign(group=turned)), expected)
-
-
-def test_column_names_are_held_to(X):
-    table = pd.DataFrame(X, columns=list("abcd"))
-    density = MADEDensity(n_estimators=1, **QUICK).fit(table)
-    assert density.feature_names_in_.tolist() == list("abcd")
-    for call in (density.score_samples, density.impute, density.partial_fit):
-        with pytest.raises(ValueError, match="feature names"):
-            call(table[list("bacd")])
-    with pytest.raises(ValueError, match="infinity in column 'b'"):
-        density.fit(table.assign(b=np.inf))
-    with pytest.raises(TypeError, match="column 'b' of X is not numeric"):
-        density.score_samples(table.assign(b="many"))
-    assert not hasattr(density.fit(X), "feature_names_in_")
+def test_training_that_goes_on_is_not_scored_with_the_old_weights():
+    density, fresh = (quick(max_iter=2) for _ in range(2))
+    for _ in range(3):
+        density.partial_fit(X)
+        before = density.score_samples(X)
+        density.partial_fit(X + 0.1)
+        assert (density.score_samples(X) != before).any()
+        fresh.partial_fit(X).partial_fit(X + 0.1)
+    assert_array_equal(density.score_samples(X), fresh.score_samples(X))
 
 
 @pytest.mark.parametrize(
-    ("weight", "message"),
-    [
-        (np.ones(3), "shape"),
-        (-np.ones(120), "[Nn]egative"),
-        (np.full(120, np.nan), "NaN"),
-        (np.nan, "NaN"),
-        (np.zeros(120), "zero"),
-    ],
+    "duplicate", [copy.copy, copy.deepcopy, lambda d: pickle.loads(pickle.dumps(d))]
 )
-def test_wrong_weights_are_refused(X, weight, message):
-    with pytest.raises(ValueError, match=message):
-        MADEDensity(**QUICK).fit(X, sample_weight=weight)
+def test_copies_have_weights_of_their_own(duplicate):
+    density = fitted()
+    expected = use(density)
+    other = duplicate(density)
+    assert_same(use(other), expected)
+    density.fit(X + 1)
+    assert_same(use(other), expected)
+    other.fit(X + 2)
+    assert_same(use(density), use(fitted().fit(X + 1)))
 
 
-@pytest.mark.parametrize(
-    ("parameter", "value"),
-    [
-        ("hidden_layer_sizes", ()),
-        ("hidden_layer_sizes", (0,)),
-        ("hidden_layer_sizes", (2.5,)),
-        ("ordering", [0, 1]),
-        ("ordering", "reverse"),
-        ("feature_types", ["binary"]),
-        ("feature_types", "text"),
-        ("activation", "relu6"),
-        ("n_estimators", 0),
-        ("dropout", 1.0),
-        ("device", "cuda:99"),
-        ("device", "nonsense"),
-        ("n_masks", 0),
-        ("batch_size", "all"),
-    ],
-)
-def test_wrong_parameters_are_refused_by_name(X, parameter, value):
-    with pytest.raises(ValueError, match=parameter):
-        MADEDensity(**{**QUICK, parameter: value}).fit(X)
+def test_prepared_weights_go_away_with_the_estimator():
+    gc.collect()
+    n_before, density = len(_PREPARED), fitted()
+    use(density)
+    assert len(_PREPARED) == n_before + 1
+    ensemble = weakref.ref(fitted_ensemble(density)[0])
+    walk = weakref.ref(ensemble().scorer(0))
+    del density
+    gc.collect()
+    assert len(_PREPARED) == n_before
+    assert ensemble() is None
+    assert walk() is None
+
+
+def test_old_weights_go_away_with_a_refit():
+    density = fitted()
+    use(density)
+    walk = weakref.ref(fitted_ensemble(density)[0].scorer(0))
+    density.fit(X)
+    density.score_samples(X)
+    gc.collect()
+    assert walk() is None
+
+
+@pytest.mark.slow
+def test_threads_that_score_a_fresh_estimator_at_once_get_the_serial_answer():
+    expected = use(fitted())
+    for _ in range(5):
+        density, together = fitted(), Barrier(4)
+
+        def score(_, density=density, together=together):
+            together.wait()
+            return use(density)
+
+        with ThreadPoolExecutor(4) as pool:
+            for results in pool.map(score, range(4)):
+                for result, other in zip(results, expected, strict=True):
+                    assert_allclose(result, other, rtol=1e-12)
+
+
+def test_a_saved_density_scores_and_draws_without_torch(tmp_path):
+    density = quick(feature_types={0: "count"}).fit(np.arange(40).reshape(20, 2) % 7)
+    joblib.dump(density, tmp_path / "density.joblib")
+    code = (
+        "import joblib, sys\n"
+        f"density = joblib.load({str(tmp_path / 'density.joblib')!r})\n"
+        "density.score_samples([[1, 2]])\n"
+        "density.sample(2)\n"
+        "density.impute([[1, float('nan')]])\n"
+        "assert 'torch' not in sys.modules\n"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

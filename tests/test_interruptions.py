@@ -18,8 +18,9 @@ import pandas as pd
 import pytest
 import sklearn
 import torch
-from conftest import quick
 from sklearn.exceptions import NotFittedError
+
+from tests.configurations import quick
 
 pytestmark = [
     pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning"),
@@ -39,7 +40,7 @@ class LineCounter:
         self.count, self.stop = 0, stop
 
     def __call__(self, frame, event, _):
-        if frame.f_globals.get("__package__") != "skmade":
+        if not (frame.f_globals.get("__package__") or "").startswith("skmade"):
             return None
         if event == "line":
             self.count += 1
@@ -121,7 +122,7 @@ def fail():
     [*itertools.product(CHANGES, [0]), ("first fit", 1), ("another fit", 1)],
 )
 def test_a_failing_step_leaves_the_old_model(name, n_steps, happens, monkeypatch):
-    from skmade._optimizer import AdamW
+    from skmade._training.adamw import AdamW
 
     done, step = [], AdamW.step
 
@@ -143,7 +144,7 @@ def test_a_failing_step_leaves_the_old_model(name, n_steps, happens, monkeypatch
 
 @pytest.mark.parametrize("happens", [press_ctrl_c, fail])
 def test_an_interrupted_first_fit_leaves_an_unfitted_estimator(happens, monkeypatch):
-    monkeypatch.setattr("skmade._optimizer.AdamW.step", lambda *_: happens())
+    monkeypatch.setattr("skmade._training.adamw.AdamW.step", lambda *_: happens())
     density = tiny()
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
         density.fit(TINY)
@@ -266,7 +267,7 @@ def test_global_state_is_untouched(fitted_before, use):
 @pytest.mark.parametrize("happens", [press_ctrl_c, fail])
 @pytest.mark.usefixtures("known_state")
 def test_global_state_is_untouched_by_an_interrupted_fit(happens, monkeypatch):
-    monkeypatch.setattr("skmade._optimizer.AdamW.step", lambda *_: happens())
+    monkeypatch.setattr("skmade._training.adamw.AdamW.step", lambda *_: happens())
     before = global_state()
     with pytest.raises((KeyboardInterrupt, RuntimeError)):
         quick().fit(X)

@@ -7,10 +7,11 @@ from functools import cache
 import numpy as np
 import pytest
 import torch
-from conftest import components, make_ensemble, walk_outputs
 from numpy.testing import assert_array_equal
 
-from skmade._prediction import scoring_ends
+from skmade._prediction.walk import scoring_ends
+from tests.ensembles import make_ensemble
+from tests.equations import components, walk_outputs
 
 
 @pytest.mark.parametrize(

@@ -6,13 +6,16 @@ import sys
 import joblib
 import numpy as np
 import pytest
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 
-from skmade import _numbers, _rows, _schedule, _training
+from skmade._table import numbers as _numbers
+from skmade._training import loop as _training
+from skmade._training import rows as _rows
+from skmade._training import schedule as _schedule
 from skmade.datasets import CorrelatedGaussian
+from tests.configurations import quick
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

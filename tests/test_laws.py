@@ -10,17 +10,18 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from conftest import components, draw_table, make_ensemble
-from laws import ALPHA, MAX_BYTES, MIXED, discrete_ensemble, log_density, quantile_grid
 from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.integrate import simpson
 from scipy.special import logsumexp
 
-from skmade import _scoring
-from skmade._features import transform
-from skmade._scoring import feature_log_density
-from skmade._scoring import log_density as score
+from skmade._prediction import scoring as _scoring
+from skmade._prediction.scoring import feature_log_density
+from skmade._prediction.scoring import log_density as score
+from skmade._table.encoding import transform
+from tests.ensembles import draw_table, make_ensemble
+from tests.equations import components
+from tests.laws import ALPHA, MAX_BYTES, MIXED, discrete_ensemble, log_density, quantile_grid
 
 
 @pytest.mark.parametrize("n_features", range(1, 13))

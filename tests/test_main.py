@@ -113,7 +113,7 @@ def test_version_as_module(capsys, monkeypatch):
 def test_help_imports_nothing_that_only_sub_commands_need():
     code = (
         "import sys, skmade.__main__ as command; command.build_parser().format_help(); "
-        "print({'matplotlib', 'skops', 'torch', 'skmade._demo'} & set(sys.modules))"
+        "print({'matplotlib', 'skops', 'torch', 'skmade._cli.demo'} & set(sys.modules))"
     )
     run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
     assert (run.stdout, run.stderr) == ("set()\n", "")

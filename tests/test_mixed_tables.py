@@ -8,13 +8,13 @@ import pandas as pd
 import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from people import KINDS, make_people, small, with_holes
 from sklearn.base import clone
 from sklearn.compose import make_column_transformer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmade import MADEDensity
+from tests.mixed_table import KINDS, make_people, small, with_holes
 
 
 @pytest.fixture(scope="module")

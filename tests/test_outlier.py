@@ -6,8 +6,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import sklearn
-from checks import check_all
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
@@ -21,6 +19,8 @@ from sklearn.utils import get_tags
 from skmade import MADEDensity, MADEOutlierDetector
 from skmade._outlier import lower_quantile, typical_threshold
 from skmade.datasets import CorrelatedGaussian
+from tests.configurations import quick
+from tests.estimator_checks import check_all
 
 pytestmark = pytest.mark.filterwarnings("ignore::sklearn.exceptions.ConvergenceWarning")
 

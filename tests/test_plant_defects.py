@@ -5,8 +5,9 @@ import sys
 from collections import Counter
 from pathlib import Path
 
-import plant_defects
 import pytest
+
+from tests import plant_defects
 
 
 def test_defects_are_described_and_name_tests_that_exist():
@@ -40,6 +41,8 @@ def test_only_a_test_that_fails_kills(outcome, verdict):
 
 @pytest.mark.slow
 def test_all_defects_are_killed():
-    script = [sys.executable, plant_defects.__file__]
-    done = subprocess.run(script, capture_output=True, text=True, check=False)
+    script = [sys.executable, "-m", plant_defects.__name__]
+    root = plant_defects.TESTS.parent
+    done = subprocess.run(script, cwd=root, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
+    assert done.stdout.count("killed by") == len(plant_defects.load_defects())

@@ -14,11 +14,11 @@ import numpy as np
 import pandas as pd
 import pytest
 import skops.io
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 
 import skmade
+from tests.configurations import quick
 
 TRUSTED = ["skmade._density.MADEDensity"]
 DATA = Path(__file__).parent / "data"

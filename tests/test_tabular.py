@@ -4,7 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
-from people import KINDS, make_people, small, with_holes
+
+from tests.mixed_table import KINDS, make_people, small, with_holes
 
 
 @pytest.fixture(scope="module")

@@ -4,8 +4,6 @@ import itertools
 
 import numpy as np
 import pytest
-from configurations import QUICK
-from laws import ALPHA, goodness_of_fit
 from numpy.testing import assert_allclose
 from scipy import stats
 from scipy.integrate import cumulative_trapezoid
@@ -13,6 +11,8 @@ from scipy.special import logsumexp
 
 from skmade import MADEDensity
 from skmade.datasets import CorrelatedGaussian, TwoMoons
+from tests.configurations import QUICK
+from tests.laws import ALPHA, goodness_of_fit
 
 WAYS = {
     "members": {"n_estimators": 2},

@@ -2,12 +2,12 @@
 
 import numpy as np
 import pytest
-from conftest import quick
-from laws import ALPHA
 from scipy import stats
 
-from skmade import _features
-from skmade._marginals import fit_marginals
+from skmade._table import encoding as _features
+from skmade._table.marginals import fit_marginals
+from tests.configurations import quick
+from tests.laws import ALPHA
 
 SHAPES = {
     "skewed": lambda rng: rng.gamma(0.7, size=400),

@@ -4,9 +4,14 @@ import copy
 
 import numpy as np
 
-from skmade import MADEDensity, _drawing, _features, _fitting, _prediction, _reading, _scoring
-from skmade._features import decode, encode
-from skmade._masks import ranks_to_ordering
+from skmade import MADEDensity, _fitting
+from skmade import _input as _reading
+from skmade._network.masks import ranks_to_ordering
+from skmade._prediction import drawing as _drawing
+from skmade._prediction import scoring as _scoring
+from skmade._prediction import walk as _prediction
+from skmade._table import encoding as _features
+from skmade._table.encoding import decode, encode
 from skmade._tabular import TabularMixin
 
 from .planting import defect, patch

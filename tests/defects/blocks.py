@@ -1,11 +1,13 @@
 """Defects of tables in blocks: which blocks a member has, what is asked of each, and errors."""
 
-from skmade import _block_answers, _block_fitting, _blocks
+from skmade._dask import answers as _block_answers
+from skmade._dask import fitting as _block_fitting
+from skmade._dask import partitions as _blocks
 
 from .planting import defect, patch
 
-ANSWERS = "test_block_answers.py::test_"
-FITTING = "test_block_fitting.py::test_"
+ANSWERS = "dask/test_answers.py::test_"
+FITTING = "dask/test_fitting.py::test_"
 
 
 @defect("API", FITTING + "blocks_are_dealt_out_once")

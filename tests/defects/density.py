@@ -5,12 +5,17 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import log_expit
 
-from skmade import _conditionals, _features, _masks, _prediction, _scoring, _special
-from skmade._conditionals import Categorical, DiscretisedMixture
-from skmade._ensemble import Ensemble
-from skmade._features import Table, is_unknown
-from skmade._marginals import Marginals
-from skmade._network import MADE
+from skmade._network import conditionals as _conditionals
+from skmade._network import masks as _masks
+from skmade._network import special as _special
+from skmade._network.conditionals import Categorical, DiscretisedMixture
+from skmade._network.ensemble import Ensemble
+from skmade._network.made import MADE
+from skmade._prediction import scoring as _scoring
+from skmade._prediction import walk as _prediction
+from skmade._table import encoding as _features
+from skmade._table.encoding import Table, is_unknown
+from skmade._table.marginals import Marginals
 
 from .planting import defect, patch, patch_property, put
 

@@ -4,10 +4,14 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmade import _drawing, _features, _sampling, _scoring, _special
-from skmade._conditionals import MixtureOfGaussians
-from skmade._ensemble import Ensemble
-from skmade._features import decode
+from skmade._network import special as _special
+from skmade._network.conditionals import MixtureOfGaussians
+from skmade._network.ensemble import Ensemble
+from skmade._prediction import ancestral as _sampling
+from skmade._prediction import drawing as _drawing
+from skmade._prediction import scoring as _scoring
+from skmade._table import encoding as _features
+from skmade._table.encoding import decode
 
 from .planting import defect, patch, patch_property
 

@@ -2,12 +2,13 @@
 
 import numpy as np
 
-from skmade import _background, _marginals
-from skmade._marginals import Marginals
+from skmade._prediction import background as _background
+from skmade._table import marginals as _marginals
+from skmade._table.marginals import Marginals
 
 from .planting import defect, patch, put
 
-FAR = "test_background.py::test_"
+FAR = "prediction/test_background.py::test_"
 
 
 @defect("density", FAR + "scores_beyond_the_edges_fall_along_every_ray")
@@ -47,7 +48,8 @@ def background_of_missing_cells():
 
 
 @defect(
-    "density", "test_marginals.py::test_images_beyond_the_reach_have_their_slopes_and_inverses"
+    "density",
+    "table/test_marginals.py::test_images_beyond_the_reach_have_their_slopes_and_inverses",
 )
 def slopes_beyond_the_reach_forgotten():
     """Values are spread out up to the edge, and the density is not thinned."""
@@ -68,7 +70,8 @@ def background_spread_evenly():
 
 
 @defect(
-    "density", "test_marginals.py::test_transformed_columns_come_back_from_beyond_the_reach"
+    "density",
+    "table/test_marginals.py::test_transformed_columns_come_back_from_beyond_the_reach",
 )
 def draws_beyond_the_reach_stay_spread_out():
     """What is drawn beyond the reach does not come back to where it was spread out from."""

@@ -6,8 +6,9 @@ import types
 import numpy as np
 import torch
 
-from skmade import MADEDensity, _fitting, _reading
-from skmade._ensemble import Architecture
+from skmade import MADEDensity, _fitting
+from skmade import _input as _reading
+from skmade._network.ensemble import Architecture
 
 from .planting import defect, patch, put
 
@@ -83,7 +84,7 @@ def history_kept_across_fits():
         old(fitted, trained, resume or hasattr(fitted, "history_"), early_stopping)
 
 
-@defect("API", "test_input.py::test_column_names_are_held_to")
+@defect("API", "test_refusals.py::test_column_names_are_held_to")
 def names_kept_across_fits():
     """A fit to an array keeps the names of the table before."""
     put(_fitting, "_take_over", lambda estimator, fitted: update(estimator, vars(fitted)))

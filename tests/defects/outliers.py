@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from skmade import _core, _outlier
+from skmade import _outlier
+from skmade import _robust_core as _core
 
 from .planting import defect, patch, put
 
-CORE = "test_core.py::test_"
+CORE = "test_robust_core.py::test_"
 DETECTOR = "test_outlier.py::test_"
 
 

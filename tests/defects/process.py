@@ -5,8 +5,10 @@ import warnings
 import numpy as np
 import torch
 
-from skmade import _fitting, _reading, _training
-from skmade._prediction import Walk
+from skmade import _fitting
+from skmade import _input as _reading
+from skmade._prediction.walk import Walk
+from skmade._training import loop as _training
 
 from .planting import defect, patch
 

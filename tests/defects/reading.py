@@ -4,13 +4,16 @@ import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from skmade import _features, _fitting, _frame, _reading
-from skmade._numbers import Numbers
+from skmade import _fitting
+from skmade import _input as _reading
+from skmade._table import encoding as _features
+from skmade._table import frame as _frame
+from skmade._table.numbers import Numbers
 
 from .planting import defect, patch
 
 CONTRACT = "test_contract.py::test_"
-INPUT = "test_input.py::test_"
+INPUT = "test_refusals.py::test_"
 WRITTEN = CONTRACT + "callers_tables_are_never_written"
 CONTAINERS = INPUT + "any_container_gives_the_same_answer"
 REFUSED = INPUT + "bad_tables_are_refused_in_scoring"

@@ -4,11 +4,11 @@ import matplotlib as mpl
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import quick
 from sklearn.mixture import GaussianMixture
 from sklearn.neighbors import KernelDensity
 
 from skmade.datasets import CorrelatedGaussian
+from tests.configurations import quick
 
 mpl.use("agg")
 import matplotlib.pyplot as plt

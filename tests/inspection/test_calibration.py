@@ -3,7 +3,6 @@
 import numpy as np
 import pandas as pd
 import pytest
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.mixture import GaussianMixture
@@ -11,6 +10,7 @@ from sklearn.neighbors import KernelDensity
 
 from skmade.inspection import CalibrationDisplay
 from skmade.inspection._estimators import draw
+from tests.configurations import quick
 
 from .conftest import TEST, Scorer, X
 

@@ -2,13 +2,13 @@
 
 import numpy as np
 import pytest
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmade import MADEOutlierDetector
 from skmade.inspection import ContributionDisplay
+from tests.configurations import quick
 
 from .conftest import X
 

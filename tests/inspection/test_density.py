@@ -3,7 +3,6 @@
 import numpy as np
 import polars as pl
 import pytest
-from conftest import quick
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
 from sklearn.decomposition import PCA
@@ -16,6 +15,7 @@ from sklearn.preprocessing import StandardScaler
 
 from skmade.datasets import TwoMoons
 from skmade.inspection import DensityDisplay
+from tests.configurations import quick
 
 from .conftest import GAUSSIAN, Scorer, X
 

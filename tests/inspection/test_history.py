@@ -2,11 +2,11 @@
 
 import numpy as np
 import pytest
-from conftest import quick
 from numpy.testing import assert_array_equal
 from sklearn.pipeline import make_pipeline
 
 from skmade.inspection import TrainingHistoryDisplay
+from tests.configurations import quick
 
 from .conftest import X
 

@@ -1,0 +1,329 @@
+"""What the user passes, checked and as numbers: tables, weights, given cells, random states.
+
+scikit-learn's own checks around `_frame` (labels to codes) and `_features` (kinds).
+"""
+
+import warnings
+from collections.abc import Mapping
+from typing import Any
+from weakref import WeakKeyDictionary
+
+import narwhals.stable.v2 as nw
+import numpy as np
+from sklearn import get_config
+from sklearn.utils import _safe_indexing, check_array, check_random_state
+from sklearn.utils.validation import (
+    _check_sample_weight,
+    check_is_fitted,
+    validate_data,
+)
+
+from ._network.ensemble import Ensemble
+from ._table.encoding import (
+    KINDS,
+    check_cells,
+    check_kinds,
+    check_known,
+    check_present,
+    resolve_kinds,
+)
+from ._table.frame import (
+    Layout,
+    check_types,
+    column_words,
+    learn_layout,
+    open_table,
+    to_numbers,
+    without_markers,
+)
+from ._table.frame import unknown_labels as find_unknown
+from ._table.numbers import Numbers, survey
+
+# Ensembles of fitted estimators, with the state that each was made from.
+_PREPARED: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
+
+# numpy.random.RandomState draws seeds below this.
+MAX_SEED = np.iinfo(np.int32).max
+
+# Rows that weigh less than this share of the heaviest are left out.
+MIN_WEIGHT = 1e-30
+
+# Intermediate results of scoring take at most about so much memory: more brings no speed.
+MAX_SCORING_BYTES = 2**25
+
+# A column of labels is taken for free text when it has this many levels, and a level for
+# every second row.
+MANY_LEVELS = 100
+
+
+def private_random_state(random_state):
+    """Return a RandomState; None means fresh entropy, not NumPy's global generator."""
+    if random_state is None:
+        return np.random.RandomState()
+    return check_random_state(random_state)
+
+
+def working_bytes():
+    """How much memory scikit-learn allows for intermediate results."""
+    return get_config()["working_memory"] * 2**20
+
+
+def weighted_rows(X, sample_weight):
+    """Return the rows of positive weight, positions if they are among others, and weights.
+
+    An array of numbers is not copied: it comes whole, with the positions of its rows.
+    """
+    if sample_weight is None:
+        return X, None, None
+    weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
+    if not np.isfinite(weight).all():
+        raise ValueError("sample_weight contains NaN or infinity.")
+    # Only ratios count; a share below the resolution of single precision is none.
+    weight = weight / weight.max()
+    kept = weight > MIN_WEIGHT
+    if kept.all():
+        return X, None, weight
+    if _is_numeric(X):
+        return X, np.flatnonzero(kept), weight[kept]
+    return _safe_indexing(X, kept), None, weight[kept]
+
+
+def read_new_table(estimator, X, kept=None, weight=None):
+    """Read a table to learn from: its layout, kinds, numbers, and a survey of these."""
+    layout, numbers = open_new_table(estimator, X, kept)
+    surveyed = survey(numbers, weight)
+    check_cells(surveyed.n_infinite, layout)
+    kinds = learn_kinds(estimator, layout, surveyed)
+    _check_blocks(kinds, numbers, layout)
+    return layout, kinds, numbers, surveyed
+
+
+def open_new_table(estimator, X, kept=None):
+    """Return the layout of a table to learn from, and its numbers."""
+    table = open_filled(X)
+    if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
+        table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
+        table = table if kept is None else table[kept]
+        layout = learn_layout(table, _declared_words(estimator, table))
+        numbers = Numbers(_check_numbers(to_numbers(layout, table)))
+        validate_data(estimator, X, reset=True, skip_check_array=True)
+        return layout, numbers
+    numbers = Numbers(_plain_numbers(estimator, table, reset=True), kept)
+    n_features = numbers.n_features
+    _words(estimator, n_features, None)  # refuses words for other columns
+    layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
+    return layout, numbers
+
+
+def check_new_columns(estimator, empty):
+    """Refuse columns that nothing can be learned from; their rows are not here."""
+    validate_data(estimator, empty, reset=True, skip_check_array=True)
+    if empty.shape[1] == 0:
+        raise ValueError("X has no columns.")
+    _declared_words(estimator, open_table(empty))
+
+
+def learn_kinds(estimator, layout, surveyed):
+    """Return the kind of each column, after a look at all rows."""
+    check_present(surveyed.n_observed, layout)
+    words = _words(estimator, len(layout.levels), layout.names)
+    return resolve_kinds(words, surveyed.zero_one, layout)
+
+
+def read_table(estimator, X, layout, table, name="X", kept=None):
+    """Read a table like the one of fit: its numbers, and labels that fit did not see."""
+    given = open_filled(X)
+    if isinstance(given, nw.DataFrame) or layout.n_levels.any():
+        given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
+        given = given if kept is None else given[kept]
+        validate_data(estimator, X, reset=False, skip_check_array=True)
+        _check_names(given, layout, name)
+        matrix = _check_numbers(to_numbers(layout, given, name))
+        numbers, unknown = Numbers(matrix), find_unknown(layout, matrix, given)
+        check_known(
+            name, {k: v for k, v in unknown.items() if not table.unknown_mass[k]}, layout
+        )
+    else:
+        matrix = _plain_numbers(estimator, given, reset=False, name=name)
+        numbers, unknown = Numbers(matrix, kept), {}
+    n_infinite = sum(np.isinf(block).sum(axis=0) for _, block in numbers.blocks())
+    check_cells(n_infinite, layout, name)
+    _check_blocks(table.kinds, numbers, layout, table.lowest)
+    return numbers, unknown
+
+
+def check_columns(estimator, empty):
+    """Refuse a table, of which only the columns are here, with others than those of fit."""
+    layout = fitted_ensemble(estimator)[1]
+    validate_data(estimator, empty, reset=False, skip_check_array=True)
+    _check_names(open_table(empty), layout, "X")
+
+
+def _check_blocks(kinds, numbers, layout, lowest=None):
+    """Refuse values that a kind cannot take."""
+    if (kinds == "continuous").all():
+        return
+    for rows, block in numbers.blocks():
+        check_kinds(kinds, block, layout, lowest, rows.start)
+
+
+def read_fitted(estimator, X):
+    """Return the ensemble of a fitted estimator, and rows for it as numbers."""
+    ensemble, layout = fitted_ensemble(estimator)
+    return ensemble, read_table(estimator, X, layout, ensemble.table)[0]
+
+
+def fitted_ensemble(estimator):
+    """Return the ensemble of a fitted estimator, and what fit remembers of the columns.
+
+    What it prepares for prediction is kept from call to call, beside the estimator, whose
+    state stays plain arrays.
+    """
+    check_is_fitted(estimator)
+    state, ensemble, layout = _PREPARED.get(estimator, (None, None, None))
+    if state is not estimator._state:
+        state = estimator._state
+        ensemble, layout = Ensemble.from_state(state), Layout(**state["layout"])
+        _PREPARED[estimator] = (state, ensemble, layout)
+    return ensemble, layout
+
+
+def by_blocks(score, ensemble, numbers):
+    """Score rows block by block: a large table is never float64 as a whole."""
+    scores, max_bytes = None, min(working_bytes(), MAX_SCORING_BYTES)
+    for rows, block in numbers.blocks(max_bytes):
+        part = score(ensemble, block, max_bytes)
+        if scores is None:
+            scores = np.empty((len(numbers), *part.shape[1:]))
+        scores[rows] = part
+    return scores
+
+
+def read_given(estimator, given, layout, table):
+    """Read the cells that draws are conditioned on: one row of numbers, NaN elsewhere."""
+    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
+        given = given.to_dict()  # a row of a DataFrame
+    if isinstance(open_table(given), nw.DataFrame):
+        rows, unknown = read_table(estimator, given, layout, table, "given")
+        numbers = rows[:]
+    else:
+        row = _given_row(given, layout)
+        numbers = to_numbers(layout, row, "given")
+        unknown = find_unknown(layout, numbers, row)
+        check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
+        check_kinds(table.kinds, numbers, layout, table.lowest)
+    check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
+    if len(numbers) != 1:
+        raise ValueError(f"given must be a mapping or one row, got {len(numbers)} rows.")
+    return numbers[0]
+
+
+def _check_names(given, layout, name):
+    """Refuse a DataFrame with other column names: scikit-learn compares only text."""
+    if not isinstance(given, nw.DataFrame) or layout.names is None:
+        return
+    if list(given.to_native().columns) != list(layout.names):
+        raise ValueError(
+            f"The column names of {name} are not those of fit, in their order: "
+            f"{list(given.to_native().columns)} instead of {list(layout.names)}."
+        )
+
+
+def _given_row(given, layout):
+    """Return given cells as a row of objects, None for the others."""
+    if np.ma.isMaskedArray(given):
+        given = _without_masked(given)
+    columns = list(range(len(layout.levels))) if layout.names is None else layout.names
+    row = np.full((1, len(columns)), None, dtype=object)
+    if not isinstance(given, Mapping):
+        cells = np.asarray(given, dtype=object).ravel()
+        if len(cells) != len(columns):
+            raise ValueError(
+                f"given has {len(cells)} cells for {len(columns)} columns: give a mapping "
+                "{column: value}, or one row with NaN where nothing is given."
+            )
+        row[0] = cells
+        return row
+    for column, value in given.items():
+        if column not in columns:
+            raise ValueError(f"given names {column!r}, which is no column of the table in fit.")
+        row[0, columns.index(column)] = value
+    return row
+
+
+def warn_missing(numbers, stacklevel):
+    """Warn of missing cells in rows for a network that cannot be told which they are."""
+    if any(np.isnan(block).any() for _, block in numbers.blocks()):
+        warnings.warn(
+            "Cells are missing, as none was in the first fit: the network takes them for zeros "
+            "or means. Set conditioning_weights=True before the first fit.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def warn_free_text(layout, n_samples, stacklevel):
+    """Warn of columns of labels in which nearly every row has its own."""
+    for position in np.flatnonzero(layout.n_levels >= max(MANY_LEVELS, n_samples / 2)):
+        warnings.warn(
+            f"{layout.label(int(position))} has {layout.n_levels[position]} levels in "
+            f"{n_samples} rows. If it is free text or an identifier, drop it.",
+            UserWarning,
+            stacklevel=stacklevel,
+        )
+
+
+def _words(estimator, n_features, names):
+    return column_words(estimator.feature_types, n_features, names, (*KINDS, "auto"))
+
+
+def _declared_words(estimator, table):
+    """Return the declared type of each column of an open table."""
+    names = list(table.columns) if isinstance(table, nw.DataFrame) else None
+    return _words(estimator, table.shape[1], names)
+
+
+def _declares_labels(feature_types):
+    """Whether some column of an array is declared to hold labels."""
+    words = feature_types.values() if isinstance(feature_types, dict) else feature_types
+    words = [words] if isinstance(words, str) else words
+    return any(isinstance(word, str) and word == "categorical" for word in words)
+
+
+def open_filled(X: Any) -> Any:
+    """Open a table; masked cells are missing."""
+    if np.ma.is_masked(X):
+        numeric = X.dtype.kind in "biuf"
+        X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else _without_masked(X)
+    return open_table(X)
+
+
+def _without_masked(array):
+    """Return an array of objects, None where a cell is masked."""
+    cells = np.array(array.data, dtype=object)
+    cells[np.ma.getmaskarray(array)] = None
+    return cells
+
+
+def _check_shape(array):
+    """Apply scikit-learn's checks of an array, whatever it holds."""
+    return check_array(array, dtype=None, ensure_all_finite=False)
+
+
+def _check_numbers(numbers):
+    """Apply scikit-learn's checks to a matrix that was made from a table."""
+    return check_array(numbers, dtype=np.float64, ensure_all_finite=False)
+
+
+def _is_numeric(X):
+    """Whether a table is an array of numbers that can be read block by block."""
+    return type(X) in (np.ndarray, np.memmap) and X.dtype.kind in "biuf"
+
+
+def _plain_numbers(estimator, X, reset, name="X"):
+    """Validate an array of numbers, which keeps its type; errors name the column."""
+    check_types(X, name)
+    if getattr(getattr(X, "dtype", None), "kind", None) == "O":
+        X = without_markers(X)
+    dtype = None if _is_numeric(X) else np.float64
+    return validate_data(estimator, X, dtype=dtype, ensure_all_finite=False, reset=reset)

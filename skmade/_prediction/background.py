@@ -1,0 +1,52 @@
+"""The background: a broad law of independent columns, which takes over far from all rows.
+
+What the members say ends at the edges of the columns (`Marginals`), as nothing is known of
+rows beyond. A sliver of the density is this law: numbers follow a Student t around the
+column's center, labels are equally likely. It falls along every ray from the center, and so
+does the density where it is alone: far out, no row scores higher than a nearer one.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._network.special import log_add_exp, student_log_mass, student_log_prob
+from .._table.encoding import Table, is_unknown, linear_units
+
+Floats = NDArray[np.float64]
+
+# The share is too small to count wherever rows were: it takes this much from a log-density.
+LOG_SHARE = math.log(1e-9)
+LOG_REST = math.log1p(-1e-9)
+
+
+def background(table: Table, X: Floats) -> Floats:
+    """Log-density (of labels and counts log-mass) of each cell, (n, D); 0 where missing."""
+    units = linear_units(table, X)
+    parts = student_log_prob(units)
+    for column in np.flatnonzero(table.kinds == "count"):
+        step = 1 / table.spread[column]
+        lowest = (table.lowest[column] - table.center[column]) * step
+        own = units[:, column]
+        parts[:, column] = student_log_mass(own, step, own < lowest + step / 2)
+    parts[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
+    parts += table.log_jacobian + np.log1p(-table.unknown_mass)
+    parts[np.isnan(X)] = 0.0
+    if table.n_levels.any():
+        rows, columns = np.nonzero(is_unknown(table, X))
+        parts[rows, columns] = np.log(table.unknown_mass[columns])
+    return parts
+
+
+def with_background(
+    members: Floats, log_background: Floats, beyond: NDArray[np.bool_]
+) -> Floats:
+    """Mix log-densities (n,) of members and background, which is alone beyond the edges."""
+    members = np.where(beyond, -np.inf, members + LOG_REST)
+    return log_add_exp(members, log_background + LOG_SHARE)
+
+
+def chance_of_background(log_background: Floats, log_density: Floats) -> Floats:
+    """Probability that a row is of the background, given the row."""
+    return np.asarray(np.exp(log_background + LOG_SHARE - log_density))

@@ -1,0 +1,247 @@
+"""Log-densities of rows, with or without missing cells, and the parts of their features.
+
+Rows are matrices of numbers and codes, as `_frame` makes them; NaN is a missing cell. The
+density is an average over components, one for each member and mask. A missing cell is
+marginalised in one of three ways, each of which gives a proper density of the others:
+
+left out    the network was trained on rows with holes in this column: it is told so;
+moved last  order-agnostic members can use any ordering: what is missing comes after all
+            that is observed, where nothing depends on it;
+integrated  it is drawn from the conditionals, and the density averaged over the draws. The
+            uniforms are the same for every row (quasi-random, Sobol 1967), so that each draw
+            is one fixed function of the observed cells before it, and the average of such
+            products of conditionals sums to one.
+"""
+
+import math
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import logsumexp
+from scipy.stats import qmc
+
+from .._network.ensemble import Ensemble
+from .._network.masks import Booleans, Integers
+from .._table.encoding import transform
+from .ancestral import sample_values
+from .background import background, chance_of_background, with_background
+from .walk import feature_log_prob, log_prob
+
+Floats = NDArray[np.float64]
+
+# Rows scored together: more bring no speed, and their parameters leave the cache.
+MAX_CHUNK_ROWS = 2048
+
+# Draws that integrate the missing cells of a row, over all members and masks.
+N_DRAWS = 256
+
+# A column may be left out if this share of its cells was missing in fit: the network has
+# then seen often enough how to do without.
+MIN_MISSING = 0.01
+
+
+def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
+    """Log of the mean density over members and masks, and the background, (n,), in nats."""
+    # Columns are transformed one by one: contiguous they are read much faster.
+    values, fixed = transform(ensemble.table, np.asfortranarray(X))
+    by_members = _log_density_of_members(ensemble, values, max_bytes) + fixed.sum(axis=1)
+    by_background = background(ensemble.table, X).sum(axis=1)
+    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
+    return with_background(by_members, by_background, beyond)
+
+
+def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
+    """Log of the mean density of values over members and masks, (n,)."""
+    integrated = np.asarray(integrated_cells(ensemble, values).any(axis=1))
+    if not integrated.any():
+        return _log_density_at_once(ensemble, values)
+    scores = np.empty(len(values))
+    scores[~integrated] = _log_density_at_once(ensemble, values[~integrated])
+    for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
+        scores[rows] = explanation.log_density
+    return scores
+
+
+def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
+    """Log-density of rows of which no cell has to be integrated.
+
+    Probabilities are averaged, never logits or log-probabilities: only then does the result
+    integrate to one.
+    """
+    total = np.full(len(values), -np.inf)
+    for position in range(ensemble.n_components):
+        np.logaddexp(total, log_prob(ensemble.scorer(position), values), out=total)
+    return total - math.log(ensemble.n_components)
+
+
+def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
+    """Each feature's part of the log-density, (n_samples, n_features); 0 where missing.
+
+    Parts of the components, and of the background, are weighted by their responsibilities;
+    what the log-density of the average has beyond that is spread evenly over the observed
+    features.
+    """
+    values, by_members = transform(ensemble.table, X)
+    everything, present = np.ones(len(X), dtype=bool), ~np.isnan(X)
+    for rows, explanation in explanations(ensemble, values, everything, max_bytes):
+        own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.parts)
+        own += _rest(explanation.log_density, own, ~np.isnan(values[rows]))
+        by_members[rows] += own
+    by_background = background(ensemble.table, X)
+    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
+    total, total_background = by_members.sum(axis=1), by_background.sum(axis=1)
+    scores = with_background(total, total_background, beyond)
+    chance = chance_of_background(total_background, scores)[:, None]
+    parts = (1 - chance) * by_members + chance * by_background
+    return np.asarray(parts + _rest(scores, parts, present))
+
+
+def _rest(log_density: Floats, parts: Floats, present: Booleans) -> Floats:
+    """What a log-density (n,) has beyond its parts (n, D), spread over the present ones."""
+    rest = log_density - parts.sum(axis=1)
+    share = rest / np.maximum(present.sum(axis=1), 1)
+    return np.where(present, share[:, None], 0.0)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """J equally likely ways to explain each of n rows: components, and draws of each."""
+
+    parts: Floats  # (n, J, D) log-probabilities of the observed cells
+
+    @property
+    def log_weights(self) -> Floats:
+        """Log-density of the observed cells under each way, (n, J)."""
+        return self.parts.sum(axis=2)
+
+    @property
+    def log_density(self) -> Floats:
+        """Log of the mean over the ways, (n,)."""
+        return logsumexp(self.log_weights, axis=1) - math.log(self.parts.shape[1])
+
+    @property
+    def responsibilities(self) -> Floats:
+        """Probability of each way given the observed cells, (n, J)."""
+        return normalised(self.log_weights)
+
+
+def normalised(log_weights: Floats) -> Floats:
+    """Turn log-weights (n, J) into probabilities of each row's J ways."""
+    return np.exp(log_weights - logsumexp(log_weights, axis=1, keepdims=True))
+
+
+def integrated_cells(ensemble: Ensemble, values: Floats) -> Booleans:
+    """Which missing cells the network cannot just leave out."""
+    may_be_left_out = (
+        ensemble.table.missing >= MIN_MISSING
+    ) & ensemble.architecture.conditioning_weights
+    return np.isnan(values) & ~may_be_left_out
+
+
+def explanations(
+    ensemble: Ensemble, values: Floats, chosen: Booleans, max_bytes: float
+) -> Iterator[tuple[Integers, Explanation]]:
+    """Explain the chosen rows, chunk by chunk: their positions and what explains them."""
+    cells = integrated_cells(ensemble, values)
+    positions = np.flatnonzero(chosen)
+    if ensemble.reorderable:
+        moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
+        for rows, pattern in by_pattern(moved, chosen):
+            reordered = ensemble.moved_last(pattern)
+            for part in chunks(rows, rows_at_once(reordered, 1, max_bytes)):
+                yield part, explain(reordered, values[part])
+        return
+    for some in (False, True):
+        rows = positions[cells[positions].any(axis=1) == some]
+        n_draws = draws_per_component(ensemble, N_DRAWS) if some else 1
+        uniforms = fixed_uniforms(ensemble.n_components, n_draws, values.shape[1])
+        for part in chunks(rows, rows_at_once(ensemble, n_draws, max_bytes)):
+            yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
+
+
+def draws_per_component(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
+    """How many draws of each member and mask make `n_draws` of a row, or a few more."""
+    return math.ceil(n_draws / ensemble.n_components)
+
+
+def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
+    """How many rows can be explained by draws within a number of bytes."""
+    made = ensemble.made
+    kept = 4 * ensemble.n_components * n_draws * made.n_features
+    together = max(n_draws, len(ensemble.weights))  # of the draws, or of the members
+    in_passing = together * (5 * len(made.output_features) + 3 * len(made.unit_features))
+    return int(np.clip(max_bytes / (8 * (kept + in_passing)), 1, MAX_CHUNK_ROWS))
+
+
+def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Booleans]]:
+    """Group the chosen rows that have the same cells: positions and pattern (D,)."""
+    positions = np.flatnonzero(chosen)
+    if len(positions) == 0:
+        return
+    patterns, group = np.unique(cells[positions], axis=0, return_inverse=True)
+    order = np.argsort(group.ravel(), kind="stable")
+    ends = np.cumsum(np.bincount(group.ravel()))
+    for rows, pattern in zip(np.split(order, ends[:-1]), patterns, strict=True):
+        yield positions[rows], pattern
+
+
+def explain(ensemble: Ensemble, values: Floats) -> Explanation:
+    """Parts of the components for rows of which no cell has to be drawn."""
+    parts = [
+        feature_log_prob(ensemble.scorer(position), values)
+        for position in range(ensemble.n_components)
+    ]
+    return Explanation(np.stack(parts, axis=1))
+
+
+def integrate(
+    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
+) -> Explanation:
+    """Explain rows by draws of some of their cells, weighted by the observed ones.
+
+    `uniforms` has shape (n_components, n or 1, n_draws, D).
+    """
+    observed = ~np.isnan(values)[:, None]
+    parts = []
+    for position, filled in enumerate(fill(ensemble, values, cells, uniforms)):
+        rows = filled.reshape(-1, values.shape[1])
+        own = feature_log_prob(ensemble.scorer(position), rows)
+        parts.append(own.reshape(filled.shape) * observed)
+    return Explanation(np.concatenate(parts, axis=1))
+
+
+def fill(
+    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
+) -> Iterator[Floats]:
+    """Yield rows with some of their cells drawn, (n, n_draws, D) by each component."""
+    shape = (len(values), uniforms.shape[2], values.shape[1])
+    given, drawn = _repeated(values, shape), _repeated(cells, shape)
+    for position, own in enumerate(uniforms):
+        filled = given
+        if cells.any():
+            numbers = _repeated(np.broadcast_to(own, shape), shape)
+            filled = sample_values(ensemble.sampler(position), numbers, given, drawn)
+        yield filled.reshape(shape)
+
+
+def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
+    """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
+    full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
+    return full.reshape(-1, shape[2])
+
+
+def fixed_uniforms(n_components: int, n_draws: int, n_features: int) -> Floats:
+    """Quasi-random numbers in (0, 1), (n_components, n_draws, n_features), always the same."""
+    n_points = n_components * n_draws
+    power = math.ceil(math.log2(max(n_points, 2)))
+    points = qmc.Sobol(n_features, rng=np.random.default_rng(0)).random_base2(power)
+    return points[:n_points].reshape(n_components, n_draws, n_features)
+
+
+def chunks(rows: Integers, size: int) -> Iterator[Integers]:
+    """Split row positions into chunks of at most `size`."""
+    for start in range(0, len(rows), size):
+        yield rows[start : start + size]

@@ -1,0 +1,318 @@
+"""A member's network as a walk along its ordering, in numpy: scores now, draws in `_sampling`.
+
+With units sorted by rank and hidden units by degree, what becomes known in a block of
+consecutive ranks is a block of rows in every layer, and all that it may see is a prefix of
+the layer below. So a walk of few steps leaves out most of what masks set to zero, and a walk
+of one rank a step computes every hidden unit once, as soon as the features it may see are
+there. Rows run along the last axis.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit
+
+from .._network.conditionals import Conditional
+from .._network.made import MADE
+from .._network.masks import Integers
+from .._network.special import softplus
+
+Floats = NDArray[np.float64]
+
+# A pass over all features is cut into about so many steps: more leave out more zeros, but
+# their matrix products are smaller.
+N_SCORING_STEPS = 4
+
+# Rows are computed together whose intermediate results take this much memory: they stay
+# near the processor, and matrix products are large enough.
+CHUNK_BYTES = 2**22
+MIN_CHUNK_ROWS = 64
+
+
+def _set_softplus(hidden: Floats) -> None:
+    hidden[...] = softplus(hidden)
+
+
+# Activations in place.
+ACTIVATIONS: dict[str, Callable[[Floats], Any]] = {
+    "relu": lambda hidden: np.maximum(hidden, 0.0, out=hidden),
+    "tanh": lambda hidden: np.tanh(hidden, out=hidden),
+    "logistic": lambda hidden: expit(hidden, out=hidden),
+    "softplus": _set_softplus,
+    "identity": lambda hidden: hidden,
+}
+
+
+@dataclass(frozen=True)
+class Step:
+    """A block of ranks lo + 1 .. hi: its features, and what has to be known before them.
+
+    Those are hidden units of the degrees lo .. hi - 1 and units of these ranks. Row 0 of
+    every buffer is a constant 1, whose weights are the biases.
+    """
+
+    outputs: tuple[tuple[Conditional, Integers, slice], ...]  # law, columns, rows of `output`
+    hidden: tuple[slice, ...]  # rows of each hidden layer
+    seen: tuple[int, ...]  # how much of the buffer below each hidden layer sees
+    units: slice  # rows of the buffer of units that outputs see directly
+    known: slice  # rows of the buffer of outputs' inputs that are new: units, then hidden
+    own: slice  # rows of the buffer of units that the step's own features fill
+
+
+@dataclass(frozen=True)
+class Walk:
+    """One member with one mask: sorted weights without what the mask sets to zero.
+
+    The outputs' inputs are a buffer of their own, with units and last hidden units in turn,
+    step by step, so that one product serves output and direct weights.
+    """
+
+    made: MADE
+    hidden: tuple[Floats, ...]  # (n_out, 1 + n_in) of each hidden layer
+    output: Floats  # (n_outputs, 1 + inputs), sorted by step
+    unit_order: Integers  # (n_units,), positions of units by rank
+    steps: tuple[Step, ...]
+
+    @property
+    def n_inputs(self) -> int:
+        """Rows of the buffer that outputs are computed from."""
+        return self.output.shape[1]
+
+    def buffers(self, n_rows: int) -> "Buffers":
+        """Return room for what a walk computes of some rows."""
+        sizes = [1 + len(self.unit_order), *(1 + len(w) for w in self.hidden[:-1])]
+        dtype = self.output.dtype
+        buffers = [np.empty((size, n_rows), dtype) for size in (*sizes, self.n_inputs)]
+        for buffer in buffers:
+            buffer[0] = 1.0
+        return Buffers(buffers[0], buffers[1:-1], buffers[-1])
+
+    def chunk_rows(self) -> int:
+        """How many rows are computed together."""
+        n_outputs = max(
+            step.outputs[-1][2].stop - step.outputs[0][2].start for step in self.steps
+        )
+        width = (
+            len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs + 2 * n_outputs
+        )
+        return max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
+
+
+@dataclass(frozen=True)
+class Buffers:
+    """What is known of some rows, in the order of the walk; row 0 is the constant 1."""
+
+    units: Floats
+    hidden: list[Floats]  # of all hidden layers but the last
+    inputs: Floats  # of the outputs
+
+
+@dataclass(frozen=True)
+class Sums:
+    """What rows of a layer get from the first inputs, computed ahead."""
+
+    first: int  # row of the layer
+    seen: int  # number of inputs
+    values: Floats  # (rows, n)
+
+
+def feature_log_prob(walk: Walk, values: Floats) -> Floats:
+    """Log-probability of each feature given those before it, (n, D); 0 if missing."""
+    size = walk.chunk_rows()
+    parts = np.empty(values.shape)
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        parts[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).T
+    return parts
+
+
+def log_prob(walk: Walk, values: Floats) -> Floats:
+    """Log p(values) in nats, (n,), of values (n, D)."""
+    size = walk.chunk_rows()
+    logs = np.empty(len(values))
+    for start in range(0, len(values), size):
+        rows = slice(start, start + size)
+        logs[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).sum(axis=0)
+    return logs
+
+
+def _feature_log_prob(walk: Walk, values: Floats) -> Floats:
+    """Log-probabilities (D, n) of values (D, n)."""
+    n_rows = values.shape[1]
+    missing = np.isnan(values)
+    holes = bool(missing.any())
+    known = np.where(missing, 0.0, values) if holes else values
+    buffers = walk.buffers(n_rows)
+    np.take(walk.made.units(values), walk.unit_order, axis=0, out=buffers.units[1:])
+    parts = np.empty_like(values)
+    for step in walk.steps:
+        compute_hidden(walk, step, buffers)
+        for law, columns, rows in step.outputs:
+            params = product(walk.output, rows, step.known.stop, buffers.inputs)
+            by_feature = params.reshape(law.n_params, len(columns), n_rows)
+            parts[columns] = law.log_prob(by_feature, known[columns])
+    if holes:
+        parts[missing] = 0.0
+    return parts
+
+
+def compute_hidden(
+    walk: Walk, step: Step, buffers: Buffers, sums: Sequence[Sums] | None = None
+) -> None:
+    """Fill in what a step's outputs see beyond what was seen before."""
+    activate = ACTIVATIONS[walk.made.activation]
+    n_direct = step.units.stop - step.units.start
+    first_hidden = step.known.start + n_direct
+    buffers.inputs[step.known.start : first_hidden] = buffers.units[step.units]
+    below = buffers.units
+    for level, (weight, rows, seen) in enumerate(
+        zip(walk.hidden, step.hidden, step.seen, strict=True)
+    ):
+        if rows.start == rows.stop:
+            below = buffers.hidden[level] if level < len(buffers.hidden) else below
+            continue
+        own = slice(1 + rows.start, 1 + rows.stop)
+        if level < len(buffers.hidden):
+            target = buffers.hidden[level][own]
+        else:
+            target = buffers.inputs[first_hidden : step.known.stop]
+        product(weight, rows, seen, below, target, None if sums is None else sums[level])
+        activate(target)
+        if walk.made.skips(level):
+            target += below[own]
+        below = buffers.hidden[level] if level < len(buffers.hidden) else below
+
+
+def product(
+    weight: Floats,
+    rows: slice,
+    seen: int,
+    below: Floats,
+    target: Floats | None = None,
+    sums: Sums | None = None,
+) -> Floats:
+    """Return the sums over the first inputs that some rows of a layer see."""
+    if sums is None:
+        return np.matmul(weight[rows, :seen], below[:seen], out=target)
+    own = sums.values[rows.start - sums.first : rows.stop - sums.first]
+    target = np.matmul(weight[rows, sums.seen : seen], below[sums.seen : seen], out=target)
+    target += own
+    return target
+
+
+def scoring_ends(n_features: int) -> Integers:
+    """Return the last rank of each step of a walk that scores."""
+    n_steps = min(N_SCORING_STEPS, n_features)
+    return np.arange(1, n_steps + 1) * n_features // n_steps
+
+
+def prepare(
+    made: MADE,
+    flat: NDArray[Any],
+    ranks: Integers,
+    degrees: Sequence[Integers],
+    ends: Integers,
+    dtype: type = np.float64,
+) -> Walk:
+    """Sort and mask a member's weights for a walk.
+
+    Parameters
+    ----------
+    made : the network's shape
+    flat : (n_weights,)
+    ranks : (n_features,)
+    degrees : (n_units,) for each hidden layer
+    ends : the last rank of each step
+    dtype : the precision of the walk
+    """
+    weights = made.unflatten(np.asarray(flat, dtype=dtype))
+    masks = made.masks(ranks, degrees)
+    unit_ranks = ranks[made.unit_features]
+    unit_order = np.argsort(unit_ranks, kind="stable")
+    orders = [unit_order, *(np.argsort(layer, kind="stable") for layer in degrees)]
+    levels = range(len(degrees))
+    hidden = tuple(
+        _with_bias(weights[f"weight{h}"] * masks[h], weights[f"bias{h}"])[orders[h + 1]][
+            :, np.append(0, 1 + orders[h])
+        ]
+        for h in levels
+    )
+    sides = [np.sort(unit_ranks), *(np.sort(layer) for layer in degrees)]
+    steps, input_order, output_order = _steps(made, ranks, sides, orders, ends)
+    depth = len(degrees)
+    output = _with_bias(weights[f"weight{depth}"] * masks[depth], weights[f"bias{depth}"])
+    direct: Floats = np.zeros((len(output), len(unit_ranks)), dtype)
+    if "direct" in weights:
+        n_outputs, n_units = made.n_direct
+        direct[:n_outputs, :n_units] = weights["direct"] * masks[-1]
+    together = np.concatenate([output, direct], axis=1)
+    return Walk(made, hidden, together[output_order][:, input_order], unit_order, steps)
+
+
+def _with_bias(weight: Floats, bias: Floats) -> Floats:
+    return np.concatenate([bias[:, None], weight], axis=1)
+
+
+def _steps(
+    made: MADE,
+    ranks: Integers,
+    sides: Sequence[Integers],
+    orders: Sequence[Integers],
+    ends: Integers,
+) -> tuple[tuple[Step, ...], Integers, Integers]:
+    """Return the steps, and the order of the outputs' inputs and of the outputs.
+
+    `sides` are ranks of units and degrees of hidden units, sorted; `orders` sort them. In the
+    inputs' order 0 is the bias, then come the last hidden units, then the units.
+    """
+    starts = np.append(0, ends[:-1])
+    # Where ranks or degrees from lo on begin, and those up to hi - 1 end.
+    first = [np.searchsorted(side, starts, side="left") for side in sides]
+    last = [np.searchsorted(side, ends - 1, side="right") for side in sides]
+    own_first = np.searchsorted(sides[0], starts, side="right")
+    own_last = np.searchsorted(sides[0], ends, side="right")
+    n_last = len(sides[-1])
+    steps, input_order, output_order = [], [np.zeros(1, dtype=np.int64)], []
+    place_in, place_out = 1, 0
+    outputs = _outputs_of_groups(made)
+    for s, (lo, hi) in enumerate(zip(starts, ends, strict=True)):
+        seen_units = slice(first[0][s], last[0][s] if made.direct_connections else first[0][s])
+        hidden = tuple(slice(f[s], e[s]) for f, e in zip(first[1:], last[1:], strict=True))
+        own_inputs = [1 + orders[-1][hidden[-1]]]
+        own_inputs.insert(0, 1 + n_last + orders[0][seen_units])
+        input_order += own_inputs
+        n_new = sum(map(len, own_inputs))
+        pieces = []
+        for (law, columns), of_group in zip(made.groups, outputs, strict=True):
+            own = np.flatnonzero((ranks[columns] > lo) & (ranks[columns] <= hi))
+            if len(own):
+                rows = of_group[own].T.ravel()  # parameter by parameter
+                output_order.append(rows)
+                block = slice(place_out, place_out + len(rows))
+                pieces.append((law.at(own), columns[own], block))
+                place_out = block.stop
+        steps.append(
+            Step(
+                outputs=tuple(pieces),
+                hidden=hidden,
+                seen=(1 + last[0][s], *(1 + end[s] for end in last[1:-1])),
+                units=slice(1 + seen_units.start, 1 + seen_units.stop),
+                known=slice(place_in, place_in + n_new),
+                own=slice(1 + own_first[s], 1 + own_last[s]),
+            )
+        )
+        place_in += n_new
+    return tuple(steps), np.concatenate(input_order), np.concatenate(output_order)
+
+
+def _outputs_of_groups(made: MADE) -> list[Integers]:
+    """Positions of the outputs of each group, (n_columns, n_params)."""
+    found, start = [], 0
+    for law, columns in made.groups:
+        size = len(columns) * law.n_params
+        found.append(np.arange(start, start + size).reshape(len(columns), law.n_params))
+        start += size
+    return found

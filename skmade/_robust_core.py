@@ -1,0 +1,135 @@
+"""The core of a table: the rows that a plain density describes best.
+
+A flexible density learns a cluster of outliers like any other rows. A Gaussian is too plain for
+that. Fitted again and again to the rows that it describes best, it leaves out what is not like
+most of them: the concentration steps of the fast minimum covariance determinant (Rousseeuw and
+Van Driessen 1999, theorem 1), from all rows on. Labels count by their frequencies.
+"""
+
+import copy
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.utils import _safe_indexing, indexable
+
+from ._input import read_new_table
+from ._table.encoding import Table, linear_units
+from ._training.rows import describe_columns, described_rows
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+
+# The steps converge, mostly after fewer.
+MAX_STEPS = 20
+
+# In no direction is the Gaussian narrower, in units: columns that say nearly the same would
+# make rounding errors look like outliers.
+MIN_DEVIATION = 0.1
+
+# Sweeps over the missing cells: each column in turn, given the others.
+N_SWEEPS = 10
+
+# The rows that describe a large table are drawn once and for all.
+SEED = 0
+
+
+def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
+    """Return which rows of X (n,) are its core: at least this share of the weight.
+
+    Parameters
+    ----------
+    reader : the density whose parameters say how a table is read
+    X : table of n rows
+    weight : (n,), rows of weight zero are not there
+    share : of the weight
+    """
+    there = np.flatnonzero(weight)
+    rows = X if len(there) == len(weight) else _safe_indexing(indexable(X)[0], there)
+    weight, n_rows = weight[there] / weight.max(), len(weight)  # their sum is finite
+    layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
+    drawn = described_rows(surveyed, SEED)
+    chosen = slice(None) if drawn is None else drawn
+    own = weight[chosen]
+    table = describe_columns(numbers[chosen], own, surveyed, kinds, layout.n_levels, False)
+    cells = linear_units(table, numbers[chosen])
+    plain, inside = PlainDensity.of(cells, own, table), np.ones(len(cells), dtype=bool)
+    for _ in range(MAX_STEPS):
+        before, inside = inside, best(plain.scores(cells), own, share)
+        plain = PlainDensity.of(cells[inside], own[inside], table)
+        if (inside == before).all():
+            break
+    scores = [plain.scores(linear_units(table, block)) for _, block in numbers.blocks()]
+    core = np.zeros(n_rows, dtype=bool)
+    core[there] = best(np.concatenate(scores), weight, share)
+    return core
+
+
+def best(scores: Floats, weight: Floats, share: float) -> Booleans:
+    """Return which rows have the highest scores, and at least this share of the weight."""
+    least = np.quantile(scores, 1 - share, weights=weight, method="inverted_cdf")
+    return np.asarray(scores >= least)
+
+
+@dataclass(frozen=True)
+class PlainDensity:
+    """A Gaussian of the numbers times frequencies of the labels, up to a constant factor.
+
+    Missing numbers are taken for the most likely ones, and missing labels cost nothing.
+    """
+
+    numeric: Booleans  # (D,)
+    center: Floats  # (n_numeric,)
+    whiten: Floats  # (n_numeric, n_numeric), to uncorrelated numbers of variance one
+    log_frequencies: list[Floats]  # of the labels of each other column
+
+    @classmethod
+    def of(cls, cells: Floats, weight: Floats, table: Table) -> "PlainDensity":
+        """Fit it to cells (n, D): units of numbers and codes of labels."""
+        center, covariance = _moments(cells[:, table.numeric], weight)
+        variances, axes = np.linalg.eigh(covariance)
+        variances = np.maximum(variances, 0) + MIN_DEVIATION**2
+        frequencies = [
+            _log_frequencies(cells[:, column], weight, table.n_labels[column])
+            for column in np.flatnonzero(~table.numeric)
+        ]
+        return cls(table.numeric, center, (axes / np.sqrt(variances)).T, frequencies)
+
+    def scores(self, cells: Floats) -> Floats:
+        """Log-density of rows (n, D), up to a constant."""
+        centred = self._completed(cells[:, self.numeric] - self.center)
+        scores = -0.5 * np.square(centred @ self.whiten.T).sum(axis=1)
+        for codes, logs in zip(cells[:, ~self.numeric].T, self.log_frequencies, strict=True):
+            seen = ~np.isnan(codes)
+            scores[seen] += logs[codes[seen].astype(np.int64)]
+        return np.asarray(scores)
+
+    def _completed(self, centred: Floats) -> Floats:
+        """Put the most likely numbers in place of missing ones, coordinate by coordinate."""
+        holes = np.isnan(centred)
+        filled = np.where(holes, 0.0, centred)
+        precision = self.whiten.T @ self.whiten
+        missing_in = [(j, np.flatnonzero(holes[:, j])) for j in range(holes.shape[1])]
+        for _ in range(N_SWEEPS if holes.any() else 0):
+            for column, rows in missing_in:
+                slope = filled[rows] @ precision[column]
+                filled[rows, column] -= slope / precision[column, column]
+        return filled
+
+
+def _moments(numbers: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Means, and covariances of the rows that have both numbers of a pair."""
+    share, seen = weight[:, None] / weight.sum(), ~np.isnan(numbers)
+    least = np.finfo(np.float64).tiny
+    center = np.nansum(share * numbers, axis=0) / np.maximum((share * seen).sum(axis=0), least)
+    centred = np.where(seen, numbers - center, 0.0)
+    have_both = (share * seen).T @ seen
+    return center, ((share * centred).T @ centred) / np.maximum(have_both, least)
+
+
+def _log_frequencies(codes: Floats, weight: Floats, n_labels: int) -> Floats:
+    """Log-frequency of each label, of which each is seen half a time more."""
+    seen = ~np.isnan(codes)
+    counts = np.bincount(codes[seen].astype(np.int64), weight[seen], n_labels) + 0.5
+    return np.asarray(np.log(counts / counts.sum()))

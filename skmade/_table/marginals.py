@@ -1,0 +1,340 @@
+"""The shape of single columns: monotone transforms that make them about Gaussian.
+
+A column's standardised values first go through a power transform, for skewness (Yeo and
+Johnson 2000), then through the distribution function of a mixture of Gaussians and the
+quantile function of one, for several modes or heavy tails. Each step is used only where it
+explains a column better than fewer parameters would, by the Bayesian information criterion
+(Schwarz 1978), and only if by the same criterion the whole table is then closer to clusters
+of one covariance: modes that come from clusters of rows are better left to these.
+
+Far from all rows the first step keeps its growth and the second goes on as a straight line.
+Beyond a column's reach, which no training row exceeds, images are spread out without bound up
+to its edge, so that what a network says of images ends at the edge: see `_background`.
+"""
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .clusters import MAX_CLUSTERED_ROWS, find_clusters
+from .column import location_and_spread
+from .mixture1d import MAX_IMAGE, N_KNOTS, Mixture, fit_mixtures, spread_knots
+
+Floats = NDArray[np.float64]
+
+# Powers to choose from: within them the transform maps the line onto the line.
+POWERS = np.linspace(0, 2, 41)
+
+# Components of the mixture to choose from, and their smallest scale.
+N_COMPONENTS = (1, 2, 3, 5, 8)
+MIN_MIXTURE_SCALE = 0.03
+
+# A broad component with every mixture: no gap between modes is so empty that a value in it
+# could not be.
+BROAD_SHARE, BROAD_SCALE = 0.01, 2.0
+
+# Columns are described by their means over so many groups of neighbouring values, and not
+# at all where fewer cells than the second number are known.
+N_POINTS = 400
+MIN_DESCRIBED = 20
+
+# Values farther out than this have the pull of one that is so far.
+MAX_PULL = 10.0
+
+# Squares of units up to this are finite.
+MAX_UNIT = 1e150
+
+# The reach of a column is the largest image in fit, or this. The edge is so much beyond it:
+# the first number, or the share of the reach.
+MIN_REACH, MIN_ROOM, ROOM_SHARE = 3.0, 1.5, 1 / 3
+
+# What lies nearer to the edge than this share of the room counts as beyond it.
+EDGE = 2.0**-40
+
+
+@dataclass(frozen=True)
+class Marginals:
+    """The transforms of all columns; arrays have shape (D,) or, of mixtures, (D, K).
+
+    A unit u becomes y = (yeo_johnson(u) - center) / spread, and where there is a mixture of
+    distribution function F, the image z with ndtr(z) = F(y); elsewhere z = y.
+    """
+
+    power: Floats
+    center: Floats
+    spread: Floats
+    shares: Floats  # zero for components that a column does not use
+    means: Floats
+    scales: Floats
+    knots: Floats  # (D, N_KNOTS), values y of evenly spread images
+    reach: Floats  # infinite for columns without an edge
+
+    @classmethod
+    def identity(cls, n_columns: int) -> "Marginals":
+        """Return transforms that change nothing."""
+        shape = (n_columns, max(N_COMPONENTS) + 1)
+        shares, scales = np.zeros(shape), np.ones(shape)
+        shares[:, 0] = 1.0
+        images = np.linspace(-MAX_IMAGE, MAX_IMAGE, N_KNOTS)
+        return cls(
+            power=np.ones(n_columns),
+            center=np.zeros(n_columns),
+            spread=np.ones(n_columns),
+            shares=shares,
+            means=np.zeros(shape),
+            scales=scales,
+            knots=np.tile(images, (n_columns, 1)),
+            reach=np.full(n_columns, np.inf),
+        )
+
+    @property
+    def is_mixture(self) -> NDArray[np.bool_]:
+        """Which columns have more than one component."""
+        return (self.shares > 0).sum(axis=1) > 1
+
+    @property
+    def n_params(self) -> int:
+        """Number of parameters that were fitted."""
+        mixtures = (3 * (self.shares > 0).sum(axis=1) - 1)[self.is_mixture]
+        return int((self.power != 1).sum() + mixtures.sum())
+
+    def without_mixtures(self) -> "Marginals":
+        """Return the power transforms alone."""
+        plain = self.identity(len(self.power))
+        return replace(plain, power=self.power, center=self.center, spread=self.spread)
+
+    def forward(self, units: Floats) -> tuple[Floats, Floats]:
+        """Return images (n, D) of units and the logarithms of their slopes; NaN stays."""
+        units = np.clip(units, -MAX_UNIT, MAX_UNIT)
+        log_slopes = np.zeros_like(units)
+        images = units.copy() if (self.power != 1).any() else units
+        for column in np.flatnonzero(self.power != 1):
+            values = units[:, column]
+            powered = yeo_johnson(values, self.power[column])
+            images[:, column] = (powered - self.center[column]) / self.spread[column]
+            log_slopes[:, column] = (self.power[column] - 1) * np.sign(values) * np.log1p(
+                np.abs(values)
+            ) - np.log(self.spread[column])
+        for column in np.flatnonzero(self.is_mixture):
+            image, log_slope = self.mixture(column).image(images[:, column])
+            images[:, column] = image
+            log_slopes[:, column] += log_slope
+        self._spread_out(images, log_slopes)
+        return images, log_slopes
+
+    def inverse(self, images: Floats) -> Floats:
+        """Return the units (n, D) of images."""
+        units = images.copy()
+        rows, columns = np.nonzero(np.abs(units) > self.reach)
+        beyond = (np.abs(units[rows, columns]) - self.reach[columns]) / self._room[columns]
+        size = self.reach[columns] + self._room[columns] * _gathered(beyond)
+        units[rows, columns] = np.copysign(size, units[rows, columns])
+        for column in np.flatnonzero(self.is_mixture):
+            units[:, column] = self.mixture(column).preimage(units[:, column])
+        for column in np.flatnonzero(self.power != 1):
+            powered = units[:, column] * self.spread[column] + self.center[column]
+            units[:, column] = inverse_yeo_johnson(powered, self.power[column])
+        return units
+
+    def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
+        """Which images (n, D) are of units at or beyond the edge."""
+        farthest = _stretched(np.array(1 - 2 * EDGE))
+        return np.asarray(np.abs(images) >= self.reach + self._room * farthest)
+
+    @property
+    def _room(self) -> Floats:
+        """Distance from the reach to the edge."""
+        return np.maximum(MIN_ROOM, ROOM_SHARE * self.reach)
+
+    def _spread_out(self, images: Floats, log_slopes: Floats) -> None:
+        """Spread the images between reach and edge out over all that is beyond the reach."""
+        rows, columns = np.nonzero(np.abs(images) > self.reach)
+        if len(rows) == 0:
+            return
+        reach, room = self.reach[columns], self._room[columns]
+        part = np.minimum((np.abs(images[rows, columns]) - reach) / room, 1 - EDGE)
+        spread = reach + room * _stretched(part)
+        images[rows, columns] = np.copysign(spread, images[rows, columns])
+        log_slopes[rows, columns] -= 1.25 * np.log1p(-(part**4))
+
+    def mixture(self, column: Any) -> "Mixture":
+        """Return the mixture of one column."""
+        used = self.shares[column] > 0
+        shares, means, scales = (
+            part[column, used] for part in (self.shares, self.means, self.scales)
+        )
+        return Mixture(shares, means, scales, self.knots[column])
+
+
+def _stretched(part: Floats) -> Floats:
+    """Map parts of the room, 0 to 1, onto 0 to infinity; the first half nearly stays."""
+    return np.asarray(part / (1 - part**4) ** 0.25)
+
+
+def _gathered(stretched: Floats) -> Floats:
+    """Undo `_stretched`, up to the edge."""
+    # Of numbers beyond 1 the reciprocals, whose fourth powers do not overflow.
+    small, large = np.minimum(stretched, 1), 1 / np.maximum(stretched, 1)
+    part = np.where(stretched < 1, small / (1 + small**4) ** 0.25, (1 + large**4) ** -0.25)
+    return np.asarray(np.minimum(part, 1 - EDGE))
+
+
+def yeo_johnson(values: Floats, power: float) -> Floats:
+    """Power transform of values of both signs (Yeo and Johnson 2000), powers in 0..2."""
+    size = np.log1p(np.abs(values))
+    return np.where(values >= 0, _power(size, power), -_power(size, 2 - power))
+
+
+def inverse_yeo_johnson(values: Floats, power: float) -> Floats:
+    """Undo the power transform."""
+    size = np.abs(values)
+    return np.where(values >= 0, _unpower(size, power), -_unpower(size, 2 - power))
+
+
+def _power(log_size: Floats, power: float) -> Floats:
+    """Return ((1 + |x|)**power - 1) / power, its limit the logarithm."""
+    return log_size if power == 0 else np.expm1(power * log_size) / power
+
+
+def _unpower(powered: Floats, power: float) -> Floats:
+    log_size = powered if power == 0 else np.log1p(power * powered) / power
+    with np.errstate(over="ignore"):
+        return np.minimum(np.expm1(log_size), MAX_UNIT)
+
+
+def choose_marginals(
+    units: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
+) -> Marginals:
+    """Choose between no transforms, power transforms and mixtures for a table.
+
+    Parameters are those of `fit_marginals`.
+    """
+    full = fit_marginals(units, weight, described, step)
+    columns = np.flatnonzero(described.any(axis=0))
+    rows = np.flatnonzero(described.any(axis=1))
+    rows = rows[:: 1 + len(rows) // MAX_CLUSTERED_ROWS]
+    if len(rows) < MIN_DESCRIBED:
+        return full
+    some, share = units[rows], weight[rows] / weight[rows].sum()
+    n_rows = weight.sum() ** 2 / np.square(weight).sum()
+
+    def criterion(marginals: Marginals) -> float:
+        images, log_slopes = (part[:, columns] for part in marginals.forward(some))
+        known = ~np.isnan(images)
+        centre = share @ np.nan_to_num(images) / np.maximum(share @ known, 1e-12)
+        clusters = find_clusters(np.where(known, images, centre), share)
+        gained = share @ np.nansum(log_slopes, axis=1)
+        penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
+        return clusters.criterion + float(gained) - penalty
+
+    plain, powers = Marginals.identity(units.shape[1]), full.without_mixtures()
+    candidates = {marginals.n_params: marginals for marginals in (full, powers, plain)}
+    if len(candidates) == 1:
+        return plain
+    # The first of equals, so that a transform has to earn its place.
+    return max((candidates[n] for n in sorted(candidates)), key=criterion)
+
+
+def fit_marginals(
+    units: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
+) -> Marginals:
+    """Choose and fit the transform of each column.
+
+    Parameters
+    ----------
+    units : (n_samples, D), standardised values, NaN where missing
+    weight : (n_samples,)
+    described : (n_samples, D), the cells to describe; columns with few are left as they are
+    step : (D,), distance between neighbouring values: nothing narrower is a component
+    """
+    marginals = Marginals.identity(units.shape[1])
+    columns = np.flatnonzero(described.sum(axis=0) >= MIN_DESCRIBED)
+    if len(columns) == 0:
+        return marginals
+    n_points = min(N_POINTS, int(described.sum(axis=0).max()))
+    summaries = [
+        _summary(units[described[:, j], j], weight[described[:, j]], n_points) for j in columns
+    ]
+    # What is left where all other values recur may be too far out to have a shape.
+    shaped = [bool(np.ptp(points[share > 0]) > 0) for points, share, _ in summaries]
+    columns = columns[shaped]
+    summaries = [summary for summary, use in zip(summaries, shaped, strict=True) if use]
+    if len(columns) == 0:
+        return marginals
+    for column, (points, share, n_rows) in zip(columns, summaries, strict=True):
+        power = _best_power(points, share, n_rows)
+        powered = yeo_johnson(points, power)
+        center, spread = location_and_spread(powered, share)
+        if power != 1 and spread > 0:
+            marginals.power[column] = power
+            marginals.center[column], marginals.spread[column] = center, spread
+    least = np.maximum(MIN_MIXTURE_SCALE, step[columns] / marginals.spread[columns])
+    _set_mixtures(marginals, columns, summaries, least)
+    return marginals
+
+
+def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Floats, float]:
+    """Means and shares of groups of neighbouring values, padded with shares of zero.
+
+    And the number of rows that they stand for.
+    """
+    order = np.argsort(values, kind="stable")
+    values, weight = np.clip(values[order], -MAX_PULL, MAX_PULL), weight[order]
+    parts = np.array_split(np.arange(len(values)), min(len(values), n_points))
+    first = np.array([part[0] for part in parts])
+    mass = np.add.reduceat(weight, first)
+    last = np.append(first[1:], len(values)) - 1
+    # Up to rounding means lie within their group; equal values shall have an equal mean.
+    means = np.clip(np.add.reduceat(weight * values, first) / mass, values[first], values[last])
+    pad = (0, n_points - len(means))
+    n_effective = weight.sum() ** 2 / np.square(weight).sum()
+    return np.pad(means, pad), np.pad(mass / mass.sum(), pad), float(n_effective)
+
+
+def _best_power(points: Floats, share: Floats, n_rows: float) -> float:
+    """Return the power under which points are most nearly Gaussian; 1 if it hardly matters."""
+    log_size = np.sign(points) * np.log1p(np.abs(points))
+    scores = []
+    for power in POWERS:
+        powered = yeo_johnson(points, power)
+        variance = share @ (powered - share @ powered) ** 2
+        scores.append((power - 1) * (share @ log_size) - 0.5 * np.log(variance))
+    best, linear = int(np.argmax(scores)), int(np.argmin(np.abs(POWERS - 1)))
+    gain = n_rows * (scores[best] - scores[linear])
+    return float(POWERS[best]) if gain > 0.5 * np.log(n_rows) else 1.0
+
+
+def _set_mixtures(
+    marginals: Marginals,
+    columns: NDArray[np.int64],
+    summaries: list[tuple[Floats, Floats, float]],
+    least_scale: Floats,
+) -> None:
+    """Fit mixtures of several sizes to all columns at once, and keep each column's best."""
+    points = np.stack(
+        [
+            (yeo_johnson(p, marginals.power[j]) - marginals.center[j]) / marginals.spread[j]
+            for j, (p, _, _) in zip(columns, summaries, strict=True)
+        ]
+    )
+    shares = np.stack([share for _, share, _ in summaries])
+    n_rows = np.array([n for _, _, n in summaries])
+    best = np.full(len(columns), -np.inf)
+    for n_components in N_COMPONENTS:
+        *mixture, score = fit_mixtures(points, shares, n_components, least_scale)
+        score = n_rows * score - 0.5 * (3 * n_components - 1) * np.log(n_rows)
+        better = score > best
+        best = np.where(better, score, best)
+        for stored, fitted in zip(
+            (marginals.shares, marginals.means, marginals.scales), mixture, strict=True
+        ):
+            stored[columns[better], :n_components] = fitted[better]
+    single = columns[~marginals.is_mixture[columns]]
+    marginals.means[single], marginals.scales[single] = 0.0, 1.0
+    several = marginals.is_mixture
+    marginals.shares[several] *= 1 - BROAD_SHARE
+    marginals.shares[several, -1], marginals.scales[several, -1] = BROAD_SHARE, BROAD_SCALE
+    for column in np.flatnonzero(marginals.is_mixture):
+        marginals.knots[column] = spread_knots(marginals.mixture(column))

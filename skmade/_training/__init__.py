@@ -1,0 +1,1 @@
+"""From rows to weights: the only wing that knows torch."""

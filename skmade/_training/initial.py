@@ -1,0 +1,161 @@
+"""The weights that training starts from: a network that is the classical solution.
+
+Hidden layers are random, and their output weights zero. Output biases and direct weights
+hold linear regressions of the numbers on the features before them, and the frequencies of
+the labels.
+"""
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians
+from .._network.made import MADE
+from .._network.masks import Booleans, Integers
+from .._network.special import raw_scale
+from .regression import LinearStart, fit_linear_start
+
+Floats = NDArray[np.float64]
+
+# Regressions are fitted to about this many rows: their units are all in memory at once.
+MAX_START_ROWS = 100_000
+
+
+def initial_weights(
+    made: MADE, values: Floats, weight: Floats, ranks: Integers, seed: int
+) -> NDArray[np.float32]:
+    """Return a member's flat weights (n_weights,).
+
+    Parameters
+    ----------
+    made : the network's shape
+    values : (n_samples, n_features), of the rows that the member trains on
+    weight : (n_samples,)
+    ranks : (n_masks, n_features)
+    seed : of the hidden layers (He et al. 2015)
+    """
+    rng = np.random.default_rng(seed)
+    weights = {name: np.zeros(shape) for name, shape in made.weight_shapes().items()}
+    for level in range(len(made.hidden_layer_sizes)):
+        n_out, n_in = weights[f"weight{level}"].shape
+        weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
+    weights["weight0"][:, made.present_units] = 0.0
+    _spread_kinks(made, weights, rng)
+    biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
+    weight = weight / weight.mean()
+    for (law, outputs, _), column in zip(made.by_feature(), values.T, strict=True):
+        present = ~np.isnan(column)
+        if isinstance(law, Bernoulli | Categorical):
+            biases[outputs] = _frequency_start(law, column[present], weight[present])
+        elif isinstance(law, MixtureOfGaussians):
+            _set_shares(law, biases[outputs], column[present], weight[present])
+    _set_linear_start(made, weights, biases, values, weight, ranks)
+    return np.concatenate([value.ravel() for value in weights.values()]).astype(np.float32)
+
+
+def _spread_kinks(made: MADE, weights: dict[str, Floats], rng: np.random.Generator) -> None:
+    """Draw hidden biases, so that units bend where the numbers lie, not all at the centre."""
+    if any(isinstance(law, MixtureOfGaussians) for law, _ in made.groups):
+        for level, n_units in enumerate(made.hidden_layer_sizes):
+            weights[f"bias{level}"] = rng.uniform(-1, 1, n_units)
+
+
+def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Floats) -> Floats:
+    """Logits of the levels' frequencies, with half a row more in each level."""
+    n_levels = law.n_levels if isinstance(law, Categorical) else 2
+    counts = np.bincount(column.astype(np.int64), weights=weight, minlength=n_levels) + 0.5
+    if isinstance(law, Categorical):
+        return np.log(counts / counts.sum())
+    return np.log(counts[1:] / counts[0])
+
+
+def _set_shares(
+    law: MixtureOfGaussians, biases: Floats, column: Floats, weight: Floats
+) -> None:
+    """Write the logits of the values that recur, and of what is left to the mixture."""
+    if law.n_recurring == 0:
+        return
+    k = law.n_components
+    counts = weight @ _recurs(law, column) + 0.5
+    rest = max(weight.sum() + 0.5 - counts.sum(), 0.5)
+    biases[:k] = np.log(rest / k)
+    biases[3 * k :] = np.log(counts)
+
+
+def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
+    """Which cells of a column hold which of the values that recur, (n, n_recurring)."""
+    distance = np.abs(column[:, None] - law.recurring)
+    return np.asarray(distance < law.recurring_scale / 2)
+
+
+def _set_linear_start(
+    made: MADE,
+    weights: dict[str, Floats],
+    biases: Floats,
+    values: Floats,
+    weight: Floats,
+    ranks: Integers,
+) -> None:
+    """Write linear regressions of the numbers into output biases and direct weights."""
+    numbers = [
+        (column, law, outputs, units.start)
+        for column, (law, outputs, units) in enumerate(made.by_feature())
+        if isinstance(law, MixtureOfGaussians)
+    ]
+    if not numbers:
+        return
+    step = 1 + len(values) // MAX_START_ROWS
+    values, weight = values[::step], weight[::step]
+    units = _direct_units(made, values)
+    features = made.unit_features[: units.shape[1]]
+    unit_ranks = ranks[:, features]
+    if not made.direct_connections:
+        unit_ranks = np.ones_like(unit_ranks)  # no place for coefficients: the marginals
+    targets = np.array([target for *_, target in numbers])
+    n_components = numbers[0][1].n_components
+    recurs = np.column_stack(
+        [_recurs(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
+    )
+    start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
+    floor = np.concatenate([law.floor for _, law, _, _ in numbers])[:, None]
+    raw = raw_scale(start.scale, floor)
+    for row, (_, _, outputs, _) in enumerate(numbers):
+        means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
+        biases[means] = start.intercept[row] + start.offsets[row]
+        biases[means.stop : means.stop + n_components] = raw[row]
+        logits = slice(outputs.start, means.start)
+        biases[logits] += start.logits[row] - start.gates[row] @ start.center
+        if made.direct_connections:
+            weights["direct"][means, : units.shape[1]] = start.coefficients[row]
+            weights["direct"][logits, : units.shape[1]] = start.gates[row]
+        _centre(made, weights, biases, means, start, row, features)
+
+
+def _centre(
+    made: MADE,
+    weights: dict[str, Floats],
+    biases: Floats,
+    means: slice,
+    start: LinearStart,
+    row: int,
+    features: Integers,
+) -> None:
+    """Take the center off the units that a mask shows."""
+    shift = start.coefficients[row] * start.center
+    if made.conditioning_weights and made.direct_connections:
+        by_feature = np.bincount(features, weights=shift, minlength=made.n_features)
+        weights["direct"][means, made.present_units] = -by_feature
+    else:  # right for one ordering, and on average over several
+        biases[means] -= shift @ start.shown[row]
+
+
+def _direct_units(made: MADE, values: Floats) -> Floats:
+    """Units of the features with direct connections, NaN where missing."""
+    parts = []
+    for law, columns in made.small_groups:
+        of_group = values[:, columns].T
+        units = law.units(of_group)
+        units = np.where(np.isnan(of_group)[:, None], np.nan, units)
+        parts.append(units.reshape(-1, len(values)))
+    return np.concatenate(parts).T

@@ -1,0 +1,294 @@
+"""Training: one function from rows and masks to weights and a history."""
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from functools import lru_cache, partial
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from .._network.made import MADE
+from .._network.masks import Booleans
+from .adamw import AdamW
+from .objective import Layers, Objective, private_torch
+from .rows import Encoded, Integers, Rows
+from .schedule import REPORTED_STEPS, Schedule, TrainingState, n_parts
+
+Floats = NDArray[np.float64]
+
+# Epochs are compared by a mean over at most this many masks of the list.
+MAX_VALIDATION_MASKS = 8
+
+MAX_CACHED_MASKS = 32
+
+# Held-out rows scored together: their parameters take much more memory than they do.
+MAX_SCORED_ROWS = 2048
+
+# The running average of the weights looks back over about this many epochs, and over ten
+# steps at least: where an epoch is a step or two, three of them average out no noise. It is
+# this share of all steps at most: few epochs forget their start.
+AVERAGED_EPOCHS = 3
+MIN_AVERAGED_STEPS = 10
+MAX_AVERAGED_SHARE = 0.1
+
+# Over the first steps the step size rises, while the optimiser learns the gradient's size.
+N_RISING_STEPS = 100
+
+
+@private_torch()
+def fit_network(
+    made: MADE,
+    start: TrainingState,
+    masks: Sequence[Sequence[Booleans]],
+    rows: Rows,
+    schedule: Schedule,
+    seed: int,
+    device: str = "cpu",
+    on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
+    on_part: Callable[[int], None] = lambda *_: None,
+) -> TrainingState:
+    """Train a stack of members and return the averaged weights of their best epochs.
+
+    Each step takes a mini-batch of its own rows for every member and the next mask of the
+    list, and follows the gradient of the weighted mean log-likelihood (AdamW: Loshchilov
+    and Hutter 2019), by steps that get smaller until `max_iter`. Prediction uses a running
+    average of the weights (Polyak and Juditsky 1992). With held-out rows the average is
+    scored on them after every epoch; a member keeps its best epoch, the start included, and
+    is done after `n_iter_no_change` epochs without a gain of `tol`.
+
+    Parameters
+    ----------
+    made : the network's shape
+    start : weights to start from
+    masks : layer masks, each with a leading axis of length M, for each mask of the list
+    rows : where rows are read, and which are trained on or held out
+    schedule : length and speed
+    seed : of the private generator of batches and dropout
+    device : where the arithmetic runs
+    on_epoch : called with the epoch's number (from 1) and its mean training and held-out
+        log-likelihood, in the units of the table; a true answer stops training
+    on_part : called with the epoch's number, `n_parts` times in an epoch
+    """
+    with torch.enable_grad():  # also where the caller has switched gradients off
+        stack = _Stack(made, start, masks, rows, schedule, seed, device)
+        keeper = _BestEpoch(stack) if rows.holds_out else None
+        history: dict[str, list[Floats]] = {"train": [], "validation": []}
+        for epoch in range(1, schedule.max_iter + 1):
+            history["train"].append(stack.run_epoch(partial(on_part, epoch)))
+            validation = None
+            if keeper is not None:
+                history["validation"].append(keeper.end_epoch(stack))
+                validation = float(history["validation"][-1].mean())
+            stopped = on_epoch(epoch, float(history["train"][-1].mean()), validation)
+            if stopped or (keeper is not None and keeper.done()):
+                break
+    average = stack.average if keeper is None else keeper.average
+    return TrainingState(
+        average=_flat(average),
+        current=_flat(stack.parameters),
+        moments=stack.moments(),
+        n_steps=stack.n_steps,
+        best_score=None if keeper is None else keeper.score,
+        history=history,
+    )
+
+
+def check_device(device: str) -> None:
+    """Refuse a device that torch can't compute on, saying which to use instead."""
+    try:
+        torch.zeros(1, device=device).add_(1).cpu()
+    except (RuntimeError, AssertionError, NotImplementedError) as error:
+        reason = str(error).splitlines()[0]
+        raise ValueError(
+            f"device={device!r} can't be used on this machine ({reason}). "
+            "Use device='cpu', or a device for which torch was built."
+        ) from error
+
+
+class _Stack:
+    """The moving parts of training: current and averaged weights, optimiser, batches."""
+
+    def __init__(
+        self,
+        made: MADE,
+        start: TrainingState,
+        masks: Sequence[Sequence[Booleans]],
+        rows: Rows,
+        schedule: Schedule,
+        seed: int,
+        device: str,
+    ) -> None:
+        self.objective = Objective(made, device)
+        self.masks, self.schedule = masks, schedule
+        self.rows, self.device = rows, device
+        self.n_batches = schedule.n_batches(rows)
+        self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
+        self.rng = np.random.Generator(np.random.SFC64([seed, start.n_steps]))
+        self.n_steps = self.first_step = start.n_steps
+        # Few masks are made once, many at each use.
+        self._gates = lru_cache(MAX_CACHED_MASKS)(lambda k: self.objective.gates(masks[k]))
+        # Two parts each, since weight decay is for matrices and not for biases.
+        self.average = self.objective.parts(start.average)
+        self.parameters = [
+            part.requires_grad_() for part in self.objective.parts(start.current)
+        ]
+        self.optimizer = AdamW(
+            self.parameters,
+            decays=(schedule.alpha, 0.0),
+            moments=[self.objective.parts(moment) for moment in start.moments],
+            n_steps=start.n_steps,
+        )
+
+    def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
+        """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
+        total, total_weight = np.zeros((2, len(self.average[0])))
+        n_done, parts = 0, n_parts(self.rows, self.schedule)
+        for loaded in self._windows():
+            total += loaded.log_jacobian
+            total_weight += loaded.total_weight
+            for batch in self._batches(loaded.positions):
+                total += self._step(loaded.values[batch], loaded.weight[batch])
+                n_done += 1
+                if parts and n_done % REPORTED_STEPS == 0:
+                    on_part()
+        return total / total_weight
+
+    def _windows(self) -> Iterator["_Loaded"]:
+        """Yield all windows in fresh random order; one alone is read once and kept."""
+        yield from self._kept
+        order = () if self._kept else self.rng.permutation(self.rows.n_windows).tolist()
+        for window in order:
+            yield _Loaded(*self.rows.training(window), self.device)
+
+    def _step(self, values: Tensor, weight: Tensor) -> Floats:
+        """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
+        weighted = self.objective.log_prob(self._layers(), values, self._drop) * weight
+        gradients = torch.autograd.grad(-weighted.mean(dim=1).sum(), self.parameters)
+        self.optimizer.step(gradients, self._step_size())
+        self.n_steps += 1
+        self._update_average()
+        return np.asarray(weighted.detach().sum(dim=1).cpu().double())
+
+    def score_held_out(self) -> Floats:
+        """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
+        n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
+        total, total_weight = np.zeros((2, len(self.average[0])))
+        with torch.no_grad():
+            layers = [
+                self.objective.masked(self.average, self._gates(k)) for k in range(n_masks)
+            ]
+            for loaded in (_Loaded(*part, self.device) for part in self.rows.held_out()):
+                total += loaded.log_jacobian + self._score(layers, loaded)
+                total_weight += loaded.total_weight
+        return total / total_weight
+
+    def _score(self, layers: Sequence[Layers], loaded: "_Loaded") -> Floats:
+        """Weighted sum of log-likelihoods, averaged over masks, (M,)."""
+        parts = []
+        positions = torch.from_numpy(loaded.positions)
+        for rows in positions.split(MAX_SCORED_ROWS, dim=1):
+            values = loaded.values[rows]
+            logs = torch.stack([self.objective.log_prob(of_mask, values) for of_mask in layers])
+            parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))
+        weight = loaded.weight[positions].cpu().double()
+        return np.asarray((torch.cat(parts, dim=1) * weight).sum(dim=1))
+
+    def moments(self) -> tuple[NDArray[np.float32], ...]:
+        """Return the optimiser's running first and second moments, flat."""
+        return tuple(_flat(moment) for moment in self.optimizer.moments)
+
+    def _batches(self, train: Integers) -> Iterator[Tensor]:
+        """Yield row positions (M, n_batch): a fresh permutation for each member."""
+        shuffled = torch.from_numpy(self.rng.permuted(train, axis=1))
+        # Sections of nearly equal size: no last batch of a few noisy rows.
+        n_batches = math.ceil(train.shape[1] / self.schedule.batch_size)
+        yield from shuffled.tensor_split(n_batches, dim=1)
+
+    def _layers(self) -> Layers:
+        gates = self._gates(self.n_steps % len(self.masks))
+        return self.objective.masked(self.parameters, gates)
+
+    def _drop(self, hidden: Tensor) -> Tensor:
+        if self.schedule.dropout == 0:
+            return hidden
+        # A random byte a unit, eight from each draw of the generator: many times faster than
+        # torch's own Bernoulli draws. The share is that of the nearest 256th.
+        n_dropped = min(max(round(256 * self.schedule.dropout), 1), 255)
+        raw = self.rng.bit_generator.random_raw(math.ceil(hidden.numel() / 8))
+        noise = torch.from_numpy(raw.view(np.uint8)[: hidden.numel()]).view(hidden.shape)
+        dropped = (noise < n_dropped).to(hidden.device)
+        return hidden.masked_fill(dropped, 0.0).mul_(256 / (256 - n_dropped))
+
+    def _step_size(self) -> float:
+        """Rise over the first steps, then fall by half a cosine (Loshchilov, Hutter 2017)."""
+        largest = self.schedule.learning_rate_init
+        if not self.schedule.decay:
+            return largest
+        step = self.n_steps - self.first_step
+        done = step / (self.schedule.max_iter * self.n_batches)
+        return (
+            largest
+            * 0.5
+            * (1 + math.cos(math.pi * done))
+            * min(1.0, (step + 1) / N_RISING_STEPS)
+        )
+
+    def _update_average(self) -> None:
+        """Move the average toward the current weights; early steps move it further."""
+        n_epochs: float = AVERAGED_EPOCHS
+        if self.schedule.decay:
+            n_epochs = min(n_epochs, MAX_AVERAGED_SHARE * self.schedule.max_iter)
+        share = max(1 / (n_epochs * self.n_batches), 1 / (self.n_steps + 1))
+        with torch.no_grad():
+            for average, current in zip(self.average, self.parameters, strict=True):
+                average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
+
+
+class _Loaded:
+    """Rows of a window on the device, and which of them (M, n) each member uses."""
+
+    def __init__(self, encoded: Encoded, positions: Integers, device: str) -> None:
+        self.values = _tensor(encoded.values).to(device)
+        self.weight = _tensor(encoded.weight).to(device)
+        self.positions = positions
+        self.total_weight, self.log_jacobian = encoded.sums(positions)
+
+
+def _tensor(array: NDArray[Any]) -> Tensor:
+    """Share an array with torch; a read-only one (of a parallel job) is copied."""
+    return torch.from_numpy(array if array.flags.writeable else array.copy())
+
+
+def _flat(parts: Sequence[Tensor]) -> NDArray[np.float32]:
+    return np.asarray(torch.cat(list(parts), dim=1).detach().cpu())
+
+
+class _BestEpoch:
+    """Keeps each member's best averaged weights, and tells when all have stopped."""
+
+    def __init__(self, stack: _Stack) -> None:
+        self.patience, self.tol = stack.schedule.n_iter_no_change, stack.schedule.tol
+        self.score = stack.score_held_out()  # the start is an epoch too
+        self.average = [part.clone() for part in stack.average]
+        self.reference = self.score.copy()  # the score that the next gain is counted from
+        self.waited = np.zeros(len(self.score), dtype=np.int64)
+
+    def end_epoch(self, stack: _Stack) -> Floats:
+        """Score the epoch, (M,), and keep the weights of the members that gained."""
+        score = stack.score_held_out()
+        running = self.waited < self.patience  # a member that is done stays as it is
+        better = running & (score > self.score)
+        for best, current in zip(self.average, stack.average, strict=True):
+            best[better] = current[better]
+        self.score = np.where(better, score, self.score)
+        gained = running & (score > self.reference + self.tol)
+        self.reference = np.where(gained, score, self.reference)
+        self.waited = np.where(gained, 0, self.waited + running)
+        return score
+
+    def done(self) -> bool:
+        """Whether no member is still gaining."""
+        return bool((self.waited >= self.patience).all())

@@ -1,0 +1,243 @@
+"""The classical solution in closed form, from which training starts.
+
+A linear-Gaussian autoregression on the preceding features is a full-covariance Gaussian;
+its residuals, described by a mixture, make it a little more. Where rows come in clusters it
+is a mixture of such Gaussians. A network whose direct connections and output biases hold
+this solution starts where classical statistics ends.
+"""
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._table.clusters import MAX_CLUSTERED_ROWS, Clusters, find_clusters, shrunk
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Residuals are described from about this many masks and rows: more change nothing visible.
+MAX_RESIDUAL_MASKS = 8
+MAX_RESIDUAL_ROWS = 20_000
+
+# Components that each cluster gets at least: with one, training can hardly reshape it.
+MIN_PER_CLUSTER = 2
+
+
+@dataclass(frozen=True)
+class LinearStart:
+    """Linear regression of each target on the features before it, and its residuals.
+
+    The residual mixture has components of one scale, equally weighted or, with clusters,
+    weighted by linear functions of the units.
+    """
+
+    coefficients: Floats  # (n_targets, n_units), zero where no mask shows a unit
+    intercept: Floats  # (n_targets,), the mean of each target
+    center: Floats  # (n_units,), taken off a unit where it is shown
+    shown: Floats  # (n_targets, n_units), share of the masks that show a unit
+    offsets: Floats  # (n_targets, n_components), centres of the residual mixture
+    scale: Floats  # (n_targets, n_components)
+    logits: Floats  # (n_targets, n_components), of the components where units are centred
+    gates: Floats  # (n_targets, n_components, n_units), how logits depend on units
+
+
+def fit_linear_start(
+    units: Floats,
+    weight: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+    recurs: NDArray[np.bool_] | None = None,
+) -> LinearStart:
+    """Regress each target on the units of lower rank, in expectation over the masks.
+
+    A missing unit is its own mean, as in the network, whose conditioning weights take the
+    center off only where a cell is present.
+
+    Parameters
+    ----------
+    units : (n_samples, n_units), standardised numbers and indicators, NaN where missing
+    weight : (n_samples,), non-negative
+    ranks : (n_masks, n_units)
+    targets : (n_targets,), positions of the units of numeric features
+    n_components : components of the residual mixture
+    recurs : (n_samples, n_targets), cells that the mixture need not describe
+    """
+    share = weight / weight.sum()
+    clusters = None
+    if len(ranks) == 1 and len(targets) == units.shape[1] and not np.any(recurs):
+        clusters = _clusters_of(units, share, n_components)
+    if clusters is not None:
+        return _clustered_start(clusters, units, share, ranks[0], targets, n_components)
+    described = ~np.isnan(units[:, targets])
+    if recurs is not None:
+        described &= ~recurs
+    return _gaussian_start(units, share, ranks, targets, n_components, described)
+
+
+def _gaussian_start(
+    units: Floats,
+    share: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+    described: NDArray[np.bool_],
+) -> LinearStart:
+    """Conditionals of one Gaussian, each with a mixture for the residuals described."""
+    present = ~np.isnan(units)
+    observed = share @ present  # share of the rows in which a unit is present
+    center = share @ np.nan_to_num(units) / np.maximum(observed, share.min())
+    centred = np.where(present, units - center, 0.0)
+    covariance = shrunk_covariance(centred, share)
+    coefficients = np.zeros((len(targets), len(center)))
+    shown = np.zeros_like(coefficients)
+    for row, target in enumerate(targets):
+        allowed = ranks < ranks[:, target : target + 1]
+        shown[row] = allowed.mean(axis=0)
+        cross = covariance[:, target] / max(observed[target], share.min())
+        coefficients[row] = _masked_regression(covariance, cross, allowed)
+
+    # A mask may hide what another shows: residuals are pooled over (some of) the masks.
+    masked = [
+        coefficients * (r[None, :] < r[targets, None]) for r in ranks[:MAX_RESIDUAL_MASKS]
+    ]
+    expected = np.mean(
+        [_residual_variance(covariance, m, targets, observed) for m in masked], axis=0
+    )
+    # What recurs is in the covariance, but not in the mixture: its variance says nothing here.
+    expected = np.where((described | ~present[:, targets]).all(axis=0), expected, 0.0)
+    step = 1 + len(units) // MAX_RESIDUAL_ROWS
+    some = centred[::step]
+    residuals = np.concatenate([some[:, targets] - some @ m.T for m in masked])
+    known = np.tile(described[::step], (len(masked), 1))
+    pooled = np.tile(share[::step], len(masked))[:, None] * known
+    offsets, scale = _residual_mixture(residuals, pooled, expected, n_components)
+    return LinearStart(
+        coefficients,
+        center[targets],
+        center,
+        shown,
+        offsets,
+        scale=np.repeat(scale[:, None], n_components, axis=1),
+        logits=np.zeros((len(targets), n_components)),
+        gates=np.zeros((len(targets), n_components, len(center))),
+    )
+
+
+def _clusters_of(units: Floats, share: Floats, n_components: int) -> Clusters | None:
+    """Return the clusters of rows, if there are any and no more than components."""
+    step = 1 + len(units) // MAX_CLUSTERED_ROWS
+    if np.isnan(units).any():
+        return None
+    some = share[::step]
+    clusters = find_clusters(units[::step], some / some.sum(), n_components // MIN_PER_CLUSTER)
+    return clusters if len(clusters.shares) > 1 else None
+
+
+def _clustered_start(
+    clusters: Clusters,
+    units: Floats,
+    share: Floats,
+    ranks: Integers,
+    targets: Integers,
+    n_components: int,
+) -> LinearStart:
+    """Conditionals of a mixture of Gaussians of one covariance, each of some components."""
+    step = 1 + len(units) // MAX_CLUSTERED_ROWS
+    center = share @ units
+    some, means = units[::step] - center, clusters.means - center
+    weight = share[::step, None] / share[::step].sum() * clusters.chances
+    cluster_of, sizes = _shared_out(clusters.shares, n_components)
+    shape = (len(targets), n_components)
+    coefficients = np.zeros((len(targets), len(center)))
+    offsets, scale, logits = np.zeros(shape), np.zeros(shape), np.zeros(shape)
+    gates = np.zeros((*shape, len(center)))
+    for row, target in enumerate(targets):
+        seen = np.flatnonzero(ranks < ranks[target])
+        known = clusters.covariance[np.ix_(seen, seen)]
+        own = np.linalg.solve(known, clusters.covariance[seen, target])
+        # Linear discriminant analysis of the clusters by the units before the target.
+        odds = np.linalg.solve(known, means[:, seen].T).T
+        constant = np.log(clusters.shares) - 0.5 * (means[:, seen] * odds).sum(axis=1)
+        odds = odds - clusters.shares @ odds  # what all have in common changes nothing
+        shift = means[:, target] - means[:, seen] @ own
+        residuals = (some[:, target] - some[:, seen] @ own)[:, None] - shift
+        least = clusters.covariance[target, target] - own @ clusters.covariance[seen, target]
+        for size in np.unique(sizes):
+            parts, width = _residual_mixture(
+                residuals.reshape(-1, 1), weight.reshape(-1, 1), np.array([least]), int(size)
+            )
+            for k in np.flatnonzero(sizes == size):
+                offsets[row, cluster_of == k] = shift[k] + parts[0]
+                scale[row, cluster_of == k] = width[0]
+        coefficients[row, seen] = own
+        logits[row] = (constant - np.log(sizes))[cluster_of]
+        gates[row][:, seen] = odds[cluster_of]
+    shown = (ranks[None, :] < ranks[targets, None]).astype(np.float64)
+    return LinearStart(
+        coefficients, center[targets], center, shown, offsets, scale, logits, gates
+    )
+
+
+def _shared_out(shares: Floats, n_components: int) -> tuple[Integers, Integers]:
+    """Give each cluster components by its share, one at least: whose each is, and how many."""
+    sizes = np.ones(len(shares), dtype=np.int64)
+    for _ in range(n_components - len(shares)):
+        sizes[np.argmax(shares / sizes)] += 1
+    return np.repeat(np.arange(len(shares)), sizes), sizes
+
+
+def _residual_mixture(
+    residuals: Floats, weight: Floats, expected: Floats, n_components: int
+) -> tuple[Floats, Floats]:
+    """Return centres and scale of each column's mixture; `expected` is its least variance."""
+    share = weight / np.maximum(weight.sum(axis=0), np.finfo(np.float64).tiny)
+    mean = (share * residuals).sum(axis=0)
+    variance = np.maximum((share * (residuals - mean) ** 2).sum(axis=0), expected)
+    offsets = _quantile_centres(residuals, share, n_components)
+    scale = np.sqrt(np.maximum(variance - offsets.var(axis=1), 0.05 * variance))
+    return offsets, scale
+
+
+def shrunk_covariance(centred: Floats, share: Floats) -> Floats:
+    """Covariance of weighted rows, shrunk toward a sphere."""
+    sample = (centred * share[:, None]).T @ centred
+    return shrunk(sample, 1.0 / np.square(share).sum())
+
+
+def _masked_regression(covariance: Floats, cross: Floats, allowed: NDArray[np.bool_]) -> Floats:
+    """Least squares of a target on the units shown to it, in expectation over the masks."""
+    seen = np.flatnonzero(allowed.any(axis=0))
+    shown = allowed[:, seen].astype(np.float64)
+    together = shown.T @ shown / len(shown)  # how often two units are shown together
+    coefficients = np.zeros(len(covariance))
+    coefficients[seen] = np.linalg.solve(
+        together * covariance[np.ix_(seen, seen)], shown.mean(axis=0) * cross[seen]
+    )
+    return coefficients
+
+
+def _residual_variance(
+    covariance: Floats, coefficients: Floats, targets: Integers, observed: Floats
+) -> Floats:
+    """Variance of target minus prediction, where the target is present."""
+    rows = np.where(observed[targets] > 0, observed[targets], 1.0)
+    explained = np.einsum("ij,ij->i", coefficients @ covariance, coefficients)
+    crossed = np.einsum("ij,ij->i", coefficients, covariance[targets])
+    own = covariance[targets, targets]
+    return np.maximum((own - 2 * crossed) / rows + explained, 0.0)
+
+
+def _quantile_centres(values: Floats, share: Floats, n_components: int) -> Floats:
+    """Weighted quantiles at the middle of `n_components` equal shares, by column."""
+    if n_components == 1:
+        return np.zeros((values.shape[1], 1))
+    levels = (np.arange(n_components) + 0.5) / n_components
+    centres = np.empty((values.shape[1], n_components))
+    for row, (column, weight) in enumerate(zip(values.T, share.T, strict=True)):
+        order = np.argsort(column)
+        order = order[weight[order] > 0]
+        middle = np.cumsum(weight[order]) - 0.5 * weight[order]
+        centres[row] = np.interp(levels, middle, column[order]) if len(order) else 0.0
+    return centres

@@ -1,0 +1,125 @@
+"""Untrained ensembles whose weights are all random, and tables for them."""
+
+from dataclasses import replace
+
+import numpy as np
+
+from skmade._network.ensemble import Architecture, draw_ensemble
+from skmade._table.encoding import encode, learn_table
+from skmade._table.numbers import Numbers
+from skmade._training.rows import Rows, open_source
+
+# Options of `make_ensemble`, one set for each way of training.
+TRAININGS = {
+    "plain": {
+        "residual": False,
+        "direct_connections": False,
+        "conditioning_weights": False,
+        "order_agnostic": False,
+        "connectivity_agnostic": False,
+    },
+    "direct": {
+        "residual": False,
+        "conditioning_weights": False,
+        "order_agnostic": False,
+        "connectivity_agnostic": False,
+    },
+    "residual": {
+        "conditioning_weights": False,
+        "order_agnostic": False,
+        "connectivity_agnostic": False,
+    },
+    "order-agnostic": {"connectivity_agnostic": False},
+    "connectivity-agnostic": {"order_agnostic": False},
+    "agnostic-three-layers": {"hidden_layer_sizes": (12, 16, 16), "activation": "tanh"},
+}
+
+
+def make_ensemble(
+    n_features,
+    n_binary=0,
+    *,
+    levels=(),
+    n_counts=0,
+    n_members=2,
+    n_masks=3,
+    hidden_layer_sizes=(16, 16),
+    n_components=3,
+    seed=0,
+    scale=0.5,
+    activation="relu",
+    residual=True,
+    direct_connections=True,
+    conditioning_weights=True,
+    order_agnostic=True,
+    connectivity_agnostic=True,
+    columns_scale=1.0,
+    missing=0.0,
+    unknown=False,
+):
+    """Return an ensemble of untrained members whose weights are all random.
+
+    Columns are binary, categorical (one for each number in `levels`), counts (the first of
+    them never negative), and else continuous, in random order.
+    """
+    rng = np.random.RandomState(seed)
+    kinds, n_levels = draw_kinds(n_features, n_binary, levels, n_counts, rng)
+    X = draw_table(kinds, n_levels, 50, rng) * np.where(
+        kinds == "continuous", columns_scale, 1.0
+    )
+    X[rng.random_sample(X.shape) < missing] = np.nan
+    architecture = Architecture(
+        hidden_layer_sizes,
+        activation,
+        n_components,
+        residual,
+        direct_connections,
+        conditioning_weights,
+    )
+    table = learn_table(X, np.ones(50), kinds, n_levels, smoothed=unknown)
+    ensemble = draw_ensemble(
+        table,
+        Rows(open_source(table, Numbers(X), None, 0), n_members),
+        architecture,
+        seeds=range(n_members),
+        n_masks=n_masks,
+        order_agnostic=order_agnostic,
+        connectivity_agnostic=connectivity_agnostic,
+    )
+    weights = ensemble.weights + rng.normal(scale=scale, size=ensemble.weights.shape)
+    return replace(ensemble, weights=weights.astype(np.float32))
+
+
+def draw_kinds(n_features, n_binary, levels, n_counts, rng):
+    """Return the kinds of columns in random order, and the levels of the categorical ones."""
+    n_continuous = n_features - n_binary - len(levels) - n_counts
+    kinds = np.repeat(
+        ["continuous", "binary", "count", "categorical"],
+        [n_continuous, n_binary, n_counts, len(levels)],
+    )
+    n_levels = np.concatenate([np.zeros(n_features - len(levels), dtype=np.int64), levels])
+    order = rng.permutation(n_features)
+    return kinds[order], n_levels[order].astype(np.int64)
+
+
+def draw_table(kinds, n_levels, n_samples, rng):
+    """Draw independent columns of the given kinds."""
+    X = rng.normal(size=(n_samples, len(kinds)))
+    n_signed = 0
+    for column, kind in enumerate(kinds):
+        if kind == "binary":
+            X[:, column] = rng.randint(2, size=n_samples)
+        elif kind == "categorical":
+            X[:, column] = rng.randint(n_levels[column], size=n_samples)
+        elif kind == "count":
+            X[:, column] = rng.poisson(2.0, size=n_samples) - 3 * n_signed
+            n_signed += 1
+    return X
+
+
+def draw_values(ensemble, n_rows, rng, missing=0.0):
+    """Draw rows as the network takes them, with some cells missing."""
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, n_rows, rng)
+    values = encode(ensemble.table, X)
+    values[rng.random_sample(values.shape) < missing] = np.nan
+    return values

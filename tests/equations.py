@@ -1,0 +1,113 @@
+"""The network by the equations of the paper: a second implementation, slow and plain."""
+
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from scipy.special import expit
+
+from skmade._network.conditionals import INPUT_BOUND
+from skmade._network.made import MADE
+from skmade._prediction.walk import compute_hidden, prepare, product
+from skmade._training.objective import Objective
+
+ACTIVATIONS = {
+    "relu": lambda sums: np.where(sums > 0, sums, 0),
+    "tanh": np.tanh,
+    "logistic": expit,
+    "softplus": lambda sums: np.logaddexp(0, sums),
+    "identity": lambda sums: sums,
+}
+
+
+@dataclass(frozen=True)
+class Component:
+    """One member with one mask, by the equations: dense products of masked weights."""
+
+    made: MADE
+    flat: np.ndarray
+    ranks: np.ndarray
+    degrees: list
+
+    def outputs(self, values):
+        """Parameters of all conditionals, (n, n_outputs), of values (n, D)."""
+        return self.outputs_of_units(units_of(self.made, values))
+
+    def outputs_of_units(self, units):
+        """Parameters of all conditionals of what enters the network, (n, n_units)."""
+        made, weights = self.made, self.made.unflatten(self.flat)
+        *layers, direct = made.masks(self.ranks, self.degrees)
+        hidden, depth = units, len(made.hidden_layer_sizes)
+        for level in range(depth):
+            below = hidden
+            sums = hidden @ (weights[f"weight{level}"] * layers[level]).T
+            hidden = ACTIVATIONS[made.activation](sums + weights[f"bias{level}"])
+            if made.residual and level and below.shape == hidden.shape:
+                hidden = hidden + below
+        params = hidden @ (weights[f"weight{depth}"] * layers[depth]).T
+        params += weights[f"bias{depth}"]
+        if made.direct_connections:
+            n_outputs, n_units = made.n_direct
+            params[:, :n_outputs] += units[:, :n_units] @ (weights["direct"] * direct).T
+        return params
+
+    def feature_log_prob(self, values):
+        """Log-probability of each feature given those before it, (n, D); 0 if missing."""
+        params, parts = self.outputs(values), np.zeros(values.shape)
+        for column, (law, own, _) in enumerate(self.made.by_feature()):
+            present = np.flatnonzero(~np.isnan(values[:, column]))
+            logs = law.log_prob(params[present, own].T[:, None], values[None, present, column])
+            parts[present, column] = logs[0]
+        return parts
+
+    def walk(self, ends):
+        """Return it as prediction computes it, in steps that end with these ranks."""
+        return prepare(self.made, self.flat, self.ranks, self.degrees, np.asarray(ends))
+
+    def objective(self, dtype=torch.float64):
+        """Return it as training computes it: the objective, and a stack of one member."""
+        objective = Objective(self.made, dtype=dtype)
+        masks = [mask[None] for mask in self.made.masks(self.ranks, self.degrees)]
+        parts = objective.parts(self.flat[None])
+        return objective, objective.masked(parts, objective.gates(masks))
+
+
+def units_of(made, values):
+    """The units that enter the network, by the definition: one feature after the other."""
+    entered = np.zeros((len(values), len(made.unit_features)))
+    for column, (law, _, own) in enumerate(made.by_feature()):
+        value, present = values[:, column], ~np.isnan(values[:, column])
+        if law.n_units > 1:
+            entered[:, own] = value[:, None] == np.arange(law.n_units)
+        else:
+            entered[present, own.start] = np.clip(value[present], -INPUT_BOUND, INPUT_BOUND)
+        if made.conditioning_weights:
+            entered[:, made.present_units.start + column] = present
+    return entered
+
+
+def components(ensemble):
+    """Return every member with every mask, member by member."""
+    return [
+        Component(
+            ensemble.made,
+            ensemble.weights[m].astype(np.float64),
+            ensemble.ranks[m, k],
+            [layer[m, k] for layer in ensemble.degrees],
+        )
+        for m, k in np.ndindex(ensemble.ranks.shape[:2])
+    ]
+
+
+def walk_outputs(walk, units):
+    """Parameters of all conditionals by a walk, (n, n_outputs), of units (n, n_units)."""
+    made, buffers = walk.made, walk.buffers(len(units))
+    buffers.units[1:] = units.T[walk.unit_order]
+    outputs, laws = np.empty((len(units), len(made.output_features))), made.by_feature()
+    for step in walk.steps:
+        compute_hidden(walk, step, buffers)
+        for _, columns, rows in step.outputs:
+            params = product(walk.output, rows, step.known.stop, buffers.inputs)
+            for position, column in enumerate(columns):
+                outputs[:, laws[column][1]] = params[position :: len(columns)].T
+    return outputs

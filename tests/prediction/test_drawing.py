@@ -1,0 +1,67 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmade._prediction import drawing
+from tests.ensembles import draw_table, make_ensemble
+
+
+def test_members_nearest_to_what_was_trained_are_moved():
+    ensemble = make_ensemble(5, n_members=2, n_masks=6)
+    missing = np.array([False, True, True, False, True])
+    moved = ensemble.moved_last(missing)
+    assert moved.ranks.shape == (2, 1, 5)
+    assert (moved.ranks[..., ~missing] <= 2).all()
+    before = (ensemble.ranks[..., missing, None] < ensemble.ranks[..., None, ~missing]).sum(
+        (2, 3)
+    )
+    worst = np.sort(before.ravel())[1]
+    for ranks, weights in zip(moved.ranks[:, 0], moved.weights, strict=True):
+        # The order among what is observed, and among what is missing, is a trained one.
+        source = [
+            (m, k)
+            for m, k in np.ndindex(2, 6)
+            if np.array_equal(
+                np.argsort(ensemble.ranks[m, k][missing]), np.argsort(ranks[missing])
+            )
+            and np.array_equal(
+                np.argsort(ensemble.ranks[m, k][~missing]), np.argsort(ranks[~missing])
+            )
+            and np.array_equal(ensemble.weights[m], weights)
+        ]
+        assert min(before[m, k] for m, k in source) <= worst
+    assert ensemble.moved_last(np.zeros(5, dtype=bool)) is ensemble
+
+
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_completion_does_not_depend_on_memory(order_agnostic):
+    ensemble = make_ensemble(4, 1, order_agnostic=order_agnostic)
+    rng = np.random.RandomState(0)
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 20, rng)
+    X[rng.random_sample(X.shape) < 0.4] = np.nan
+    filled, n_effective = drawing.complete(ensemble, X, None, 2**30)
+    again, _ = drawing.complete(ensemble, X, None, 1)
+    assert_allclose(again, filled, rtol=1e-7)
+    assert np.isfinite(filled).all()
+    assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
+    exact = np.isinf(n_effective)
+    assert exact.all() if order_agnostic else (n_effective[~exact] >= 1).all()
+
+
+def test_a_member_with_the_given_cells_first_helps_the_others():
+    # One of two members has the given column first: its draws fit, and are weighed for both.
+    ensemble = make_ensemble(2, n_members=2, n_masks=1, order_agnostic=False, scale=0.1)
+    ensemble.ranks[:] = [[[1, 2]], [[2, 1]]]
+    row = np.array([np.nan, 0.3])
+    _, helped = drawing.draw_given(ensemble, row, 1000, np.random.RandomState(0))
+    assert helped > 4000
+
+
+def test_given_cells_that_come_first_in_every_ordering_are_exact():
+    ensemble = make_ensemble(3, n_masks=1, order_agnostic=False)
+    ensemble.ranks[:] = [1, 2, 3]
+    rng = np.random.RandomState(0)
+    for row in ([0.5, np.nan, np.nan], [0.5, 0.1, np.nan]):
+        rows, n_effective = drawing.draw_given(ensemble, np.array(row), 7, rng)
+        assert np.isinf(n_effective)
+        assert rows.shape == (7, 3)

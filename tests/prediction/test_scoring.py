@@ -1,0 +1,79 @@
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmade._prediction import scoring
+from skmade._table.encoding import encode
+from tests.ensembles import draw_table, make_ensemble
+
+
+def rows_with_holes(ensemble, n_rows=40, share=0.4, seed=0):
+    rng = np.random.RandomState(seed)
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, n_rows, rng)
+    X[rng.random_sample(X.shape) < share] = np.nan
+    return X
+
+
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_scores_do_not_depend_on_memory_or_neighbours(order_agnostic):
+    ensemble = make_ensemble(5, 1, levels=(3,), order_agnostic=order_agnostic)
+    X = rows_with_holes(ensemble)
+    together = scoring.log_density(ensemble, X, 2**30)
+    assert_allclose(scoring.log_density(ensemble, X, 1), together, rtol=1e-7)
+    alone = [scoring.log_density(ensemble, row[None], 2**30)[0] for row in X]
+    assert_allclose(alone, together, rtol=1e-7)
+    parts = scoring.feature_log_density(ensemble, X, 2**30)
+    assert_allclose(scoring.feature_log_density(ensemble, X, 1), parts, rtol=1e-7, atol=1e-12)
+
+
+def test_less_memory_means_fewer_rows_at_once():
+    ensemble = make_ensemble(5)
+    sizes = [scoring.rows_at_once(ensemble, 32, 2.0**power) for power in (0, 20, 24, 60)]
+    assert sizes == sorted(sizes)
+    assert sizes[0] == 1
+    assert sizes[-1] == scoring.MAX_CHUNK_ROWS
+
+
+def test_only_columns_with_holes_in_fit_are_left_out():
+    ensemble = make_ensemble(4, order_agnostic=False)
+    ensemble.table.missing[:] = [0.0, 0.5, 0.005, 0.01]
+    cells = scoring.integrated_cells(ensemble, np.full((1, 4), np.nan))
+    assert_array_equal(cells, [[True, False, True, False]])
+    plain = make_ensemble(4, order_agnostic=False, conditioning_weights=False)
+    plain.table.missing[:] = 0.5
+    assert scoring.integrated_cells(plain, np.full((1, 4), np.nan)).all()
+
+
+def test_a_cell_that_is_left_out_has_no_influence():
+    ensemble = make_ensemble(4, order_agnostic=False, missing=0.3)
+    X = rows_with_holes(ensemble, share=0.0)
+    X[:, 1] = np.nan
+    before = scoring.log_density(ensemble, X, 2**30)
+    units = ensemble.made.units(encode(ensemble.table, X).T)
+    assert (units[ensemble.made.unit_features == 1] == 0).all()
+    assert np.isfinite(before).all()
+
+
+def test_rows_are_grouped_by_pattern():
+    cells = np.array([[0, 1], [1, 0], [0, 1], [0, 0], [1, 0]], dtype=bool)
+    chosen = np.array([True, True, True, True, False])
+    groups = {tuple(p.tolist()): r.tolist() for r, p in scoring.by_pattern(cells, chosen)}
+    assert groups == {(False, True): [0, 2], (True, False): [1], (False, False): [3]}
+    assert list(scoring.by_pattern(cells, np.zeros(5, dtype=bool))) == []
+
+
+def test_fixed_uniforms_are_always_the_same_and_spread_evenly():
+    first, again = (scoring.fixed_uniforms(4, 16, 3) for _ in range(2))
+    assert_array_equal(first, again)
+    assert first.shape == (4, 16, 3)
+    assert ((first > 0) & (first < 1)).all()
+    # Every draw of a component has its own sixteenth of each column.
+    assert_array_equal(np.sort((first[0] * 16).astype(int), axis=0)[:, 0], np.arange(16))
+
+
+def test_rows_without_any_cell_have_density_one():
+    for order_agnostic in (False, True):
+        ensemble = make_ensemble(3, 1, order_agnostic=order_agnostic)
+        empty = np.full((2, 3), np.nan)
+        assert_allclose(scoring.log_density(ensemble, empty, 2**30), 0.0, atol=1e-12)
+        assert_array_equal(scoring.feature_log_density(ensemble, empty, 2**30), 0.0)

@@ -1,0 +1,346 @@
+from dataclasses import replace
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from skmade._table import marginals as m
+from skmade._table.column import location_and_spread
+
+N_SAMPLES = 1000
+
+
+def columns(n_samples=N_SAMPLES, seed=0):
+    """Draw standardised columns of many shapes."""
+    rng = np.random.RandomState(seed)
+    side = np.where(rng.random_sample(n_samples) < 0.6, -1, 1)
+    drawn = {
+        "gaussian": rng.normal(size=n_samples),
+        "skewed": rng.exponential(size=n_samples),
+        "a little skewed": rng.gamma(10, size=n_samples),
+        "skewed to the left": -rng.lognormal(size=n_samples),
+        "bimodal": 3 * side + rng.normal(size=n_samples),
+        "far modes": 30 * side + rng.normal(size=n_samples),
+        "heavy-tailed": rng.standard_t(1.5, size=n_samples),
+        "skewed modes": np.exp(1.5 * side + 0.3 * rng.normal(size=n_samples)),
+        "uniform": rng.uniform(size=n_samples),
+    }
+    for name, values in drawn.items():
+        center, spread = location_and_spread(values, np.ones(n_samples))
+        drawn[name] = (values - center) / spread
+    return drawn
+
+
+COLUMNS = columns()
+UNITS = np.column_stack(list(COLUMNS.values()))
+
+
+def fit(units, weight=None, step=1e-3, function=m.fit_marginals, described=None):
+    weight = np.ones(len(units)) if weight is None else np.asarray(weight, dtype=float)
+    described = ~np.isnan(units) if described is None else described
+    return function(units, weight, described, np.full(units.shape[1], step))
+
+
+def image_of(name):
+    """Return the transform of one column, and its images."""
+    units = COLUMNS[name][:, None]
+    marginals = fit(units)
+    return marginals, marginals.forward(units)[0][:, 0]
+
+
+@pytest.fixture(scope="module")
+def marginals():
+    return fit(UNITS)
+
+
+def test_columns_of_all_transforms_are_here(marginals):
+    assert {(False, False), (True, False), (False, True)} <= set(
+        zip(marginals.power != 1, marginals.is_mixture, strict=True)
+    )
+
+
+def test_inverse_undoes_forward(marginals):
+    assert_allclose(marginals.inverse(marginals.forward(UNITS)[0]), UNITS, atol=1e-7)
+
+
+def test_forward_undoes_inverse(marginals):
+    images = np.tile(np.linspace(-8, 8, 401)[:, None], (1, UNITS.shape[1]))
+    units = marginals.inverse(images)
+    reached = marginals.forward(units)[0]
+    # A power transform has no such low image where it would be of a value beyond all bounds.
+    inside = np.abs(units) < m.MAX_UNIT
+    assert inside.mean() > 0.9
+    assert_allclose(reached[inside], images[inside], atol=1e-6)
+
+
+def test_missing_cells_stay_missing(marginals):
+    holes = np.random.RandomState(0).random_sample(UNITS.shape) < 0.3
+    units = np.where(holes, np.nan, UNITS)
+    images, log_slopes = marginals.forward(units)
+    complete, complete_slopes = marginals.forward(UNITS)
+    assert_array_equal(np.isnan(images), holes)
+    assert_array_equal(np.isnan(marginals.inverse(images)), holes)
+    assert_array_equal(images[~holes], complete[~holes])
+    assert_array_equal(log_slopes[~holes], complete_slopes[~holes])
+
+
+def test_slopes_are_the_derivative_of_images(marginals):
+    near = np.tile(np.linspace(-6, 6, 997)[:, None], (1, UNITS.shape[1]))
+    for units in (near, UNITS):
+        h = 1e-5
+        above, below = (marginals.forward(units + s * h)[0] for s in (1, -1))
+        slopes = np.exp(marginals.forward(units)[1])
+        quotients = (above - below) / (2 * h)
+        # At the ends of the knots the slope has a kink, within h of which the quotient is off.
+        close = np.isclose(quotients, slopes, rtol=1e-3, atol=1e-6)
+        assert close.mean() > 0.998
+
+
+def test_images_are_monotone_and_finite_far_out(marginals):
+    far = np.logspace(-3, 150, 2000)
+    units = np.tile(np.r_[-far[::-1], 0, far][:, None], (1, UNITS.shape[1]))
+    images, log_slopes = marginals.forward(units)
+    assert np.isfinite(images).all()
+    assert np.isfinite(log_slopes).all()
+    assert (np.diff(images, axis=0) > 0).all()
+    for beyond in (units[:, 0] > 1e3, units[:, 0] < -1e3):
+        turns = np.sign(np.round(np.diff(log_slopes[beyond], axis=0), 9))
+        assert ((turns >= 0).all(axis=0) | (turns <= 0).all(axis=0)).all()
+
+
+def test_values_beyond_the_bound_have_the_bounds_image(marginals):
+    units = np.tile([[1e200], [-1e300], [m.MAX_UNIT], [-m.MAX_UNIT]], (1, UNITS.shape[1]))
+    changed = (marginals.power != 1) | marginals.is_mixture
+    images = marginals.forward(units)[0][:, changed]
+    assert_array_equal(images[:2], images[2:])
+
+
+@pytest.mark.parametrize("name", ["skewed", "skewed to the left", "skewed modes"])
+def test_images_of_skewed_columns_are_hardly_skewed(name):
+    _, images = image_of(name)
+    assert abs(stats.skew(images)) < 0.25 * abs(stats.skew(COLUMNS[name]))
+
+
+@pytest.mark.parametrize(
+    "name", ["skewed", "skewed to the left", "bimodal", "far modes", "heavy-tailed", "uniform"]
+)
+def test_images_are_closer_to_a_gaussian(name):
+    _, images = image_of(name)
+    before = stats.kstest(COLUMNS[name], "norm").statistic
+    after = stats.kstest(images, "norm").statistic
+    assert after < 0.05
+    assert after < before
+    assert_allclose(location_and_spread(images, np.ones(N_SAMPLES)), [0, 1], atol=0.1)
+
+
+def test_log_slopes_are_what_the_transform_gains_in_likelihood():
+    for name in ("skewed", "bimodal", "heavy-tailed"):
+        marginals, images = image_of(name)
+        _, log_slopes = marginals.forward(COLUMNS[name][:, None])
+        before = stats.norm.logpdf(COLUMNS[name]).mean()
+        assert (stats.norm.logpdf(images) + log_slopes[:, 0]).mean() > before + 0.05
+
+
+def test_the_density_of_images_sums_to_one(marginals):
+    grid = np.sinh(np.linspace(-12, 12, 24_001))  # dense near zero, where modes are narrow
+    for column in range(UNITS.shape[1]):
+        units = np.zeros((len(grid), UNITS.shape[1]))
+        units[:, column] = grid
+        images, log_slopes = (part[:, column] for part in marginals.forward(units))
+        density = stats.norm.pdf(images) * np.exp(log_slopes)
+        assert_allclose(np.trapezoid(density, grid), 1, atol=1e-3)
+
+
+def test_gaussian_columns_are_left_as_they_are():
+    units = np.random.RandomState(0).normal(size=(500, 60))
+    marginals = fit(units)
+    images, log_slopes = marginals.forward(units)
+    assert not marginals.is_mixture.any()
+    left = marginals.power == 1
+    assert left.mean() > 0.9  # the criterion errs on a few of a hundred
+    assert_array_equal(images[:, left], units[:, left])
+    assert_array_equal(log_slopes[:, left], 0)
+    assert marginals.n_params == (~left).sum()
+
+
+def test_groups_of_equal_values_have_equal_means():
+    for value in np.random.RandomState(0).normal(size=50):
+        values = np.append(np.full(2527, value), np.linspace(5, 9, 6))
+        points, share, _ = m._summary(values, np.ones(len(values)), n_points=400)
+        assert set(points[share > 0][:-1]) == {value}
+
+
+def test_columns_with_few_cells_are_left_as_they_are():
+    n = m.MIN_DESCRIBED
+    units = np.full((100, 2), np.nan)
+    units[: n - 1, 0], units[:n, 1] = np.logspace(0, 3, n - 1), np.logspace(0, 3, n)
+    marginals = fit(units)
+    assert marginals.power[0] == 1
+    assert not marginals.is_mixture[0]
+    assert marginals.power[1] != 1
+    assert_array_equal(marginals.forward(units)[0][:, 0], units[:, 0])
+
+
+def test_cells_that_are_not_described_change_nothing():
+    units = UNITS.copy()
+    described = np.random.RandomState(0).random_sample(units.shape) < 0.7
+    units[~described] = 7.0
+    holes = np.where(described, units, np.nan)
+    fitted, expected = fit(units, described=described), fit(holes)
+    for field in ("power", "center", "spread", "shares", "means", "scales", "knots"):
+        assert_array_equal(getattr(fitted, field), getattr(expected, field))
+
+
+def test_weights_count_rows():
+    rng = np.random.RandomState(0)
+    weight = rng.randint(1, 4, size=N_SAMPLES)
+    weighted, repeated = fit(UNITS, weight), fit(np.repeat(UNITS, weight, axis=0))
+    assert_allclose(weighted.power, repeated.power, atol=0.11)
+    grid = np.tile(np.linspace(-1, 1, 41)[:, None], (1, UNITS.shape[1]))
+    assert_allclose(weighted.forward(grid)[0], repeated.forward(grid)[0], atol=0.3)
+
+
+def test_only_ratios_of_weights_count():
+    weight = np.random.RandomState(0).uniform(1, 2, size=N_SAMPLES)
+    images, scaled = (fit(UNITS, w).forward(UNITS)[0] for w in (weight, 1024 * weight))
+    assert_allclose(scaled, images)
+
+
+@pytest.mark.parametrize("step", [1e-3, 0.1, 0.5])
+def test_no_component_is_narrower_than_a_step(step):
+    recorded = np.round(np.random.RandomState(0).normal(size=(800, 1)) / step) * step
+    spiky = np.where(np.arange(800)[:, None] % 2, recorded, 1.0)
+    for units in (recorded, spiky):
+        marginals = fit(units, step=step)
+        used = marginals.shares > 0
+        least = max(step / marginals.spread[0], m.MIN_MIXTURE_SCALE)
+        assert (marginals.scales[used] >= least * (1 - 1e-9)).all()
+
+
+def test_the_criterion_chooses_as_many_components_as_there_are_modes():
+    marginals = fit(UNITS)
+    n_components = dict(zip(COLUMNS, (marginals.shares > 0).sum(axis=1), strict=True))
+    assert n_components["gaussian"] == 1
+    assert n_components["bimodal"] == n_components["far modes"] == 3  # and the broad one
+    assert n_components["heavy-tailed"] > 2
+
+
+@pytest.mark.parametrize("power", [0.0, 0.05, 0.5, 1.0, 1.5, 1.95, 2.0])
+def test_power_transform_is_that_of_scipy(power):
+    values = np.r_[-np.logspace(-8, 3, 50), 0, np.logspace(-8, 3, 50)]
+    powered = m.yeo_johnson(values, power)
+    assert_allclose(powered, stats.yeojohnson(values, lmbda=power), rtol=1e-9)
+    assert_allclose(m.inverse_yeo_johnson(powered, power), values, rtol=1e-7)
+
+
+def test_the_power_is_about_the_most_likely_one():
+    for name in ("skewed", "skewed to the left"):
+        _, best = stats.yeojohnson(COLUMNS[name])
+        expected = np.clip(best, 0, 2)
+        assert abs(fit(COLUMNS[name][:, None]).power[0] - expected) < 0.15
+
+
+def test_without_mixtures_the_powers_stay(marginals):
+    plain = marginals.without_mixtures()
+    assert not plain.is_mixture.any()
+    assert_array_equal(plain.power, marginals.power)
+    images, _ = plain.forward(UNITS)
+    powered = [m.yeo_johnson(u, p) for u, p in zip(UNITS.T, plain.power, strict=True)]
+    assert_allclose(images, (np.column_stack(powered) - plain.center) / plain.spread)
+    assert plain.n_params == (marginals.power != 1).sum()
+    assert_allclose(plain.inverse(images), UNITS, atol=1e-9)
+
+
+def test_the_identity_changes_nothing():
+    plain = m.Marginals.identity(UNITS.shape[1])
+    images, log_slopes = plain.forward(UNITS)
+    assert_array_equal(images, UNITS)
+    assert_array_equal(log_slopes, 0)
+    assert_array_equal(plain.inverse(UNITS), UNITS)
+    assert plain.n_params == 0
+
+
+@pytest.fixture
+def edged():
+    """Return transforms of which two columns have an edge, at 4.5 and at 12."""
+    return replace(m.Marginals.identity(3), reach=np.array([3.0, 9.0, np.inf]))
+
+
+def test_images_up_to_the_reach_stay_as_they_are(edged):
+    units = np.linspace(-3, 3, 31)[:, None] * [1, 3, 100]
+    images, log_slopes = edged.forward(units)
+    assert_array_equal(images, units)
+    assert_array_equal(log_slopes, 0)
+
+
+def test_images_beyond_the_reach_have_their_slopes_and_inverses(edged):
+    size = np.linspace(1.01, 1.32, 23)[:, None] * [3, 9, 9]
+    units, h = np.concatenate([size, -size]), 1e-6
+    images, log_slopes = edged.forward(units)
+    rises = edged.forward(units + h)[0] - edged.forward(units - h)[0]
+    assert_allclose(np.exp(log_slopes), rises / (2 * h), rtol=1e-6)
+    assert_allclose(edged.inverse(images), units)
+    assert (np.abs(images[:, :2]) > np.abs(units[:, :2])).all()
+    assert_allclose(images[0], units[0], rtol=1e-6)  # smooth where it begins
+    assert not edged.beyond_edge(images).any()
+
+
+def test_transformed_columns_come_back_from_beyond_the_reach(marginals):
+    edged = replace(marginals, reach=np.full(UNITS.shape[1], 2.0))
+    images, _ = edged.forward(UNITS)
+    within = ~edged.beyond_edge(images)
+    changed = edged.is_mixture | (edged.power != 1)
+    assert ((np.abs(images) > 2) & within).any(axis=0)[changed].all()
+    assert_allclose(edged.inverse(images)[within], UNITS[within], rtol=1e-6, atol=1e-6)
+
+
+def test_units_beyond_the_edge_are_known_by_their_images(edged):
+    units = np.array([[4.5, 12.0, 1e150], [-1e9, -12.1, -1.0], [4.49, 11.9, 0.0]])
+    images, log_slopes = edged.forward(units)
+    assert np.isfinite([images, log_slopes]).all()
+    assert_array_equal(edged.beyond_edge(images), [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
+    assert (np.abs(edged.inverse(np.full((1, 3), 1e300)))[0, :2] < [4.5, 12]).all()
+    assert not edged.beyond_edge(np.full((1, 3), np.nan)).any()
+
+
+def clustered(n_samples=900):
+    """Draw two far groups of correlated rows, standardised."""
+    rng = np.random.RandomState(0)
+    covariance = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
+    noise = rng.multivariate_normal(np.zeros(3), covariance, size=n_samples)
+    units = noise + np.where(rng.random_sample(n_samples) < 0.4, -3, 3)[:, None]
+    return (units - units.mean(axis=0)) / units.std(axis=0)
+
+
+def test_modes_that_come_from_clusters_of_rows_are_left_alone():
+    units = clustered()
+    assert fit(units).is_mixture.all()
+    assert not fit(units, function=m.choose_marginals).is_mixture.any()
+
+
+def test_modes_of_independent_columns_are_transformed():
+    rng = np.random.RandomState(0)
+    side = np.where(rng.random_sample((900, 3)) < 0.4, -3, 3)
+    units = side + rng.normal(size=(900, 3))
+    units = (units - units.mean(axis=0)) / units.std(axis=0)
+    assert fit(units, function=m.choose_marginals).is_mixture.all()
+
+
+def test_skewed_tables_are_transformed_and_gaussian_ones_are_not():
+    gaussian = np.random.RandomState(0).normal(size=(600, 3))
+    assert fit(gaussian, function=m.choose_marginals).n_params == 0
+    assert (fit(np.exp(gaussian) - 1.5, function=m.choose_marginals).power < 1).all()
+
+
+def test_tables_with_holes_and_undescribed_columns_can_be_chosen_for():
+    units = np.c_[UNITS, np.zeros(N_SAMPLES)]
+    units[np.random.RandomState(0).random_sample(units.shape) < 0.3] = np.nan
+    described = ~np.isnan(units)
+    described[:, -1] = False
+    chosen = fit(units, function=m.choose_marginals, described=described)
+    images, _ = chosen.forward(units)
+    assert_array_equal(np.isnan(images), np.isnan(units))
+    assert_array_equal(images[:, -1], units[:, -1])
+    nothing = fit(units, function=m.choose_marginals, described=np.zeros_like(described))
+    assert nothing.n_params == 0

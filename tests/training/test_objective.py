@@ -1,0 +1,145 @@
+import pickle
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmade._network.conditionals import INPUT_BOUND
+from skmade._network.made import MAX_DIRECT_UNITS, MaskList
+from skmade._training.objective import Objective
+from tests.ensembles import draw_values, make_ensemble
+from tests.equations import ACTIVATIONS, components, units_of
+
+MANY = MAX_DIRECT_UNITS + 1
+
+
+def build(**options):
+    """Return a member of mixed kinds with one mask, and some values."""
+    ensemble = make_ensemble(6, 2, **{"levels": (3,), "n_counts": 1, **options})
+    return components(ensemble)[0], draw_values(ensemble, 7, np.random.RandomState(0))
+
+
+def stacked(values):
+    return torch.from_numpy(values)[None]
+
+
+@pytest.fixture
+def warns_always():
+    """Let torch warn each time, not once in a process."""
+    before = torch.is_warn_always_enabled()
+    torch.set_warn_always(True)
+    yield
+    torch.set_warn_always(before)
+
+
+@pytest.mark.usefixtures("warns_always")
+def test_networks_may_be_read_only():
+    # As they are when an engine hands a job the memory that it keeps them in.
+    made, buffers = build()[0].made, []
+    pickled = pickle.dumps(made, protocol=5, buffer_callback=buffers.append)
+    made = pickle.loads(pickled, buffers=[bytes(buffer) for buffer in buffers])
+    assert not made.groups[0][1].flags.writeable
+    Objective(made)
+
+
+@pytest.mark.parametrize("conditioning_weights", [False, True])
+@pytest.mark.parametrize("n_levels", [3, MANY])
+def test_missing_cells_enter_as_zeros(n_levels, conditioning_weights):
+    component, values = build(levels=(n_levels,), conditioning_weights=conditioning_weights)
+    values[::2, ::2] = np.nan
+    values[1::2, 1::2] = np.nan
+    objective, _ = component.objective()
+    entered = objective.units(stacked(values).mT)[0].T
+    assert_array_equal(entered, units_of(component.made, values))
+
+
+@pytest.mark.parametrize("n_levels", [3, MANY])
+@pytest.mark.parametrize("missing", [False, True])
+def test_outputs_are_those_of_the_equations(configuration, missing, n_levels):
+    component, values = build(levels=(n_levels,), **configuration)
+    if missing:
+        values[2:4, 1:5] = np.nan
+    objective, layers = component.objective()
+    outputs = objective.outputs(layers, stacked(values).mT)[0].T
+    assert_allclose(outputs, component.outputs(values), rtol=1e-10)
+
+
+def test_log_probabilities_are_those_of_the_features(configuration):
+    component, values = build(**configuration)
+    values[3, 1:4] = np.nan
+    objective, layers = component.objective()
+    expected = component.feature_log_prob(values).sum(axis=1)
+    assert_allclose(objective.log_prob(layers, stacked(values))[0], expected, rtol=1e-10)
+
+
+def test_single_precision_is_close(configuration):
+    component, values = build(**configuration)
+    objective, layers = component.objective(torch.float32)
+    logs = objective.log_prob(layers, stacked(values).float())
+    assert logs.dtype == torch.float32
+    expected = component.feature_log_prob(values).sum(axis=1)
+    assert_allclose(logs[0], expected, rtol=1e-3, atol=1e-3)
+
+
+def test_members_of_a_stack_are_computed_each_by_itself(configuration):
+    ensemble = make_ensemble(6, 2, levels=(3,), n_counts=1, n_members=3, **configuration)
+    values = draw_values(ensemble, 7, np.random.RandomState(0), missing=0.2)
+    objective = Objective(ensemble.made, dtype=torch.float64)
+    gates = objective.gates(MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)[0])
+    layers = objective.masked(objective.parts(ensemble.weights), gates)
+    logs = objective.log_prob(layers, stacked(values).expand(3, -1, -1))
+    n_masks = ensemble.ranks.shape[1]
+    alone = [member.feature_log_prob(values) for member in components(ensemble)[::n_masks]]
+    assert_allclose(logs, np.sum(alone, axis=2), rtol=1e-10)
+
+
+def test_nothing_is_written_to_weights_or_masks(configuration):
+    component, values = build(**configuration)
+    objective = Objective(component.made, dtype=torch.float64)
+    masks = [mask[None] for mask in component.made.masks(component.ranks, component.degrees)]
+    parts, gates = objective.parts(component.flat[None]), objective.gates(masks)
+    before = [[tensor.clone() for tensor in tensors] for tensors in (parts, gates)]
+    scores = [
+        objective.log_prob(objective.masked(parts, gates), stacked(values)) for _ in range(2)
+    ]
+    assert_array_equal(*scores)
+    for tensors, kept in zip((parts, gates), before, strict=True):
+        for tensor, old in zip(tensors, kept, strict=True):
+            assert_array_equal(tensor, old)
+
+
+def test_parts_are_copies_of_the_weights():
+    component, _ = build()
+    flat = component.flat[None].astype(np.float32)
+    before = flat.copy()
+    for part in Objective(component.made).parts(flat):
+        part.fill_(7.0)
+    assert_array_equal(flat, before)
+
+
+@pytest.mark.parametrize("beyond", [1.0, 50.0])
+def test_inputs_are_bounded(beyond):
+    component = components(make_ensemble(6, n_counts=2))[0]
+    objective, layers = component.objective()
+    bound = torch.full((1, 6, 1), INPUT_BOUND, dtype=torch.float64)
+    outputs = (objective.outputs(layers, bound + more) for more in (0.0, beyond))
+    assert_array_equal(*outputs)
+
+
+@pytest.mark.parametrize("activation", ACTIVATIONS)
+def test_every_activation_is_that_of_the_equations(activation):
+    component, values = build(activation=activation)
+    objective, layers = component.objective()
+    logs = objective.log_prob(layers, stacked(values))[0]
+    assert logs.isfinite().all()
+    assert_allclose(logs, component.feature_log_prob(values).sum(axis=1), rtol=1e-10)
+
+
+def test_the_objective_moves_to_a_device_whole():
+    # The meta device computes shapes only, but refuses to mix devices as any other.
+    ensemble = make_ensemble(3)
+    objective = Objective(ensemble.made, "meta")
+    gates = objective.gates(MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)[0])
+    layers = objective.masked(objective.parts(ensemble.weights), gates)
+    assert objective.log_prob(layers, torch.zeros(2, 4, 3, device="meta")).shape == (2, 4)
