@@ -13,7 +13,7 @@ from typing import Any, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_ndtr, ndtr, ndtri
+from scipy.special import expit, log_expit, log_ndtr, ndtr, ndtri
 
 from .special import (
     INPUT_BOUND,
@@ -21,7 +21,6 @@ from .special import (
     TAIL_WEIGHT,
     log_interval,
     log_mixture,
-    log_sigmoid,
     log_sum_exp,
     open_unit,
     softplus,
@@ -88,7 +87,7 @@ class Bernoulli(_SharedLaw):
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of 0 or 1."""
-        return log_sigmoid(np.where(value > 0.5, params[0], -params[0]))
+        return log_expit(np.where(value > 0.5, params[0], -params[0]))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """1 where the uniform falls below P(x = 1)."""

@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.special import log_add_exp, student_log_mass, student_log_prob
+from .._network.special import student_log_mass, student_log_prob
 from .._table.encoding import Table, is_unknown, linear_units
 
 Floats = NDArray[np.float64]
@@ -44,7 +44,7 @@ def with_background(
 ) -> Floats:
     """Mix log-densities (n,) of members and background, which is alone beyond the edges."""
     members = np.where(beyond, -np.inf, members + LOG_REST)
-    return log_add_exp(members, log_background + LOG_SHARE)
+    return np.logaddexp(members, log_background + LOG_SHARE)
 
 
 def chance_of_background(log_background: Floats, log_density: Floats) -> Floats:
