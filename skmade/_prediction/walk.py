@@ -67,7 +67,21 @@ class Walk:
     """One member with one mask: sorted weights without what the mask sets to zero.
 
     The outputs' inputs are a buffer of their own, with units and last hidden units in turn,
-    step by step, so that one product serves output and direct weights.
+    step by step, so that one product serves output and direct weights. Of four features in
+    two steps it is::
+
+               |    new in step 1     |        new in step 2        |
+        +------+---------+------------+------------+----------------+
+        | 1    | unit of | hidden of  | units of   | hidden of      |
+        | bias | rank 1  | degree 1   | ranks 2, 3 | degrees 2, 3   |
+        +------+---------+------------+------------+----------------+
+        |<-- outputs of ranks 1, 2 -->|
+        |<-- outputs of ranks 3, 4 ---------------------------------->|
+
+    Outputs of a step are computed from all up to the end of what is new in it. Where the mask
+    shows less, as to the output of rank 1, which sees its bias alone, the other weights are
+    zero. The unit of rank 4 is not there, as no output may see it; without direct connections
+    no unit is.
     """
 
     made: MADE

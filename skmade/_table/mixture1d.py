@@ -10,10 +10,18 @@ Floats = NDArray[np.float64]
 
 MAX_EM_STEPS = 60
 
+# A component that describes no point any more has this share of them: its mean is a number.
+MIN_MASS = 1e-12
+
 # The transform goes on as a straight line beyond these images.
 MAX_IMAGE = 4.0
 N_KNOTS = 257
+
+# Steps of Newton's method between two knots: 8 miss images by 4e-10, 12 by rounding alone.
 N_NEWTON_STEPS = 12
+
+# Halvings of the interval that holds a knot, at first some scales wide: far below rounding.
+N_BISECTIONS = 80
 
 
 @dataclass(frozen=True)
@@ -82,7 +90,7 @@ def fit_mixtures(
     part = np.minimum((level * n_components).astype(np.int64), n_components - 1)
     chances = (part[..., None] == np.arange(n_components)).astype(float)
     for _ in range(MAX_EM_STEPS):
-        mass = np.maximum(np.einsum("dp,dpk->dk", shares, chances), 1e-12)
+        mass = np.maximum(np.einsum("dp,dpk->dk", shares, chances), MIN_MASS)
         means = np.einsum("dp,dpk->dk", shares * points, chances) / mass
         square = (points[..., None] - means[:, None]) ** 2
         variance = np.einsum("dp,dpk,dpk->dk", shares, chances, square) / mass
@@ -99,10 +107,12 @@ def fit_mixtures(
 def spread_knots(mixture: Mixture) -> Floats:
     """Values of evenly spread images, by bisection."""
     images = np.linspace(-MAX_IMAGE, MAX_IMAGE, N_KNOTS)
+    # Where a value is MAX_IMAGE scales above (or below) the mean of each component, its image
+    # is that or more: all knots are nearer. The rest is a margin.
     reach = MAX_IMAGE + 6
     low = np.full(N_KNOTS, (mixture.means - reach * mixture.scales).min())
     high = np.full(N_KNOTS, (mixture.means + reach * mixture.scales).max())
-    for _ in range(80):
+    for _ in range(N_BISECTIONS):
         middle = (low + high) / 2
         below = mixture._inside(middle)[0] < images
         low, high = np.where(below, middle, low), np.where(below, high, middle)

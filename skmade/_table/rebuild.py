@@ -26,6 +26,8 @@ def to_table(
     drawn = np.ones(numbers.shape, dtype=bool) if drawn is None else drawn
     numbers = numbers.copy()
     for position, dtype in enumerate(layout.dtypes):
+        # A frame has a dtype for each column. An array has one for all of them, which says
+        # nothing of a single one: its numbers come back as floats.
         if layout.levels[position] is None and len(layout.dtypes) == len(layout.levels):
             own = drawn[:, position]
             numbers[own, position] = _within(numbers[own, position], dtype)

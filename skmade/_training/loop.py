@@ -238,9 +238,15 @@ class _Stack:
 
     def _update_average(self) -> None:
         """Move the average toward the current weights; early steps move it further."""
+        # A share of 1 / n at each step looks back over about n steps: the weights of k steps
+        # ago count (1 - 1 / n)**k as much as the current ones.
         n_epochs: float = AVERAGED_EPOCHS
         if self.schedule.decay:
             n_epochs = min(n_epochs, MAX_AVERAGED_SHARE * self.schedule.max_iter)
+        # By that share alone the start would still count 1 / e after n steps. A larger one up
+        # to there makes the plain mean of all weights so far, the start's included. It is cut
+        # off where the mean would be of less than MIN_AVERAGED_STEPS, so that the start counts
+        # as about four of them.
         share = max(1 / (n_epochs * self.n_batches), 1 / (self.n_steps + 1))
         with torch.no_grad():
             for average, current in zip(self.average, self.parameters, strict=True):
