@@ -1,4 +1,4 @@
-"""Fits and scores of a table in blocks on a cluster of worker processes, beside one process.
+"""Fits and scores of a table in partitions on a cluster of processes, beside one process.
 
     python benchmarks/cluster.py                # every case; writes docs/benchmarks/cluster*
     python benchmarks/cluster.py --only costs   # time of one row in each step
@@ -6,11 +6,11 @@
     python benchmarks/cluster.py --only shuffled sorted --rows 400000 --members 4 --epochs 4
 
 The table has eight pairs of columns, each two moons, so its density is known. Workers
-generate it block by block, and it is never in memory as a whole; one process alone reads it
-from a memory map. Each case runs in a process of its own: one thread for each worker, two
-threads for one process. `shuffled` and `sorted` are fits in blocks in this process, of rows in
-random order and sorted by the first column. Memory is the anonymous memory of the client above
-what there was before, in megabytes.
+generate it partition by partition, and it is never in memory as a whole; one process alone
+reads it from a memory map. Each case runs in a process of its own: one thread for each worker,
+two threads for one process. `shuffled` and `sorted` are fits in partitions in this process, of
+rows in random order and sorted by the first column. Memory is the anonymous memory of the
+client above what there was before, in megabytes.
 """
 
 import argparse
@@ -23,15 +23,15 @@ import tempfile
 import time
 
 N_PAIRS = 8
-BLOCK_ROWS = 50_000
+PARTITION_ROWS = 50_000
 N_TEST = 20_000
 N_COST_ROWS = 100_000
 ORDERS = ("shuffled", "sorted")
 CASES = ("costs", "one process", "1 worker", "2 workers", *ORDERS)
 
 
-def rows_of(number, n_rows=BLOCK_ROWS):
-    """Generate a block of the table."""
+def rows_of(number, n_rows=PARTITION_ROWS):
+    """Generate a partition of the table."""
     import numpy as np
 
     from skmade.datasets import TwoMoons
@@ -47,11 +47,9 @@ def generated(n_rows):
     import numpy as np
 
     empty = np.empty((0, 2 * N_PAIRS))
-    shape = BLOCK_ROWS, 2 * N_PAIRS
-    blocks = range(n_rows // BLOCK_ROWS)
-    return da.concatenate(
-        [da.from_delayed(dask.delayed(rows_of)(k), shape, meta=empty) for k in blocks]
-    )
+    shape = PARTITION_ROWS, 2 * N_PAIRS
+    parts = [dask.delayed(rows_of)(number) for number in range(n_rows // PARTITION_ROWS)]
+    return da.concatenate([da.from_delayed(part, shape, meta=empty) for part in parts])
 
 
 def truth(X):
@@ -67,8 +65,8 @@ def mapped(n_rows, folder):
 
     shape = n_rows, 2 * N_PAIRS
     rows = np.lib.format.open_memmap(folder / "rows.npy", "w+", np.float64, shape)
-    for number in range(n_rows // BLOCK_ROWS):
-        rows[number * BLOCK_ROWS : (number + 1) * BLOCK_ROWS] = rows_of(number)
+    for number in range(n_rows // PARTITION_ROWS):
+        rows[number * PARTITION_ROWS : (number + 1) * PARTITION_ROWS] = rows_of(number)
     rows.flush()
     return np.load(folder / "rows.npy", mmap_mode="r")
 
@@ -124,14 +122,14 @@ def in_one_process(n_rows, *settings):
 
 
 def in_order(order, n_rows, *settings):
-    """Fit and score blocks of a table in memory, in this order."""
+    """Fit and score partitions of a table in memory, in this order."""
     import dask.array as da
     import numpy as np
 
-    X = np.concatenate([rows_of(number) for number in range(n_rows // BLOCK_ROWS)])
+    X = np.concatenate([rows_of(number) for number in range(n_rows // PARTITION_ROWS)])
     if order == "sorted":
         X = X[X[:, 0].argsort()]
-    return fit_and_score(da.from_array(X, chunks=(BLOCK_ROWS, -1)), *settings)
+    return fit_and_score(da.from_array(X, chunks=(PARTITION_ROWS, -1)), *settings)
 
 
 def costs():
@@ -151,7 +149,7 @@ def costs():
     rows = Rows(InMemory(encoded), n_members=1)
     timed = {
         "generate": lambda: rows_of(0, N_COST_ROWS),
-        "survey": lambda: steps._survey_block(X, density(1, 1), X[:0]),
+        "survey": lambda: steps._survey_partition(X, density(1, 1), X[:0]),
         "check and draw": lambda: steps._chosen_rows(
             X, np.arange(0, N_COST_ROWS, 10), layout, ensemble.table.kinds
         ),
@@ -172,11 +170,13 @@ def costs():
 
 def train_once(ensemble, rows):
     """Train one member for an epoch."""
-    from skmade._fitting import read_schedule
+    from skmade._fitting import Run, read_schedule
     from skmade._training.loop import fit_network
+    from skmade._training.members import stacks
 
-    ((_, start, masks),) = ensemble.stacks()
-    schedule = read_schedule(density(1, 1), rows.n_rows, 1, decay=True)
+    ((_, start, masks),) = stacks(ensemble)
+    run = Run(resume=False, early_stopping=True, max_iter=1)
+    schedule = read_schedule(density(1, 1), rows.n_rows, run)
     fit_network(ensemble.made, start, masks, rows, schedule, seed=0)
 
 

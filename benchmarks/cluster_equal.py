@@ -2,7 +2,7 @@
 
     SKMADE_BENCHMARK_DATA=... python benchmarks/cluster_equal.py
 
-Members, a search, a fit to a table in blocks and scores of its blocks are made on a cluster of
+Members, a search, a fit to a table in partitions and scores of them are made on a cluster of
 two worker processes, and again in this process. What is printed is the largest difference.
 See tables.py for where the table is from.
 """
@@ -14,7 +14,7 @@ from tables import read
 
 from skmade import MADEDensity
 
-N_ROWS, BLOCK_ROWS = 12_000, 1000
+N_ROWS, PARTITION_ROWS = 12_000, 1000
 # More members than are trained together, so that there are two jobs.
 N_MEMBERS = 16
 GRID = {"min_scale": [None, 0.1], "hidden_layer_sizes": [(16, 16), (32, 32)]}
@@ -42,7 +42,7 @@ def main():
     from distributed import Client, LocalCluster
 
     X = read("continuous", "protein-tertiary-structure")["data"][:N_ROWS]
-    blocks = da.from_array(X, chunks=(BLOCK_ROWS, -1))
+    partitioned = da.from_array(X, chunks=(PARTITION_ROWS, -1))
     fitted = density().fit(X)
     alone = {"members": members(X), "search": search(X), "scores": fitted.score_samples(X)}
     alone["fit"] = alone["scores"]
@@ -51,8 +51,8 @@ def main():
         spread = {
             "members": members(X),
             "search": search(X),
-            "scores": fitted.score_samples(blocks).compute(),
-            "fit": density().fit(blocks).score_samples(X),
+            "scores": fitted.score_samples(partitioned).compute(),
+            "fit": density().fit(partitioned).score_samples(X),
         }
     for step, values in alone.items():
         difference = np.abs(values - spread[step]).max()

@@ -1,21 +1,56 @@
-"""`MADEDensity`: the scikit-learn contract around the members of an ensemble."""
+"""`MADEDensity`, whole: parameters, fit, answers and saved state."""
 
+from functools import cache
+from importlib.metadata import version
 from numbers import Integral, Real
 from typing import ClassVar
 
+import numpy as np
 from sklearn.base import BaseEstimator, DensityMixin, _fit_context
 from sklearn.callback import CallbackSupportMixin, with_callbacks
+from sklearn.utils import check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 
-from ._dask.fitting import fit_blocks
-from ._dask.partitions import is_blocked
-from ._fitting import fit_estimator
-from ._saving import SavedMixin
+from ._dask.answers import impute_partitions, score_partitions
+from ._dask.fitting import fit_partitions
+from ._dask.partitions import fetched, is_partitioned
+from ._fitting import Run, fit_rows
+from ._input import (
+    fitted_ensemble,
+    private_random_state,
+    read_fitted,
+    read_given,
+    read_table,
+    working_bytes,
+)
+from ._prediction.drawing import complete, draw, draw_given
+from ._prediction.scoring import by_chunks, feature_log_density, log_density
+from ._table.checks import warn_user
 from ._table.encoding import KINDS
-from ._tabular import TabularMixin
+from ._table.frame import extended, to_numbers
+from ._table.rebuild import to_table
+
+# Draws are called few when less than this many, or this share of those asked for, are
+# effective.
+MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 50, 0.1
+
+# A row is completed from few draws when less than this many are effective.
+MIN_EFFECTIVE_OF_ROW = 5
+
+ADVICE = (
+    "Fit with order_agnostic=True, which can put any columns first, or with an `ordering` "
+    "that puts these first."
+)
 
 
-class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, BaseEstimator):
+@cache
+def current_version():
+    """Return the version of the skmade that runs."""
+    return version("skmade")
+
+
+class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     """Density estimation with masked autoencoders (MADE).
 
     The joint density of the columns is a product of conditionals, one for each column
@@ -235,6 +270,9 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self.random_state = random_state
         self.verbose = verbose
 
+    def __sklearn_is_fitted__(self):
+        return hasattr(self, "_state")
+
     def __sklearn_tags__(self):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
@@ -264,16 +302,14 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self : MADEDensity
             The fitted estimator. After an error it is as it was before.
         """
-        fit = fit_blocks if is_blocked(X) else fit_estimator
-        return fit(
-            self,
-            X,
-            sample_weight,
-            X_val,
+        run = Run(
             resume=self.warm_start and self.__sklearn_is_fitted__(),
             early_stopping=self.early_stopping,
             max_iter=self.max_iter,
         )
+        if is_partitioned(X):
+            return fit_partitions(self, X, sample_weight, X_val, run)
+        return fit_rows(self, X, fetched(sample_weight), fetched(X_val), run)
 
     @with_callbacks
     @_fit_context(prefer_skip_nested_validation=True)
@@ -297,13 +333,195 @@ class MADEDensity(SavedMixin, TabularMixin, CallbackSupportMixin, DensityMixin, 
         self : MADEDensity
             The estimator after one more epoch. After an error it is as it was before.
         """
-        return fit_estimator(
-            self,
-            X,
-            sample_weight,
-            X_val=None,
+        run = Run(
             resume=self.__sklearn_is_fitted__(),
             early_stopping=False,
             max_iter=1,
             keep_optimizer=True,
         )
+        return fit_rows(self, fetched(X), fetched(sample_weight), None, run)
+
+    def score_samples(self, X):
+        """Log-density of each row, in nats.
+
+        A density may exceed one, so its logarithm may be positive. Continuous columns
+        contribute densities in the units of X, the others probabilities, and a missing
+        cell nothing: the score is the log-density of the cells that are there.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        log_density : ndarray of shape (n_samples,)
+            Natural logarithm of the density, finite for every finite row. For a table of
+            dask it is an array of dask, block by block, and so are the other answers.
+        """
+        if is_partitioned(X):
+            return score_partitions(self, X, "score_samples")
+        ensemble, numbers = read_fitted(self, X)
+        return by_chunks(log_density, ensemble, numbers, working_bytes())
+
+    def score(self, X, y=None, sample_weight=None):
+        """Total log-likelihood of the rows, in nats, as `KernelDensity.score`.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+        y : None
+            Ignored; here for the API.
+        sample_weight : array-like of shape (n_samples,), default=None
+            Weight of each row.
+
+        Returns
+        -------
+        log_likelihood : float
+            Sum of `score_samples`; `skmade.metrics.mean_log_likelihood` is the mean.
+        """
+        scores = self.score_samples(X)
+        if sample_weight is not None:
+            scores = np.asarray(scores)  # of blocks too, whose rows may not be counted yet
+            scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
+        return float(scores.sum())
+
+    def score_features(self, X):
+        """Log-probability of each feature, in nats: those of a row sum to its log-density.
+
+        It is that of the cell given the columns before it in the ordering. Of members and
+        masks it is averaged by their probability given the row; what the average density
+        has beyond that is spread evenly over the row's cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to score.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_features)
+            They sum to `score_samples`; 0 for a missing cell.
+        """
+        if is_partitioned(X):
+            check_is_fitted(self)
+            return score_partitions(self, X, "score_features", (self.n_features_in_,))
+        ensemble, numbers = read_fitted(self, X)
+        return by_chunks(feature_log_density, ensemble, numbers, working_bytes())
+
+    def sample(self, n_samples=1, random_state=None, given=None):
+        """Draw rows from the density, column by column in the order of the members.
+
+        Parameters
+        ----------
+        n_samples : int, default=1
+            Number of rows.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None gives different rows at each call.
+        given : dict or array-like of shape (n_features,), default=None
+            Cells that every row shall have, as {column: value} (position, without names)
+            or as one row with NaN for the rest. The rest is drawn given these cells:
+            exactly where orderings put them first, as `order_agnostic` members can, and
+            otherwise from weighted draws, with a warning if few of them fit.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            Drawn rows, in the form of the table that was fitted.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_iris
+        >>> from skmade import MADEDensity
+        >>> X = load_iris(as_frame=True).data
+        >>> density = MADEDensity(n_estimators=1, order_agnostic=True, random_state=0).fit(X)
+        >>> rows = density.sample(3, random_state=0, given={"petal length (cm)": 5.0})
+        >>> rows["petal length (cm)"].tolist()
+        [5.0, 5.0, 5.0]
+        """
+        ensemble, layout = fitted_ensemble(self)
+        n_samples = int(check_scalar(n_samples, "n_samples", Integral, min_val=1))
+        rng = private_random_state(random_state)
+        if given is None:
+            return to_table(layout, draw(ensemble, n_samples, rng))
+        row = read_given(self, given, layout, ensemble.table)
+        numbers, n_effective = draw_given(ensemble, row, n_samples, rng)
+        if n_effective < max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples):
+            warn_user(
+                f"Only about {n_effective:.0f} different draws fit the given cells. {ADVICE}"
+            )
+        drawn = np.broadcast_to(np.isnan(row), numbers.shape)
+        return to_table(layout, np.where(drawn, numbers, row), drawn)
+
+    def impute(self, X, strategy="sample", random_state=None):
+        """Fill in the missing cells of rows from the density given their other cells.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows with missing cells (NaN, None).
+        strategy : {'sample', 'mean'}, default='sample'
+            'sample' draws the missing cells of a row together; 'mean' takes the
+            conditional mean of a number and the most probable label.
+        random_state : int, RandomState instance or None, default=None
+            Source of the draws; None gives different cells at each call.
+
+        Returns
+        -------
+        X : ndarray or DataFrame of shape (n_samples, n_features)
+            The rows without missing cells, in the form of the table that was fitted.
+            Integer columns of a DataFrame stay integers, in a table of dask those that
+            are integers in it too, counts, and zeros and ones.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmade import MADEDensity
+        >>> a = np.random.RandomState(0).normal(size=200)
+        >>> density = MADEDensity(n_estimators=2, random_state=0).fit(np.c_[a, 2 * a])
+        >>> density.impute([[0.5, np.nan]], strategy="mean").round(1)
+        array([[0.5, 1. ]])
+        """
+        ensemble, layout = fitted_ensemble(self)
+        if strategy not in ("sample", "mean"):
+            raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
+        if is_partitioned(X):
+            return impute_partitions(self, X, strategy, random_state)
+        rng = private_random_state(random_state) if strategy == "sample" else None
+        frame, rows, unknown = read_table(self, X, layout, ensemble.table)
+        numbers = rows[:]
+        filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
+        few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
+        if few:
+            warn_user(
+                f"The missing cells of {few} rows were filled in from less than "
+                f"{MIN_EFFECTIVE_OF_ROW} effective draws. {ADVICE}"
+            )
+        if unknown:  # labels that fit did not see stay as they are
+            layout = extended(layout, unknown)
+            filled = np.where(np.isnan(numbers), filled, to_numbers(layout, frame))
+        is_pandas = layout.container == "pandas" and hasattr(X, "iloc")
+        index = X.index if is_pandas else None
+        completed = to_table(layout, filled, np.isnan(numbers), index)
+        # Columns without holes are the user's own: integers beyond 2**53 are no floats.
+        for position in np.flatnonzero(~np.isnan(numbers).any(axis=0)) if is_pandas else ():
+            if X.dtypes.iloc[position] == completed.dtypes.iloc[position]:
+                completed.isetitem(position, X.iloc[:, position].copy())
+        return completed
+
+    def __getstate__(self):
+        # The version goes into the file and not onto the estimator: a copy of what was loaded
+        # is made by the version that runs, and warns no more.
+        return {**super().__getstate__(), "_skmade_version": current_version()}
+
+    def __setstate__(self, state):
+        state = dict(state)
+        saved, running = state.pop("_skmade_version", "unknown"), current_version()
+        if saved != running:
+            warn_user(
+                f"This {type(self).__name__} was saved by skmade {saved} and is loaded by "
+                f"skmade {running}, which may answer otherwise. Fit it again, or load it with "
+                "the version that saved it."
+            )
+        super().__setstate__(state)

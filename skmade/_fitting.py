@@ -5,80 +5,85 @@ do. The one place that calls scikit-learn's callbacks.
 """
 
 import copy
-import warnings
 from contextlib import contextmanager
 from dataclasses import asdict
+from typing import Any, NamedTuple
 
 import numpy as np
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.utils.parallel import Parallel, delayed
 
-from ._dask.partitions import fetched
 from ._input import (
     MAX_SEED,
+    declared_words,
     private_random_state,
     read_new_table,
     read_table,
-    warn_free_text,
     warn_missing,
     weighted_rows,
 )
-from ._network.ensemble import (
-    Architecture,
-    Ensemble,
-    draw_ensemble,
-    merge_histories,
-)
+from ._network.ensemble import Architecture, Ensemble
 from ._network.masks import ranks_to_ordering, warn_if_narrow
-from ._table.encoding import warn_constant
+from ._table.checks import warn_constant, warn_free_text, warn_user
+from ._table.encoding import Table
 from ._table.frame import Layout
-from ._training import auto as _auto
-from ._training.rows import Rows, describe_columns, described_rows, open_source
-from ._training.schedule import Schedule, n_parts
+from ._table.learning import learn_table
+from ._table.numbers import Numbers
+from ._training import members
+from ._training.rows import Rows, open_source
+from ._training.schedule import (
+    Schedule,
+    auto_batch_size,
+    auto_dropout,
+    auto_epochs,
+    auto_members,
+    n_parts,
+)
 
-# Frames between a warning raised two calls below `fit_estimator` and the user's line:
-# `fit` and scikit-learn's two decorators lie between.
-USER_LEVEL = 7
+# What a fitted network was drawn for, beside its shape: training cannot change it.
+DRAWN_FOR = (
+    "ordering",
+    "order_agnostic",
+    "connectivity_agnostic",
+    "n_masks",
+    "feature_types",
+    "min_scale",
+    "handle_unknown",
+)
 
 
-def fit_estimator(
-    estimator,
-    X,
-    sample_weight,
-    X_val,
-    *,
-    resume,
-    early_stopping,
-    max_iter,
-    keep_optimizer=False,
-):
+class Run(NamedTuple):
+    """What a call of `fit` or `partial_fit` asks for."""
+
+    resume: bool  # go on from the fitted weights
+    early_stopping: bool
+    max_iter: int | str
+    keep_optimizer: bool = False  # for the next call, at a step size that stays
+
+
+def fit_rows(estimator, X, sample_weight, X_val, run):
     """Train on a stand-in, so that the estimator changes only when all went well."""
     from ._training.loop import check_device  # imports torch, which only training needs
 
-    X, sample_weight, X_val = (fetched(given) for given in (X, sample_weight, X_val))
     estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
-    fitted = copy.copy(estimator)
-    layout, table, rows, fold_seed, rng = _prepare(
-        fitted, X, sample_weight, X_val, resume=resume, early_stopping=early_stopping
-    )
-    if early_stopping and not rows.holds_out:
+    fitted, rng = copy.copy(estimator), private_random_state(estimator.random_state)
+    ensemble = _resumed(fitted) if run.resume else None
+    kept_rows = weighted_rows(X, sample_weight)
+    read = _recall(fitted, ensemble, *kept_rows) if ensemble else _read(fitted, rng, *kept_rows)
+    rows = _training_rows(fitted, read, X_val, run, ensemble)
+    if run.early_stopping and not rows.holds_out:
         # One row can't be both learned from and held out: keep the classical start.
-        early_stopping, max_iter = False, 0
-    ensemble = _resumed(fitted) if resume else _drawn(fitted, table, rows, rng)
-    schedule = read_schedule(estimator, rows.n_rows, max_iter, decay=not keep_optimizer)
+        run = run._replace(early_stopping=False, max_iter=0)
+    ensemble = ensemble or _drawn(fitted, read.table, rows, rng)
+    schedule = read_schedule(estimator, rows.n_rows, run)
+    stacks = list(members.stacks(ensemble))
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
-    with telling_callbacks(estimator, len(list(ensemble.stacks())), data) as context:
-        trained = _train(estimator, context, ensemble, rows, schedule, rng)
-    return finish(
-        estimator,
-        fitted,
-        ensemble.with_trained(trained, keep_optimizer),
-        trained,
-        remembered={"layout": asdict(layout), "fold_seed": fold_seed},
-        resume=resume,
-        early_stopping=early_stopping,
-    )
+    with telling_callbacks(estimator, len(stacks), data) as context:
+        trained = _train(estimator, context, ensemble, stacks, rows, schedule, rng)
+    ensemble = members.with_trained(ensemble, trained, run.keep_optimizer)
+    remembered = remember(fitted, read.layout, read.fold_seed)
+    return finish(estimator, fitted, ensemble, trained, remembered, run)
 
 
 @contextmanager
@@ -98,7 +103,16 @@ def task_context(context, label, position, schedule):
     return context.subcontext(label, task_id=position, max_subtasks=schedule.max_iter)
 
 
-def finish(estimator, fitted, ensemble, trained, *, remembered, resume, early_stopping):
+def remember(estimator, layout, fold_seed):
+    """Return what the next call and prediction need beside the ensemble, as plain values."""
+    return {
+        "layout": asdict(layout),
+        "fold_seed": fold_seed,
+        "drawn_for": _drawn_for(estimator, layout),
+    }
+
+
+def finish(estimator, fitted, ensemble, trained, remembered, run):
     """Give the estimator what training found, by way of its stand-in, if it is sound."""
     if not np.isfinite(ensemble.weights).all():
         raise ValueError(
@@ -109,51 +123,69 @@ def finish(estimator, fitted, ensemble, trained, *, remembered, resume, early_st
     fitted._state.update(remembered)
     fitted.feature_types_ = ensemble.table.kinds
     fitted.ordering_ = ranks_to_ordering(ensemble.ranks)
-    _report(fitted, trained, resume, early_stopping)
+    _report(fitted, trained, run)
     return _take_over(estimator, fitted)
 
 
-def _prepare(estimator, X, sample_weight, X_val, *, resume, early_stopping):
-    """Read rows, learn (or recall) the table, and say how training reads the rows."""
-    rng = private_random_state(estimator.random_state)
-    X, kept, weight = weighted_rows(X, sample_weight)
-    if resume:
-        ensemble = Ensemble.from_state(estimator._state)
-        table, layout = ensemble.table, Layout(**estimator._state["layout"])
-        numbers, _ = read_table(estimator, X, layout, table, kept=kept)
-        if not ensemble.architecture.conditioning_weights:
-            warn_missing(numbers, stacklevel=USER_LEVEL)
-        # The same folds again: rows that were trained on must not become held-out rows.
-        fold_seed = estimator._state["fold_seed"]
-    else:
-        layout, kinds, numbers, surveyed = read_new_table(estimator, X, kept, weight)
-        fold_seed = int(rng.randint(MAX_SEED))
-        smoothed = estimator.handle_unknown == "smoothed"
-        drawn = described_rows(surveyed, fold_seed)
-        chosen = slice(None) if drawn is None else drawn
-        table = describe_columns(
-            numbers[chosen],
-            None if weight is None else weight[chosen],
-            surveyed,
-            kinds,
-            layout.n_levels,
-            smoothed,
-            estimator.min_scale,
-        )
-        warn_constant(table, layout, stacklevel=USER_LEVEL)
-        warn_free_text(layout, len(numbers), stacklevel=USER_LEVEL)
-    validation = None
+class _Read(NamedTuple):
+    """Rows to train on, and what is known of their columns."""
+
+    layout: Layout
+    table: Table
+    numbers: Numbers
+    weight: Any
+    fold_seed: int
+
+
+def _read(estimator, rng, X, kept, weight):
+    """Read a new table, and learn its columns."""
+    new, fold_seed = read_new_table(estimator, X, kept, weight), int(rng.randint(MAX_SEED))
+    read = new.numbers.__getitem__
+    table = learn(estimator, new.layout, new.kinds, new.survey, read, weight, fold_seed)
+    return _Read(new.layout, table, new.numbers, weight, fold_seed)
+
+
+def _recall(estimator, ensemble, X, kept, weight):
+    """Read a table like the one of fit, whose columns are known."""
+    table, layout = ensemble.table, Layout(**estimator._state["layout"])
+    numbers = read_table(estimator, X, layout, table, kept=kept).numbers
+    if not ensemble.architecture.conditioning_weights:
+        warn_missing(numbers)
+    # The same folds again: rows that were trained on must not become held-out rows.
+    return _Read(layout, table, numbers, weight, estimator._state["fold_seed"])
+
+
+def _training_rows(estimator, read, X_val, run, ensemble):
+    """Say which rows members train on, and which they hold out."""
+    n_rows, validation = len(read.numbers), None
     if X_val is not None:
-        numbers_val, _ = read_table(estimator, X_val, layout, table, "X_val")
-        validation = open_source(table, numbers_val, None, fold_seed)
-    rows = Rows(
-        open_source(table, numbers, weight, fold_seed),
-        n_members=len(ensemble.weights) if resume else count_members(estimator, len(numbers)),
-        validation=validation if early_stopping else None,
-        fraction=estimator.validation_fraction if early_stopping and len(numbers) > 1 else None,
-        fold_seed=fold_seed,
+        numbers = read_table(estimator, X_val, read.layout, read.table, "X_val").numbers
+        validation = open_source(read.table, numbers, None, read.fold_seed)
+    holds_out = run.early_stopping and n_rows > 1
+    return Rows(
+        open_source(read.table, read.numbers, read.weight, read.fold_seed),
+        n_members=len(ensemble.weights) if ensemble else count_members(estimator, n_rows),
+        validation=validation if run.early_stopping else None,
+        fraction=estimator.validation_fraction if holds_out else None,
+        fold_seed=read.fold_seed,
     )
-    return layout, table, rows, fold_seed, rng
+
+
+def learn(estimator, layout, kinds, surveyed, read, weight, seed):
+    """Learn the columns of a new table as the estimator asks for, and warn of odd ones."""
+    table = learn_table(
+        read,
+        weight,
+        surveyed,
+        kinds,
+        layout.n_levels,
+        seed,
+        smoothed=estimator.handle_unknown == "smoothed",
+        min_scale=estimator.min_scale,
+    )
+    warn_constant(table, layout)
+    warn_free_text(layout, surveyed.n_rows)
+    return table
 
 
 def read_architecture(estimator, conditioned):
@@ -177,14 +209,16 @@ def read_architecture(estimator, conditioned):
 
 def new_architecture(estimator, table):
     """Collect the hyperparameters of the network for a new table."""
-    return read_architecture(estimator, estimator.order_agnostic or bool(table.missing.any()))
+    conditioned = estimator.order_agnostic or bool(table.missing.any())
+    architecture = read_architecture(estimator, conditioned)
+    warn_if_narrow(architecture.hidden_layer_sizes, table.n_features)
+    return architecture
 
 
 def _drawn(estimator, table, rows, rng):
     """Draw members that hold the classical solution."""
     architecture = new_architecture(estimator, table)
-    warn_if_narrow(architecture.hidden_layer_sizes, table.n_features, stacklevel=USER_LEVEL)
-    return draw_ensemble(
+    return members.draw_members(
         table,
         rows,
         architecture,
@@ -205,50 +239,68 @@ def _resumed(estimator):
     conditioned = ensemble.architecture.conditioning_weights
     asked = (read_architecture(estimator, conditioned), estimator.n_estimators)
     n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
-    if (ensemble.architecture, n_members) != asked:
+    changed = (
+        ["its shape or n_estimators"] if (ensemble.architecture, n_members) != asked else []
+    )
+    now = _drawn_for(estimator, Layout(**estimator._state["layout"]))
+    before = estimator._state.get("drawn_for", now)  # version 0.1.0 did not remember
+    changed += [name for name in DRAWN_FOR if before[name] != now[name]]
+    if changed:
         raise ValueError(
-            "warm_start and partial_fit go on with the fitted network, but its shape or "
-            "n_estimators has been changed. Fit a clone, or set warm_start=False."
+            "warm_start and partial_fit go on with the fitted network, but "
+            f"{', '.join(changed)} has been changed. Fit a clone, or set warm_start=False."
         )
     return ensemble
+
+
+def _drawn_for(estimator, layout):
+    """Return what the network is drawn for, as plain values that can be saved and compared."""
+    asked = {name: getattr(estimator, name) for name in DRAWN_FOR}
+    if not isinstance(asked["ordering"], str):
+        asked["ordering"] = np.asarray(asked["ordering"]).tolist()
+    asked["feature_types"] = declared_words(estimator, len(layout.levels), layout.names)
+    for name in ("order_agnostic", "connectivity_agnostic"):
+        asked[name] = bool(asked[name])
+    asked["n_masks"] = int(asked["n_masks"])
+    asked["min_scale"] = None if asked["min_scale"] is None else float(asked["min_scale"])
+    return asked
 
 
 def count_members(estimator, n_rows):
     """Return the number of members, with what 'auto' means for so many rows."""
     asked = estimator.n_estimators
-    return _auto.n_members(n_rows) if asked == "auto" else int(asked)
+    return auto_members(n_rows) if asked == "auto" else int(asked)
 
 
-def read_schedule(estimator, n_rows, max_iter, decay):
+def read_schedule(estimator, n_rows, run):
     """Collect how to train, with what 'auto' means for so many rows."""
 
     def adapted(asked, automatic):
         return automatic(n_rows) if asked == "auto" else asked
 
     return Schedule(
-        max_iter=adapted(max_iter, _auto.n_epochs),
-        batch_size=adapted(estimator.batch_size, _auto.batch_size),
+        max_iter=adapted(run.max_iter, auto_epochs),
+        batch_size=adapted(estimator.batch_size, auto_batch_size),
         learning_rate_init=estimator.learning_rate_init,
-        dropout=adapted(estimator.dropout, _auto.dropout),
+        dropout=adapted(estimator.dropout, auto_dropout),
         alpha=estimator.alpha,
         n_iter_no_change=estimator.n_iter_no_change,
         tol=estimator.tol,
-        decay=decay,
+        decay=not run.keep_optimizer,
     )
 
 
-def _train(estimator, context, ensemble, rows, schedule, rng):
+def _train(estimator, context, ensemble, stacks, rows, schedule, rng):
     """Train the stacks of members, in parallel if `n_jobs` says so."""
-    stacks = list(ensemble.stacks())
     seeds = rng.randint(MAX_SEED, size=len(stacks))
-    made = ensemble.made
+    made, told = ensemble.made, without_state(estimator)
     contexts = [
         task_context(context, _label(part, ensemble), position, schedule)
         for position, (part, _, _) in enumerate(stacks)
     ]
     return Parallel(n_jobs=estimator.n_jobs)(
         delayed(train_stack)(
-            estimator,
+            told,
             subcontext,
             made=made,
             start=start,
@@ -256,10 +308,16 @@ def _train(estimator, context, ensemble, rows, schedule, rng):
             rows=rows.of_members(part),
             schedule=schedule,
             seed=int(seed),
-            device=estimator.device,
         )
         for (part, start, masks), subcontext, seed in zip(stacks, contexts, seeds, strict=True)
     )
+
+
+def without_state(estimator):
+    """Copy the parameters, and not what an earlier fit found: jobs have no use for it."""
+    copied = copy.copy(estimator)
+    copied.__dict__.pop("_state", None)
+    return copied
 
 
 def _label(part, ensemble):
@@ -296,28 +354,27 @@ def train_stack(estimator, context, **task):
             )
         return begun(epoch).call_on_fit_task_end(estimator=estimator)
 
-    trained = fit_network(on_epoch=on_epoch, on_part=on_part, **task)
+    trained = fit_network(on_epoch=on_epoch, on_part=on_part, device=estimator.device, **task)
     context.call_on_fit_task_end(estimator=estimator)
     return trained
 
 
-def _report(fitted, trained, resume, early_stopping):
+def _report(fitted, trained, run):
     """Set the fitted attributes that tell how training went."""
-    history = merge_histories(trained)
-    before = fitted.history_ if resume else {"train": [], "validation": []}
+    history = members.merge_histories(trained)
+    before = fitted.history_ if run.resume else {"train": [], "validation": []}
     fitted.history_ = {key: before[key] + history[key] for key in history}
     fitted.n_iter_ = len(fitted.history_["train"])
     fitted.best_validation_score_ = None
-    if not early_stopping:
+    if not run.early_stopping:
         return
     best = np.concatenate([stack.best_score for stack in trained])
     fitted.best_validation_score_ = float(best.mean())
     if not np.isfinite(history["train"]).all():
-        warnings.warn(
+        warn_user(
             f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
             "epoch before is kept. Lower learning_rate_init.",
             ConvergenceWarning,
-            stacklevel=USER_LEVEL,
         )
 
 

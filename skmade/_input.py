@@ -1,11 +1,10 @@
 """What the user passes, checked and as numbers: tables, weights, given cells, random states.
 
-scikit-learn's own checks around `_frame` (labels to codes) and `_features` (kinds).
+scikit-learn's own checks around those of `_table`.
 """
 
-import warnings
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
 import narwhals.stable.v2 as nw
@@ -19,41 +18,30 @@ from sklearn.utils.validation import (
 )
 
 from ._network.ensemble import Ensemble
-from ._table.encoding import (
-    KINDS,
-    check_cells,
-    check_kinds,
-    check_known,
-    check_present,
-    resolve_kinds,
-)
+from ._table.checks import check_cells, check_kinds, check_known, check_present, warn_user
+from ._table.encoding import KINDS
 from ._table.frame import (
+    Labels,
     Layout,
     check_types,
     column_words,
     learn_layout,
-    open_table,
+    open_frame,
     to_numbers,
+    unknown_labels,
     without_markers,
 )
-from ._table.frame import unknown_labels as find_unknown
-from ._table.numbers import Numbers, survey
+from ._table.learning import resolve_kinds
+from ._table.numbers import Numbers, Survey, survey
 
 # Ensembles of fitted estimators, with the state that each was made from.
-_PREPARED: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
+_ENSEMBLES: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 
 # numpy.random.RandomState draws seeds below this.
 MAX_SEED = np.iinfo(np.int32).max
 
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
-
-# Intermediate results of scoring take at most about so much memory: more brings no speed.
-MAX_SCORING_BYTES = 2**25
-
-# A column of labels is taken for free text when it has this many levels, and a level for
-# every second row.
-MANY_LEVELS = 100
 
 
 def private_random_state(random_state):
@@ -88,29 +76,38 @@ def weighted_rows(X, sample_weight):
     return _safe_indexing(X, kept), None, weight[kept]
 
 
+class NewTable(NamedTuple):
+    """A table to learn from, read."""
+
+    layout: Layout
+    kinds: Any  # (n_features,)
+    numbers: Numbers
+    survey: Survey
+
+
 def read_new_table(estimator, X, kept=None, weight=None):
-    """Read a table to learn from: its layout, kinds, numbers, and a survey of these."""
+    """Read a table to learn from, and survey its columns."""
     layout, numbers = open_new_table(estimator, X, kept)
     surveyed = survey(numbers, weight)
     check_cells(surveyed.n_infinite, layout)
     kinds = learn_kinds(estimator, layout, surveyed)
-    _check_blocks(kinds, numbers, layout)
-    return layout, kinds, numbers, surveyed
+    _check_kinds(kinds, numbers, layout)
+    return NewTable(layout, kinds, numbers, surveyed)
 
 
 def open_new_table(estimator, X, kept=None):
     """Return the layout of a table to learn from, and its numbers."""
-    table = open_filled(X)
-    if isinstance(table, nw.DataFrame) or _declares_labels(estimator.feature_types):
-        table = table if isinstance(table, nw.DataFrame) else _check_shape(table)
-        table = table if kept is None else table[kept]
-        layout = learn_layout(table, _declared_words(estimator, table))
-        numbers = Numbers(_check_numbers(to_numbers(layout, table)))
+    frame = open_filled(X)
+    if isinstance(frame, nw.DataFrame) or _declares_labels(estimator.feature_types):
+        frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
+        frame = frame if kept is None else frame[kept]
+        layout = learn_layout(frame, _words_of(estimator, frame))
+        numbers = Numbers(_check_numbers(to_numbers(layout, frame)))
         validate_data(estimator, X, reset=True, skip_check_array=True)
         return layout, numbers
-    numbers = Numbers(_plain_numbers(estimator, table, reset=True), kept)
+    numbers = Numbers(_plain_numbers(estimator, frame, reset=True), kept)
     n_features = numbers.n_features
-    _words(estimator, n_features, None)  # refuses words for other columns
+    declared_words(estimator, n_features, None)  # refuses words for other columns
     layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
     return layout, numbers
 
@@ -120,57 +117,64 @@ def check_new_columns(estimator, empty):
     validate_data(estimator, empty, reset=True, skip_check_array=True)
     if empty.shape[1] == 0:
         raise ValueError("X has no columns.")
-    _declared_words(estimator, open_table(empty))
+    _words_of(estimator, open_frame(empty))
 
 
 def learn_kinds(estimator, layout, surveyed):
     """Return the kind of each column, after a look at all rows."""
     check_present(surveyed.n_observed, layout)
-    words = _words(estimator, len(layout.levels), layout.names)
+    words = declared_words(estimator, len(layout.levels), layout.names)
     return resolve_kinds(words, surveyed.zero_one, layout)
 
 
+class ReadTable(NamedTuple):
+    """A table like the one of fit, read."""
+
+    frame: Any  # as `open_frame` returned it
+    numbers: Numbers
+    unknown: dict[int, Labels]  # labels that fit did not see, by column
+
+
 def read_table(estimator, X, layout, table, name="X", kept=None):
-    """Read a table like the one of fit: its numbers, and labels that fit did not see."""
-    given = open_filled(X)
-    if isinstance(given, nw.DataFrame) or layout.n_levels.any():
-        given = given if isinstance(given, nw.DataFrame) else _check_shape(given)
-        given = given if kept is None else given[kept]
+    """Read a table like the one of fit, and refuse cells that its columns cannot hold."""
+    frame = open_filled(X)
+    if isinstance(frame, nw.DataFrame) or layout.n_levels.any():
+        frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
+        frame = frame if kept is None else frame[kept]
         validate_data(estimator, X, reset=False, skip_check_array=True)
-        _check_names(given, layout, name)
-        matrix = _check_numbers(to_numbers(layout, given, name))
-        numbers, unknown = Numbers(matrix), find_unknown(layout, matrix, given)
-        check_known(
-            name, {k: v for k, v in unknown.items() if not table.unknown_mass[k]}, layout
-        )
+        _check_names(frame, layout, name)
+        matrix = _check_numbers(to_numbers(layout, frame, name))
+        numbers, unknown = Numbers(matrix), unknown_labels(layout, matrix, frame)
+        refused = {k: v for k, v in unknown.items() if not table.unknown_mass[k]}
+        check_known(name, refused, layout)
     else:
-        matrix = _plain_numbers(estimator, given, reset=False, name=name)
+        matrix = _plain_numbers(estimator, frame, reset=False, name=name)
         numbers, unknown = Numbers(matrix, kept), {}
-    n_infinite = sum(np.isinf(block).sum(axis=0) for _, block in numbers.blocks())
+    n_infinite = sum(np.isinf(chunk).sum(axis=0) for _, chunk in numbers.chunks())
     check_cells(n_infinite, layout, name)
-    _check_blocks(table.kinds, numbers, layout, table.lowest)
-    return numbers, unknown
+    _check_kinds(table.kinds, numbers, layout, table.lowest)
+    return ReadTable(frame, numbers, unknown)
 
 
 def check_columns(estimator, empty):
     """Refuse a table, of which only the columns are here, with others than those of fit."""
     layout = fitted_ensemble(estimator)[1]
     validate_data(estimator, empty, reset=False, skip_check_array=True)
-    _check_names(open_table(empty), layout, "X")
+    _check_names(open_frame(empty), layout, "X")
 
 
-def _check_blocks(kinds, numbers, layout, lowest=None):
+def _check_kinds(kinds, numbers, layout, lowest=None):
     """Refuse values that a kind cannot take."""
     if (kinds == "continuous").all():
         return
-    for rows, block in numbers.blocks():
-        check_kinds(kinds, block, layout, lowest, rows.start)
+    for rows, chunk in numbers.chunks():
+        check_kinds(kinds, chunk, layout, lowest, rows.start)
 
 
 def read_fitted(estimator, X):
     """Return the ensemble of a fitted estimator, and rows for it as numbers."""
     ensemble, layout = fitted_ensemble(estimator)
-    return ensemble, read_table(estimator, X, layout, ensemble.table)[0]
+    return ensemble, read_table(estimator, X, layout, ensemble.table).numbers
 
 
 def fitted_ensemble(estimator):
@@ -180,36 +184,25 @@ def fitted_ensemble(estimator):
     state stays plain arrays.
     """
     check_is_fitted(estimator)
-    state, ensemble, layout = _PREPARED.get(estimator, (None, None, None))
+    state, ensemble, layout = _ENSEMBLES.get(estimator, (None, None, None))
     if state is not estimator._state:
         state = estimator._state
         ensemble, layout = Ensemble.from_state(state), Layout(**state["layout"])
-        _PREPARED[estimator] = (state, ensemble, layout)
+        _ENSEMBLES[estimator] = (state, ensemble, layout)
     return ensemble, layout
-
-
-def by_blocks(score, ensemble, numbers):
-    """Score rows block by block: a large table is never float64 as a whole."""
-    scores, max_bytes = None, min(working_bytes(), MAX_SCORING_BYTES)
-    for rows, block in numbers.blocks(max_bytes):
-        part = score(ensemble, block, max_bytes)
-        if scores is None:
-            scores = np.empty((len(numbers), *part.shape[1:]))
-        scores[rows] = part
-    return scores
 
 
 def read_given(estimator, given, layout, table):
     """Read the cells that draws are conditioned on: one row of numbers, NaN elsewhere."""
     if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
         given = given.to_dict()  # a row of a DataFrame
-    if isinstance(open_table(given), nw.DataFrame):
-        rows, unknown = read_table(estimator, given, layout, table, "given")
+    if isinstance(open_frame(given), nw.DataFrame):
+        _, rows, unknown = read_table(estimator, given, layout, table, "given")
         numbers = rows[:]
     else:
         row = _given_row(given, layout)
         numbers = to_numbers(layout, row, "given")
-        unknown = find_unknown(layout, numbers, row)
+        unknown = unknown_labels(layout, numbers, row)
         check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
         check_kinds(table.kinds, numbers, layout, table.lowest)
     check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
@@ -218,14 +211,14 @@ def read_given(estimator, given, layout, table):
     return numbers[0]
 
 
-def _check_names(given, layout, name):
+def _check_names(frame, layout, name):
     """Refuse a DataFrame with other column names: scikit-learn compares only text."""
-    if not isinstance(given, nw.DataFrame) or layout.names is None:
+    if not isinstance(frame, nw.DataFrame) or layout.names is None:
         return
-    if list(given.to_native().columns) != list(layout.names):
+    if list(frame.to_native().columns) != list(layout.names):
         raise ValueError(
             f"The column names of {name} are not those of fit, in their order: "
-            f"{list(given.to_native().columns)} instead of {list(layout.names)}."
+            f"{list(frame.to_native().columns)} instead of {list(layout.names)}."
         )
 
 
@@ -251,36 +244,24 @@ def _given_row(given, layout):
     return row
 
 
-def warn_missing(numbers, stacklevel):
+def warn_missing(numbers):
     """Warn of missing cells in rows for a network that cannot be told which they are."""
-    if any(np.isnan(block).any() for _, block in numbers.blocks()):
-        warnings.warn(
+    if any(np.isnan(chunk).any() for _, chunk in numbers.chunks()):
+        warn_user(
             "Cells are missing, as none was in the first fit: the network takes them for zeros "
-            "or means. Set conditioning_weights=True before the first fit.",
-            UserWarning,
-            stacklevel=stacklevel,
+            "or means. Set conditioning_weights=True before the first fit."
         )
 
 
-def warn_free_text(layout, n_samples, stacklevel):
-    """Warn of columns of labels in which nearly every row has its own."""
-    for position in np.flatnonzero(layout.n_levels >= max(MANY_LEVELS, n_samples / 2)):
-        warnings.warn(
-            f"{layout.label(int(position))} has {layout.n_levels[position]} levels in "
-            f"{n_samples} rows. If it is free text or an identifier, drop it.",
-            UserWarning,
-            stacklevel=stacklevel,
-        )
-
-
-def _words(estimator, n_features, names):
+def declared_words(estimator, n_features, names):
+    """Return the type that the estimator declares for each column, 'auto' where none."""
     return column_words(estimator.feature_types, n_features, names, (*KINDS, "auto"))
 
 
-def _declared_words(estimator, table):
+def _words_of(estimator, frame):
     """Return the declared type of each column of an open table."""
-    names = list(table.columns) if isinstance(table, nw.DataFrame) else None
-    return _words(estimator, table.shape[1], names)
+    names = list(frame.columns) if isinstance(frame, nw.DataFrame) else None
+    return declared_words(estimator, frame.shape[1], names)
 
 
 def _declares_labels(feature_types):
@@ -295,7 +276,7 @@ def open_filled(X: Any) -> Any:
     if np.ma.is_masked(X):
         numeric = X.dtype.kind in "biuf"
         X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else _without_masked(X)
-    return open_table(X)
+    return open_frame(X)
 
 
 def _without_masked(array):
@@ -316,14 +297,14 @@ def _check_numbers(numbers):
 
 
 def _is_numeric(X):
-    """Whether a table is an array of numbers that can be read block by block."""
+    """Whether a table is an array of numbers that can be read chunk by chunk."""
     return type(X) in (np.ndarray, np.memmap) and X.dtype.kind in "biuf"
 
 
-def _plain_numbers(estimator, X, reset, name="X"):
+def _plain_numbers(estimator, frame, reset, name="X"):
     """Validate an array of numbers, which keeps its type; errors name the column."""
-    check_types(X, name)
-    if getattr(getattr(X, "dtype", None), "kind", None) == "O":
-        X = without_markers(X)
-    dtype = None if _is_numeric(X) else np.float64
-    return validate_data(estimator, X, dtype=dtype, ensure_all_finite=False, reset=reset)
+    check_types(frame, name)
+    if getattr(getattr(frame, "dtype", None), "kind", None) == "O":
+        frame = without_markers(frame)
+    dtype = None if _is_numeric(frame) else np.float64
+    return validate_data(estimator, frame, dtype=dtype, ensure_all_finite=False, reset=reset)

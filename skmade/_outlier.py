@@ -24,7 +24,7 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
-from ._dask.partitions import is_blocked
+from ._dask.partitions import is_partitioned
 from ._density import MADEDensity
 from ._robust_core import find_core
 
@@ -48,7 +48,7 @@ ROUNDING = 1e-12
 
 
 def _explains(detector):
-    """Whether the density tells the part of each feature."""
+    """Whether the density tells the log-probability of each feature."""
     return hasattr(getattr(detector, "estimator_", detector._density()), "score_features")
 
 
@@ -182,7 +182,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
             support = self._fit_core(density, X, fit_params)
         else:
             density.fit(X, **self._routed(fit_params))
-        scores = np.asarray(density.score_samples(X))  # of blocks too: the threshold is here
+        scores = np.asarray(density.score_samples(X))  # of partitions too
         if np.isnan(scores).any():
             raise ValueError(f"{density!r} scores training rows as NaN.")
         weight = _sample_weight(fit_params, len(scores))
@@ -197,10 +197,10 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _fit_core(self, density, X, fit_params):
         """Fit the density to the core of the rows, and tell which those are."""
-        if is_blocked(X):
+        if is_partitioned(X):
             raise ValueError(
-                "The core of a table in blocks cannot be found: leave support_fraction at 1, "
-                "or fit a sample of the rows in memory."
+                "The core of a table in partitions cannot be found: leave support_fraction at "
+                "1, or fit a sample of the rows in memory."
             )
         weight = _sample_weight(fit_params, _num_samples(X))
         weight = _check_sample_weight(weight, X, dtype=np.float64, ensure_non_negative=True)
@@ -265,7 +265,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
     @available_if(_explains)
     def score_features(self, X):
-        """Each feature's part of the log-density of each row, in nats.
+        """Log-probability of each feature, in nats: those of a row sum to its score.
 
         Only if the density has this method.
 
@@ -276,8 +276,8 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
         Returns
         -------
-        parts : ndarray of shape (n_samples, n_features)
-            Parts that sum to `score_samples`.
+        log_probabilities : ndarray of shape (n_samples, n_features)
+            They sum to `score_samples`.
         """
         check_is_fitted(self)
         return self.estimator_.score_features(X)

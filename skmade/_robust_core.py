@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, indexable
 
 from ._input import read_new_table
-from ._table.encoding import Table, linear_units
-from ._training.rows import describe_columns, described_rows
+from ._table.encoding import Table, standardise
+from ._table.learning import described_rows, learn_table
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -24,8 +24,8 @@ Floats = NDArray[np.float64]
 # The steps converge, mostly after fewer.
 MAX_STEPS = 20
 
-# In no direction is the Gaussian narrower, in units: columns that say nearly the same would
-# make rounding errors look like outliers.
+# In no direction is the Gaussian of standardised values narrower: columns that say nearly the
+# same would make rounding errors look like outliers.
 MIN_DEVIATION = 0.1
 
 # Sweeps over the missing cells: each column in turn, given the others.
@@ -49,18 +49,18 @@ def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
     rows = X if len(there) == len(weight) else _safe_indexing(indexable(X)[0], there)
     weight, n_rows = weight[there] / weight.max(), len(weight)  # their sum is finite
     layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
+    read = numbers.__getitem__
+    table = learn_table(read, weight, surveyed, kinds, layout.n_levels, SEED, shaped=False)
     drawn = described_rows(surveyed, SEED)
     chosen = slice(None) if drawn is None else drawn
-    own = weight[chosen]
-    table = describe_columns(numbers[chosen], own, surveyed, kinds, layout.n_levels, False)
-    cells = linear_units(table, numbers[chosen])
+    own, cells = weight[chosen], standardise(table, numbers[chosen])
     plain, inside = PlainDensity.of(cells, own, table), np.ones(len(cells), dtype=bool)
     for _ in range(MAX_STEPS):
         before, inside = inside, best(plain.scores(cells), own, share)
         plain = PlainDensity.of(cells[inside], own[inside], table)
         if (inside == before).all():
             break
-    scores = [plain.scores(linear_units(table, block)) for _, block in numbers.blocks()]
+    scores = [plain.scores(standardise(table, chunk)) for _, chunk in numbers.chunks()]
     core = np.zeros(n_rows, dtype=bool)
     core[there] = best(np.concatenate(scores), weight, share)
     return core
@@ -86,7 +86,7 @@ class PlainDensity:
 
     @classmethod
     def of(cls, cells: Floats, weight: Floats, table: Table) -> "PlainDensity":
-        """Fit it to cells (n, D): units of numbers and codes of labels."""
+        """Fit it to cells (n, D): standardised numbers and codes of labels."""
         center, covariance = _moments(cells[:, table.numeric], weight)
         variances, axes = np.linalg.eigh(covariance)
         variances = np.maximum(variances, 0) + MIN_DEVIATION**2

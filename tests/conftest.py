@@ -12,7 +12,7 @@ import signal
 
 import pytest
 
-from skmade._prediction import background as _background
+from skmade._prediction import background
 from tests.configurations import CONFIGURATIONS
 from tests.ensembles import TRAININGS
 from tests.mixture_laws import RECURRING, mixture_law
@@ -24,8 +24,8 @@ collect_ignore = ["same_answers.py"]
 @pytest.fixture
 def without_background(monkeypatch):
     """Leave the density to the members, whatever is far out."""
-    monkeypatch.setattr(_background, "LOG_SHARE", -1e6)
-    monkeypatch.setattr(_background, "LOG_REST", 0.0)
+    monkeypatch.setattr(background, "LOG_SHARE", -1e6)
+    monkeypatch.setattr(background, "LOG_REST", 0.0)
 
 
 @pytest.fixture

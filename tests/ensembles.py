@@ -4,9 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmade._network.ensemble import Architecture, draw_ensemble
-from skmade._table.encoding import encode, learn_table
+from skmade._network.ensemble import Architecture
+from skmade._table.encoding import encode
+from skmade._table.learning import learn_columns
 from skmade._table.numbers import Numbers
+from skmade._training.members import draw_members
 from skmade._training.rows import Rows, open_source
 
 # Options of `make_ensemble`, one set for each way of training.
@@ -76,8 +78,8 @@ def make_ensemble(
         direct_connections,
         conditioning_weights,
     )
-    table = learn_table(X, np.ones(50), kinds, n_levels, smoothed=unknown)
-    ensemble = draw_ensemble(
+    table = learn_columns(X, np.ones(50), kinds, n_levels, smoothed=unknown)
+    ensemble = draw_members(
         table,
         Rows(open_source(table, Numbers(X), None, 0), n_members),
         architecture,

@@ -21,7 +21,7 @@ ACTIVATIONS = {
 
 
 @dataclass(frozen=True)
-class Component:
+class Path:
     """One member with one mask, by the equations: dense products of masked weights."""
 
     made: MADE
@@ -86,10 +86,10 @@ def units_of(made, values):
     return entered
 
 
-def components(ensemble):
+def paths(ensemble):
     """Return every member with every mask, member by member."""
     return [
-        Component(
+        Path(
             ensemble.made,
             ensemble.weights[m].astype(np.float64),
             ensemble.ranks[m, k],

@@ -1,4 +1,4 @@
-"""A mixed table that tests share: numbers, labels, counts and truths of people."""
+"""Mixed tables that tests share: people by numbers, labels, counts and truths; every dtype."""
 
 import numpy as np
 import pandas as pd
@@ -25,10 +25,24 @@ def make_people(n_rows=300, seed=0):
     )
 
 
-def with_holes(table, share=0.2, seed=1):
-    """Return a copy in which cells are missing; integers and booleans become nullable."""
-    table = table.convert_dtypes()
-    return table.mask(np.random.RandomState(seed).random_sample(table.shape) < share)
+def one_column_of_each_dtype():
+    """Return three rows of every dtype that columns may have, with holes."""
+    return pd.DataFrame(
+        {
+            "int": [1, 2, 3],
+            "float32": np.array([0.5, np.nan, 1.5], dtype=np.float32),
+            "nullable": pd.array([1, None, 3], dtype="Int64"),
+            "bool": [True, False, True],
+            "boolean": pd.array([True, None, False], dtype="boolean"),
+            "str": ["x", None, "z"],
+            "string": pd.array(["q", None, "p"], dtype="string"),
+            "category": pd.Categorical(["u", "v", None], categories=["v", "u", "w"]),
+            "ordered": pd.Categorical(["low", "high", None], ["low", "high"], ordered=True),
+            "numbers": pd.Categorical([10, 20, None]),
+            "object": np.array([1, "a", None], dtype=object),
+            7: np.array([1, 2.5, None], dtype=object),
+        }
+    )
 
 
 def small(**parameters):

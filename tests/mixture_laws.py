@@ -30,7 +30,7 @@ RECURRING = {
 
 
 def count_law(spread, center=3.7, lowest=0.0, n_components=3, n_recurring=0):
-    """Return the law of one count whose integers are 1 / spread apart in units."""
+    """Return the law of one count whose integers are 1 / spread apart, standardised."""
     constants = [0.1 / spread, -center / spread, 1 / spread, (lowest - center) / spread]
     floor, *others = (np.array([value]) for value in constants)
     recurring = np.array([[(7 - center) / spread, np.nan][:n_recurring]])

@@ -1,8 +1,8 @@
 """What every configuration of MADEDensity owes its users: fits and scores, from outside.
 
-Draws are in `test_draw_contract`, input that is refused in `test_input`, copies that are kept
-in `test_saving`, threads and global state in `test_concurrency`, and that scores are those of a
-density in the laws.
+Draws are in `test_draw_contract`, input that is refused in `test_refusals`, copies that are
+kept in `test_saving`, threads and global state in `test_concurrency`, and that scores are those
+of a density in the laws.
 """
 
 import copy
@@ -224,9 +224,9 @@ def test_training_that_goes_on_keeps_what_was_learned(case, table, method):
     assert_array_equal(density.ordering_, ordering)
     # Another cut of the same rows is scored in the units of the first.
     half = _safe_indexing(table, slice(0, None, 2))
-    units = density._state["table"]
+    before = density._state["table"]
     getattr(density, method)(half)
-    assert_array_equal(density._state["table"]["center"], units["center"])
+    assert_array_equal(density._state["table"]["center"], before["center"])
 
 
 def test_heavy_rows_count_more(density, table):

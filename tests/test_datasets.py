@@ -1,3 +1,5 @@
+"""Generators draw from the density that they tell."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal

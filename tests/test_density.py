@@ -5,6 +5,7 @@ import itertools
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy import stats
@@ -205,9 +206,9 @@ def test_hard_columns_get_bounded_scores(make):
     assert np.isfinite(scores).all()
     assert np.isfinite(density.sample(50, random_state=0)).all()
     # At most the narrowest conditional allowed in every column.
-    units = scores - density._state["table"]["exponent"].sum() * -np.log(2)
-    units += np.log(density._state["table"]["spread"]).sum()
-    assert units.max() < -np.log(1e-3 * np.sqrt(2 * np.pi)) * table.shape[1]
+    standardised = scores - density._state["table"]["exponent"].sum() * -np.log(2)
+    standardised += np.log(density._state["table"]["spread"]).sum()
+    assert standardised.max() < -np.log(1e-3 * np.sqrt(2 * np.pi)) * table.shape[1]
 
 
 @pytest.mark.parametrize("shape", [(2, 3), (50, 500)])
@@ -268,6 +269,40 @@ def test_min_scale_bounds_the_density():
     bounds = {scale: 1 / (scale * rows.std() * np.sqrt(2 * np.pi)) for scale in (0.1, 0.5)}
     assert highest[0.5] < bounds[0.5]
     assert highest[0.1] < bounds[0.1] < highest[None]  # the zeros are a peak
+
+
+def test_integers_that_are_no_floats_stay_as_they_are():
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame({"a": rng.normal(size=60), "id": np.arange(60) * 2**50 + 2**58 + 1})
+    density = quick(early_stopping=False, max_iter=1).fit(table)
+    holed = table.assign(a=table["a"].where(table["a"] > 0))
+    filled = density.impute(holed, random_state=0)
+    assert filled["id"].tolist() == table["id"].tolist()
+
+
+def test_masked_cells_are_not_given():
+    table = np.random.RandomState(0).normal(size=(50, 2))
+    density = quick(early_stopping=False, max_iter=1).fit(table)
+    drawn = density.sample(5, random_state=0, given=np.ma.array([1.0, 99.0], mask=[0, 1]))
+    assert (drawn[:, 0] == 1).all()
+    assert (drawn[:, 1] != 99).all()
+
+
+def test_few_fitting_draws_are_warned_of():
+    # A cell far out is given, and comes last in the ordering.
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=400)
+    X = np.c_[a, a + 0.05 * rng.normal(size=400), a + 0.05 * rng.normal(size=400)]
+    density = quick(early_stopping=False, ordering="natural", max_iter=20).fit(X)
+    with pytest.warns(
+        UserWarning, match=r"Only about \d+ different draws.*order_agnostic=True"
+    ):
+        density.sample(500, random_state=0, given={2: 2.5})
+    with pytest.warns(UserWarning, match="less than 5 effective draws"):
+        density.impute([[np.nan, np.nan, v] for v in (2.2, 2.3, 2.4, 2.5, 2.6)], random_state=0)
+    # Given first, it is conditioned on exactly.
+    exact = density.sample(500, random_state=0, given={0: 2.0})
+    assert abs(exact[:, 2].mean() - 2.0) < 0.2
 
 
 def test_html_page_links_to_the_documentation():

@@ -11,7 +11,7 @@ from scipy.special import logsumexp
 from skmade._prediction.drawing import complete, draw, draw_given
 from skmade._table.encoding import encode
 from tests.ensembles import draw_table, make_ensemble
-from tests.equations import components
+from tests.equations import paths
 from tests.laws import (
     ALPHA,
     MAX_BYTES,
@@ -62,11 +62,11 @@ def test_draws_reach_the_tail_as_often_as_the_density_says():
 
 def test_draws_have_uniform_probability_integral_transforms():
     ensemble = make_ensemble(4, n_members=1, n_masks=1, scale=0.3)
-    (component,) = components(ensemble)
+    (path,) = paths(ensemble)
     drawn = draw(ensemble, 50_000, np.random.RandomState(0))
     values = encode(ensemble.table, drawn)
-    ((law, _),) = component.made.groups
-    params = component.outputs(values).T.reshape(4, law.n_params, -1).swapaxes(0, 1)
+    ((law, _),) = path.made.groups
+    params = path.outputs(values).T.reshape(4, law.n_params, -1).swapaxes(0, 1)
     levels = law.cdf(params, values.T)
     for column in levels:
         assert stats.kstest(column, "uniform").pvalue > ALPHA
@@ -105,7 +105,7 @@ CONDITIONED = {
 def exact_conditional(ensemble, states, row):
     """Probabilities of the states given the cells of a row, by enumeration.
 
-    Order-agnostic components are those whose orderings put the given cells first.
+    Order-agnostic paths are those whose orderings put the given cells first.
     """
     missing = np.isnan(row)
     moved = ensemble.moved_last(missing) if ensemble.reorderable else ensemble

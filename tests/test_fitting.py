@@ -1,9 +1,11 @@
 """How fit and partial_fit train: rows, weights, epochs, jobs and callbacks."""
 
 import copy
+import pickle
 import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal, assert_equal
@@ -14,6 +16,7 @@ from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
+from skmade import _fitting
 from skmade.datasets import CorrelatedGaussian
 from skmade.metrics import mean_log_likelihood
 from tests.configurations import quick
@@ -99,7 +102,80 @@ def test_warm_start_goes_on():
     with pytest.raises(ValueError, match="shape or n_estimators has been changed"):
         cold.set_params(hidden_layer_sizes=(4,)).fit(X)
     with pytest.raises(ValueError, match="features"):
-        cold.fit(X[:, :2])
+        cold.set_params(hidden_layer_sizes=(16, 16)).fit(X[:, :2])
+    assert cold.fit(X).n_iter_ == 15
+
+
+# What a network is drawn for, and training cannot change.
+DRAWN_FOR = {
+    "ordering": [1, 2, 0],
+    "order_agnostic": True,
+    "connectivity_agnostic": True,
+    "n_masks": 3,
+    "feature_types": ["continuous", "continuous", "count"],
+    "min_scale": 0.2,
+    "handle_unknown": "smoothed",
+}
+
+
+def go_on(density, method):
+    """Go on with a fitted network, by one of the two ways."""
+    if method == "fit":
+        density.set_params(warm_start=True)
+    return getattr(density, method)(X)
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize("name", DRAWN_FOR)
+def test_training_that_goes_on_refuses_what_the_network_was_not_drawn_for(name, method):
+    density = quick(ordering="natural", max_iter=1).fit(X)
+    scores, before = density.score_samples(X), dict(vars(density))
+    density.set_params(**{name: DRAWN_FOR[name]})
+    with pytest.raises(ValueError, match=f"but {name} has been changed") as refused:
+        go_on(density, method)
+    assert not [other for other in DRAWN_FOR if other != name and other in str(refused.value)]
+    assert_array_equal(density.score_samples(X), scores)
+    density.set_params(**{name: before[name]})
+    assert go_on(density, method).n_iter_ == 2
+
+
+def test_all_that_has_been_changed_is_named():
+    density = quick(max_iter=1).fit(X).set_params(hidden_layer_sizes=(4,), **DRAWN_FOR)
+    with pytest.raises(ValueError, match=f"shape or n_estimators, {', '.join(DRAWN_FOR)} has"):
+        density.partial_fit(X)
+
+
+# Parameters, and other forms of the same.
+EQUAL_FORMS = {
+    "ordering": ([2, 0, 1], [(2, 0, 1), np.array([2, 0, 1]), np.array([2.0, 0.0, 1.0])]),
+    "order_agnostic": (True, [np.True_]),
+    "connectivity_agnostic": (True, [np.True_]),
+    "n_masks": (2, [np.int64(2)]),
+    "feature_types": (
+        ["continuous"] * 3,
+        [("continuous",) * 3, np.array(["continuous"] * 3), "continuous"],
+    ),
+    "min_scale": (0.25, [np.float32(0.25)]),
+    "handle_unknown": ("smoothed", [np.str_("smoothed")]),
+}
+
+
+@pytest.mark.parametrize("method", ["fit", "partial_fit"])
+@pytest.mark.parametrize(("name", "forms"), EQUAL_FORMS.items(), ids=EQUAL_FORMS)
+def test_training_goes_on_with_the_same_parameter_in_another_form(name, forms, method):
+    first, others = forms
+    density = quick(order_agnostic=True, max_iter=1).set_params(**{"n_masks": 2, name: first})
+    density.fit(X)
+    for done, other in enumerate([first, *others, first], start=2):
+        assert go_on(density.set_params(**{name: other}), method).n_iter_ == done
+
+
+def test_types_by_name_and_in_order_are_the_same():
+    table = pd.DataFrame(X, columns=["a", "b", "c"])
+    density = quick(feature_types={"b": "continuous"}, max_iter=1).fit(table)
+    density.set_params(feature_types=["auto", "continuous", "auto"]).partial_fit(table)
+    with pytest.raises(ValueError, match="feature_types has been changed"):
+        density.set_params(feature_types={"a": "continuous"}).partial_fit(table)
 
 
 def test_partial_fit_over_chunks_learns_the_density():
@@ -112,7 +188,7 @@ def test_partial_fit_over_chunks_learns_the_density():
     assert -0.02 < gap < 0.1
 
 
-def test_partial_fit_keeps_the_first_chunks_units():
+def test_partial_fit_keeps_the_first_chunks_standardisation():
     density = quick().partial_fit(X)
     table = copy.deepcopy(density._state["table"])
     density.partial_fit(100 * X + 5)
@@ -190,6 +266,35 @@ def test_progress_bar_across_processes(capsys):
     density = quick(n_estimators=9, max_iter=2, n_jobs=2)
     density.set_callbacks(ProgressBar()).fit(X)
     assert "members 9-9 of 9" in capsys.readouterr().out
+
+
+def test_jobs_do_not_carry_what_an_earlier_fit_found(monkeypatch):
+    sizes, train = [], _fitting.train_stack
+
+    def measured(estimator, context, **task):
+        sizes.append(len(pickle.dumps((estimator, context))))
+        return train(estimator, context, **task)
+
+    monkeypatch.setattr(_fitting, "train_stack", measured)
+    density = quick(n_estimators=9, max_iter=1, hidden_layer_sizes=(64, 64))
+    n_bytes = density.fit(X)._state["weights"].nbytes
+    for again in (density.fit, density.partial_fit, density.set_params(warm_start=True).fit):
+        again(X)
+    assert len(sizes) == 8
+    # Histories and orderings are small, and stay.
+    assert max(sizes) < sizes[0] + 0.05 * n_bytes < 0.1 * n_bytes
+    density.set_params(warm_start=False).fit(X)
+    assert density.__sklearn_is_fitted__()
+
+
+def test_a_copy_without_state_leaves_the_estimator_as_it_was():
+    density = quick(max_iter=1).fit(X)
+    before = dict(vars(density))
+    told = _fitting.without_state(density)
+    assert not told.__sklearn_is_fitted__()
+    assert told.get_params() == density.get_params()
+    assert vars(density) == before
+    assert not _fitting.without_state(quick()).__sklearn_is_fitted__()
 
 
 @pytest.mark.slow

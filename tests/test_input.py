@@ -1,4 +1,4 @@
-"""What is prepared for prediction is kept beside the estimator, and never in its state."""
+"""Ensembles are kept from call to call beside the estimator, and never in its state."""
 
 import copy
 import gc
@@ -14,8 +14,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._input import _PREPARED, fitted_ensemble
-from skmade._network import ensemble as _ensemble
+from skmade._input import _ENSEMBLES, fitted_ensemble
+from skmade._prediction import prepared
+from skmade._prediction.prepared import scorer
 from skmade.datasets import CorrelatedGaussian
 from tests.configurations import quick
 
@@ -47,42 +48,29 @@ def assert_same(results, expected):
         assert_array_equal(result, other)
 
 
-@pytest.fixture
-def prepared(monkeypatch):
-    """Count the walks that are prepared."""
-    calls = []
+def test_weights_are_prepared_once(monkeypatch):
+    calls, prepare = [], prepared.prepare
 
     def counting(*arguments):
         calls.append(arguments)
         return prepare(*arguments)
 
-    prepare = _ensemble.prepare
-    monkeypatch.setattr(_ensemble, "prepare", counting)
-    return calls
-
-
-def test_weights_are_prepared_once(prepared):
+    monkeypatch.setattr(prepared, "prepare", counting)
     density = fitted()
     density.score_samples(X)
-    assert len(prepared) == 4  # of two members with two masks each
+    assert len(calls) == 4  # of two members with two masks each
     density.sample(50, random_state=0)
-    assert len(prepared) == 8
+    assert len(calls) == 8
     density.score_samples(X[:3])
     density.sample(50, random_state=1)
-    assert len(prepared) == 8
+    assert len(calls) == 8
     assert fitted_ensemble(density)[0] is fitted_ensemble(density)[0]
 
 
-def test_more_weights_than_memory_allows_are_prepared_at_each_use(prepared, monkeypatch):
+def test_answers_do_not_depend_on_whether_there_is_memory_for_weights(monkeypatch):
     expected = use(fitted())
-    prepared.clear()
-    monkeypatch.setattr(_ensemble, "MAX_PREPARED_BYTES", 0)
-    density = fitted()
-    assert_same(use(density), expected)
-    prepared.clear()
-    density.score_samples(X)
-    density.score_samples(X)
-    assert len(prepared) == 8
+    monkeypatch.setattr(prepared, "MAX_PREPARED_BYTES", 0)
+    assert_same(use(fitted()), expected)
 
 
 def test_prediction_leaves_the_estimator_as_it_was():
@@ -130,14 +118,14 @@ def test_copies_have_weights_of_their_own(duplicate):
 
 def test_prepared_weights_go_away_with_the_estimator():
     gc.collect()
-    n_before, density = len(_PREPARED), fitted()
+    n_before, density = len(_ENSEMBLES), fitted()
     use(density)
-    assert len(_PREPARED) == n_before + 1
+    assert len(_ENSEMBLES) == n_before + 1
     ensemble = weakref.ref(fitted_ensemble(density)[0])
-    walk = weakref.ref(ensemble().scorer(0))
+    walk = weakref.ref(scorer(ensemble(), 0))
     del density
     gc.collect()
-    assert len(_PREPARED) == n_before
+    assert len(_ENSEMBLES) == n_before
     assert ensemble() is None
     assert walk() is None
 
@@ -145,7 +133,7 @@ def test_prepared_weights_go_away_with_the_estimator():
 def test_old_weights_go_away_with_a_refit():
     density = fitted()
     use(density)
-    walk = weakref.ref(fitted_ensemble(density)[0].scorer(0))
+    walk = weakref.ref(scorer(fitted_ensemble(density)[0], 0))
     density.fit(X)
     density.score_samples(X)
     gc.collect()

@@ -11,7 +11,7 @@ from numpy.testing import assert_array_equal
 
 from skmade._prediction.walk import scoring_ends
 from tests.ensembles import make_ensemble
-from tests.equations import components, walk_outputs
+from tests.equations import paths, walk_outputs
 
 
 @pytest.mark.parametrize(
@@ -30,10 +30,10 @@ def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
     sizes = [max(size, 40) for size in configuration.get("hidden_layer_sizes", (40, 40))]
     options = {**configuration, "hidden_layer_sizes": tuple(sizes), "activation": "softplus"}
     ensemble = make_ensemble(n_features, **kinds, **options)
-    for component in components(ensemble):
-        allowed = component.ranks[None, :] < component.ranks[:, None]
+    for path in paths(ensemble):
+        allowed = path.ranks[None, :] < path.ranks[:, None]
         for moves in (moves_of_training, moves_of_prediction):
-            assert_array_equal(moves_of_features(component, moves), allowed)
+            assert_array_equal(moves_of_features(path, moves), allowed)
 
 
 ORDERINGS = [
@@ -48,17 +48,17 @@ def test_every_ordering_is_kept():
     # Without direct connections the hidden units alone must show all that is allowed.
     for order, direct_connections in zip(ORDERINGS, itertools.cycle([False, True])):
         ranks = np.argsort(order) + 1
-        component = one_component(len(ranks), direct_connections)
-        component = replace(component, ranks=ranks)
+        path = one_path(len(ranks), direct_connections)
+        path = replace(path, ranks=ranks)
         allowed = ranks[None, :] < ranks[:, None]
         for moves in (moves_of_training, moves_of_prediction):
-            assert_array_equal(moves_of_features(component, moves), allowed)
+            assert_array_equal(moves_of_features(path, moves), allowed)
 
 
 @cache
-def one_component(n_features, direct_connections):
+def one_path(n_features, direct_connections):
     """Return a member with every degree in each hidden layer."""
-    (component,) = components(
+    (path,) = paths(
         make_ensemble(
             n_features,
             n_binary=n_features // 3,
@@ -70,37 +70,37 @@ def one_component(n_features, direct_connections):
             connectivity_agnostic=False,
         )
     )
-    return component
+    return path
 
 
-def moves_of_features(component, moves):
+def moves_of_features(path, moves):
     """Which features have a parameter that a unit of which features moves, (D, D)."""
-    n_features, made = component.made.n_features, component.made
+    n_features, made = path.made.n_features, path.made
     moved = np.zeros((n_features, n_features), dtype=bool)
-    for output, unit in np.argwhere(moves(component)):
+    for output, unit in np.argwhere(moves(path)):
         moved[made.output_features[output], made.unit_features[unit]] = True
     return moved
 
 
-def moves_of_training(component):
+def moves_of_training(path):
     """Which units have a derivative of which outputs, (n_outputs, n_units)."""
-    objective, layers = component.objective()
+    objective, layers = path.objective()
     objective.units = lambda values: values
-    units = torch.from_numpy(entering(component))[None, :, None]
+    units = torch.from_numpy(entering(path))[None, :, None]
     jacobian = torch.autograd.functional.jacobian(
         lambda u: objective.outputs(layers, u)[0, :, 0], units
     )
     return jacobian[:, 0, :, 0].numpy() != 0
 
 
-def moves_of_prediction(component):
+def moves_of_prediction(path):
     """Which outputs of which units of a walk that scores are others if they change."""
-    walk = component.walk(scoring_ends(component.made.n_features))
-    units = entering(component)
+    walk = path.walk(scoring_ends(path.made.n_features))
+    units = entering(path)
     base = walk_outputs(walk, units[None])[0]
     moved = [walk_outputs(walk, units[None] + one)[0] != base for one in np.eye(len(units))]
     return np.stack(moved, axis=1)
 
 
-def entering(component):
-    return np.random.RandomState(0).normal(size=len(component.made.unit_features))
+def entering(path):
+    return np.random.RandomState(0).normal(size=len(path.made.unit_features))

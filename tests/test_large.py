@@ -1,4 +1,4 @@
-"""Large tables: read in blocks and trained on in windows, with the answers of small ones."""
+"""Large tables: read in chunks and trained on in windows, with the answers of small ones."""
 
 import subprocess
 import sys
@@ -10,10 +10,8 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.callback import ProgressBar
 
-from skmade._table import numbers as _numbers
-from skmade._training import loop as _training
-from skmade._training import rows as _rows
-from skmade._training import schedule as _schedule
+from skmade._table import numbers
+from skmade._training import loop, rows, schedule
 from skmade.datasets import CorrelatedGaussian
 from tests.configurations import quick
 
@@ -26,10 +24,10 @@ TEST = GAUSSIAN.sample(1000, random_state=1)
 
 @pytest.fixture
 def tiny_windows(monkeypatch):
-    """Cut tables into windows of at most 100 rows, and read them by blocks of 30."""
-    monkeypatch.setattr(_rows, "WINDOW_ROWS", 100)
-    monkeypatch.setattr(_rows, "STRETCH_ROWS", 10)
-    monkeypatch.setattr(_numbers, "BLOCK_ROWS", 30)
+    """Cut tables into windows of at most 100 rows, and read them in chunks of 30."""
+    monkeypatch.setattr(rows, "WINDOW_ROWS", 100)
+    monkeypatch.setattr(rows, "STRETCH_ROWS", 10)
+    monkeypatch.setattr(numbers, "CHUNK_ROWS", 30)
 
 
 def mapped(array, folder):
@@ -53,12 +51,12 @@ def test_numbers_of_any_type_are_what_they_are_as_float64(dtype, tmp_path):
         assert_array_equal(density.score_features(own), parts)
 
 
-def test_blocks_do_not_change_scores(monkeypatch):
+def test_chunks_do_not_change_scores(monkeypatch):
     density = quick(order_agnostic=True, n_masks=2).fit(X)
     table = TEST.copy()
     table[::3, 1] = np.nan
     whole, parts = density.score_samples(table), density.score_features(table)
-    monkeypatch.setattr(_numbers, "BLOCK_ROWS", 17)
+    monkeypatch.setattr(numbers, "CHUNK_ROWS", 17)
     assert_allclose(density.score_samples(table), whole, rtol=1e-7)
     assert_allclose(density.score_features(table), parts, rtol=1e-7, atol=1e-9)
 
@@ -94,7 +92,7 @@ def test_windows_learn_as_well_as_one_window(tiny_windows, monkeypatch, sort):
     table = table[np.argsort(table[:, 0])] if sort else table
     scores = {}
     for window_rows in (1000, 100):
-        monkeypatch.setattr(_rows, "WINDOW_ROWS", window_rows)
+        monkeypatch.setattr(rows, "WINDOW_ROWS", window_rows)
         density = quick(n_estimators=3, max_iter=20).fit(table)
         scores[window_rows] = density.score_samples(TEST).mean()
         # What is held out is from the same distribution, so the two must be about the same.
@@ -116,7 +114,7 @@ def test_one_epoch_of_windows_forgets_what_it_began_with(tiny_windows, monkeypat
     table = GAUSSIAN.sample(4000, random_state=4)
     table = np.column_stack([table, table[:, 0] ** 2 + 0.1 * table[:, 1]])
     density = quick(max_iter=1, batch_size=20).fit(table)
-    monkeypatch.setattr(_training, "MAX_AVERAGED_SHARE", 3)
+    monkeypatch.setattr(loop, "MAX_AVERAGED_SHARE", 3)
     longer = clone(density).fit(table)
     assert density.best_validation_score_ > longer.best_validation_score_ + 0.1
 
@@ -146,7 +144,7 @@ def test_windows_reach_parallel_jobs(tmp_path):
 
 
 def test_one_epoch_of_windows_shows_its_parts(tiny_windows, monkeypatch, capsys):
-    for module in (_schedule, _training):
+    for module in (schedule, loop):
         monkeypatch.setattr(module, "REPORTED_STEPS", 2)
     tasks = []
 

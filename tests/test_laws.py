@@ -15,12 +15,12 @@ from scipy import stats
 from scipy.integrate import simpson
 from scipy.special import logsumexp
 
-from skmade._prediction import scoring as _scoring
+from skmade._prediction import scoring
 from skmade._prediction.scoring import feature_log_density
 from skmade._prediction.scoring import log_density as score
 from skmade._table.encoding import transform
 from tests.ensembles import draw_table, make_ensemble
-from tests.equations import components
+from tests.equations import paths
 from tests.laws import ALPHA, MAX_BYTES, MIXED, discrete_ensemble, log_density, quantile_grid
 
 
@@ -112,14 +112,14 @@ SETS = [
 @pytest.mark.parametrize("way", MARGINALISED.values(), ids=MARGINALISED.keys())
 def test_density_of_the_observed_cells_sums_to_one(way, missing, monkeypatch):
     # Whatever the number of draws: each of them gives a product of conditionals.
-    monkeypatch.setattr(_scoring, "N_DRAWS", 8)
+    monkeypatch.setattr(scoring, "N_DRAWS", 8)
     ensemble = make_ensemble(4, **MIXED, scale=0.3, **way)
     assert abs(total_probability(ensemble, np.array(missing), 401) - 1) < 1e-3
 
 
 @pytest.mark.parametrize("missing", [[0], [1, 3], [0, 2, 4], [0, 1, 2, 3], [0, 1, 2, 3, 4]])
 def test_integrated_cells_are_summed_over(missing, monkeypatch):
-    monkeypatch.setattr(_scoring, "N_DRAWS", 2**13)
+    monkeypatch.setattr(scoring, "N_DRAWS", 2**13)
     ensemble, states = discrete_ensemble(order_agnostic=False, conditioning_weights=False)
     holes = states.copy()
     holes[:, missing] = -9
@@ -131,7 +131,7 @@ def test_integrated_cells_are_summed_over(missing, monkeypatch):
 
 @pytest.mark.parametrize("way", MARGINALISED.values(), ids=MARGINALISED.keys())
 def test_parts_of_the_features_sum_to_the_log_density(way, monkeypatch):
-    monkeypatch.setattr(_scoring, "N_DRAWS", 32)
+    monkeypatch.setattr(scoring, "N_DRAWS", 32)
     ensemble = make_ensemble(4, **MIXED, **way)
     rng = np.random.RandomState(0)
     X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 60, rng)
@@ -145,13 +145,13 @@ def test_parts_of_the_features_sum_to_the_log_density(way, monkeypatch):
 
 
 @pytest.mark.usefixtures("without_background")
-def test_parts_of_one_component_are_its_conditionals():
+def test_parts_of_one_path_are_its_conditionals():
     ensemble = make_ensemble(5, **MIXED, n_members=1, n_masks=1, order_agnostic=False)
-    (component,) = components(ensemble)
+    (path,) = paths(ensemble)
     rng = np.random.RandomState(0)
     X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 10, rng)
-    values, fixed = transform(ensemble.table, X)
-    expected = component.feature_log_prob(values) + fixed
+    cells = transform(ensemble.table, X)
+    expected = path.feature_log_prob(cells.values) + cells.log_factors
     assert_allclose(feature_log_density(ensemble, X, MAX_BYTES), expected)
 
 
@@ -171,11 +171,9 @@ def test_average_is_of_probabilities(configuration):
     ensemble = make_ensemble(5, 2, n_members=3, **configuration)
     X = np.random.RandomState(0).normal(size=(20, 5))
     X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
-    values, fixed = transform(ensemble.table, X)
-    alone = [
-        component.feature_log_prob(values).sum(axis=1) for component in components(ensemble)
-    ]
-    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + fixed.sum(axis=1)
+    cells = transform(ensemble.table, X)
+    alone = [path.feature_log_prob(cells.values).sum(axis=1) for path in paths(ensemble)]
+    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + cells.log_factors.sum(axis=1)
     assert_allclose(log_density(ensemble, X), expected, rtol=1e-10)
     assert len(alone) == 3 * ensemble.ranks.shape[1]
 

@@ -1,3 +1,5 @@
+"""The scorer of densities."""
+
 import numpy as np
 import pytest
 from sklearn.mixture import GaussianMixture

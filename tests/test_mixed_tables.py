@@ -1,4 +1,4 @@
-"""Tables with labels, counts and missing cells, in any container: learned, scored, drawn."""
+"""Tables with labels, counts and missing cells: learned, scored, drawn, completed."""
 
 import copy
 import pickle
@@ -14,7 +14,8 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from skmade import MADEDensity
-from tests.mixed_table import KINDS, make_people, small, with_holes
+from tests.configurations import with_holes
+from tests.mixed_table import KINDS, make_people, small
 
 
 @pytest.fixture(scope="module")
@@ -23,8 +24,24 @@ def people():
 
 
 @pytest.fixture(scope="module")
+def holed(people):
+    """Return the people with a fifth of their cells missing."""
+    return with_holes(people.convert_dtypes(), 0.2, seed=1)
+
+
+@pytest.fixture(scope="module")
 def density(people):
     return small(feature_types=KINDS, max_iter=20).fit(people)
+
+
+@pytest.fixture(scope="module")
+def members(people):
+    return small(feature_types=KINDS, max_iter=60, n_estimators=2).fit(people)
+
+
+@pytest.fixture(scope="module")
+def agnostic(people):
+    return small(feature_types=KINDS, max_iter=20, order_agnostic=True, n_masks=4).fit(people)
 
 
 def test_kinds_follow_the_dtypes(density):
@@ -195,7 +212,7 @@ def test_weight_zero_leaves_labels_out(people):
 
 @pytest.mark.parametrize("order_agnostic", [False, True])
 def test_holes_in_fit(density, people, order_agnostic):
-    holed = with_holes(people, 0.3)
+    holed = with_holes(people.convert_dtypes(), 0.3, seed=1)
     of_holed = clone(density).set_params(order_agnostic=order_agnostic).fit(holed)
     assert of_holed._state["architecture"]["conditioning_weights"]
     assert np.isfinite(of_holed.history_["train"]).all()
@@ -205,11 +222,11 @@ def test_holes_in_fit(density, people, order_agnostic):
     assert abs(of_holed.score_samples(holed.iloc[:1].mask([[True] * 5]))[0]) < 1e-20
 
 
-def test_later_chunks_may_have_holes(people):
+def test_later_chunks_may_have_holes(people, holed):
     density = small(feature_types=KINDS)
     density.partial_fit(people)
     with pytest.warns(UserWarning, match="Set conditioning_weights=True"):
-        density.partial_fit(with_holes(people))
+        density.partial_fit(holed)
     assert np.isfinite(density.score_samples(people)).all()
 
 
@@ -232,3 +249,135 @@ def test_free_text_is_warned_of(people):
 def test_clones_keep_the_parameters():
     density = MADEDensity(handle_unknown="smoothed", feature_types=KINDS)
     assert clone(density).get_params() == density.get_params()
+
+
+@pytest.mark.parametrize("strategy", ["sample", "mean"])
+@pytest.mark.parametrize("model", ["members", "agnostic"])
+def test_imputed_rows_keep_what_is_observed(model, strategy, people, holed, request):
+    model = request.getfixturevalue(model)
+    filled = model.impute(holed, strategy=strategy, random_state=0)
+    assert filled.dtypes.tolist() == people.dtypes.tolist()
+    assert filled.index.tolist() == people.index.tolist()
+    assert not filled.isna().any(axis=None)
+    for name in people:
+        observed = holed[name].notna()
+        assert (filled[name][observed] == people[name][observed]).all()
+    # What depends on other columns is filled in better than by chance.
+    hidden = holed["group"].isna()
+    truth = people["group"][hidden].astype(str)
+    assert (filled["group"][hidden].astype(str) == truth).mean() > 0.4
+
+
+def test_imputing_is_repeatable_and_leaves_complete_rows_alone(members, people, holed):
+    holed = holed.head(20)
+    first = members.impute(holed, random_state=3)
+    pd.testing.assert_frame_equal(first, members.impute(holed, random_state=3))
+    assert not first.equals(members.impute(holed, random_state=4))
+    pd.testing.assert_frame_equal(members.impute(people), people)
+    array = np.array([[1.0, np.nan], [0.5, 0.5]])
+    numbers = small().fit(np.random.RandomState(0).normal(size=(50, 2)))
+    before = array.copy()
+    assert_array_equal(numbers.impute(array)[1], array[1])
+    assert_array_equal(array, before)
+
+
+def test_observed_cells_that_fit_no_integer_stay_as_they_are(people):
+    density = small(feature_types={"children": "continuous"}, max_iter=1).fit(people)
+    holed = people.head(3).assign(children=[1.5, 2.0, np.nan])
+    filled = density.impute(holed, random_state=0)
+    assert filled["children"].tolist()[:2] == [1.5, 2.0]
+    assert filled["children"].iloc[2] % 1 == 0
+    given = density.sample(2, random_state=0, given={"children": 1.5})
+    assert given["children"].tolist() == [1.5, 1.5]
+
+
+def test_rows_may_be_lists(members):
+    row = [None, "red", 2, True, "x"]
+    with pytest.warns(UserWarning, match="feature names"):
+        filled = members.impute([row], random_state=0)
+    assert filled.iloc[0].tolist()[1:] == row[1:]
+
+
+def test_a_strategy_that_is_none_is_refused(members, people):
+    with pytest.raises(ValueError, match="strategy must be 'sample' or 'mean', got 'median'"):
+        members.impute(people, strategy="median")
+
+
+@pytest.mark.parametrize("model", ["members", "agnostic"])
+def test_rows_are_drawn_given_cells(model, request):
+    model = request.getfixturevalue(model)
+    drawn = model.sample(200, random_state=0, given={"group": "red", "smoker": True})
+    assert (drawn["group"] == "red").all()
+    assert drawn["smoker"].all()
+    assert drawn["size"].mean() > 2  # the mean of red ones is 3, of the others 0
+    other = model.sample(200, random_state=0, given={"group": "green"})
+    assert other["size"].mean() < 1
+
+
+def test_given_may_be_a_row_in_many_forms(agnostic, people):
+    expected = agnostic.sample(5, random_state=0, given={"size": 1.5, "city": "x"})
+    row = people.head(1).astype(object)
+    row.iloc[0] = [1.5, None, None, None, "x"]
+    for given in (
+        [1.5, np.nan, None, np.nan, "x"],
+        np.array([[1.5, None, None, None, "x"]], dtype=object),
+        row,
+        row.iloc[0],
+    ):
+        drawn = agnostic.sample(5, random_state=0, given=given)
+        pd.testing.assert_frame_equal(drawn, expected)
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"age": 1}, "given names 'age', which is no column"),
+        ({"group": "black"}, "'group' of given holds 'black', which was not in fit"),
+        ({"size": "large"}, "'size' of given is not numeric"),
+        ({"size": np.inf}, "infinity in column 'size'"),
+        ({"children": 0.5}, "'children' is a count, but row 0 holds 0.5"),
+        ({"children": -1}, "'children' is a count that was never negative"),
+        ([1.0, 2.0], "given has 2 cells for 5 columns"),
+    ],
+)
+def test_given_cells_that_do_not_fit_are_refused(members, given, message):
+    with pytest.raises((ValueError, TypeError), match=message):
+        members.sample(2, given=given)
+
+
+def test_given_must_be_one_row(members, people):
+    with pytest.raises(ValueError, match="one row, got 2 rows"):
+        members.sample(2, given=people.head(2))
+
+
+def test_everything_or_nothing_may_be_given(agnostic, members, people):
+    row = people.iloc[0].to_dict()
+    for model in (agnostic, members):
+        drawn = model.sample(2, random_state=0, given=row)
+        assert drawn.iloc[1].tolist() == list(row.values())
+        assert len(model.sample(3, random_state=0, given={})) == 3
+
+
+def test_conditional_density_is_a_difference_of_scores(people):
+    row = people.head(1)
+    given = row.assign(size=np.nan)
+    grid = pd.concat([row] * 400).assign(size=np.linspace(-20, 20, 400))
+    density = small(feature_types=KINDS, max_iter=5, ordering=[1, 2, 3, 4, 0]).fit(people)
+    log_ratio = density.score_samples(grid) - density.score_samples(given)
+    assert_allclose(np.trapezoid(np.exp(log_ratio), grid["size"]), 1.0, atol=1e-3)
+
+
+def test_parts_sum_to_scores(members, agnostic, people, holed):
+    holed = holed.head(30)
+    for model in (members, agnostic):
+        for table in (people.head(30), holed):
+            parts = model.score_features(table)
+            assert parts.shape == (30, 5)
+            assert_allclose(parts.sum(axis=1), model.score_samples(table), atol=1e-9)
+        assert_array_equal(parts == 0, holed.isna())
+
+
+def test_an_unlikely_cell_has_the_lowest_part(members, people):
+    odd = people.head(20).assign(size=30.0)
+    # It is itself unlikely, or makes the group unlikely that is modelled after it.
+    assert np.isin(members.score_features(odd).argmin(axis=1), (0, 1)).all()

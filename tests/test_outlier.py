@@ -234,7 +234,7 @@ def test_weights_of_any_magnitude_count_the_same(share):
         assert detector.fit(rows, sample_weight=np.full(len(rows), weight)).offset_ == expected
 
 
-def test_the_core_of_blocks_is_refused_before_they_are_read():
+def test_the_core_of_partitions_is_refused_before_they_are_read():
     table = pytest.importorskip("dask.array").from_array(X, chunks=(50, 3))
     with pytest.raises(ValueError, match="support_fraction at 1"):
         MADEOutlierDetector(quick(), support_fraction=0.75).fit(table)

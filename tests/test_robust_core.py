@@ -5,10 +5,9 @@ import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade import _robust_core as _core
+from skmade import _robust_core
 from skmade._robust_core import PlainDensity, find_core
-from skmade._table.encoding import learn_table
-from skmade._training import rows as _rows
+from skmade._table.learning import learn_columns
 from skmade.datasets import CorrelatedGaussian
 from tests.configurations import quick
 
@@ -36,7 +35,7 @@ def test_a_cluster_is_left_out(share):
 
 
 def test_one_step_is_not_enough_for_a_cluster(monkeypatch):
-    monkeypatch.setattr(_core, "MAX_STEPS", 0)
+    monkeypatch.setattr(_robust_core, "MAX_STEPS", 0)
     assert core_of(clustered())[N_ORDINARY:].any()
 
 
@@ -103,7 +102,7 @@ def test_numbers_of_a_column_that_is_mostly_missing_are_no_outliers():
 
 def test_the_most_likely_numbers_are_the_conditional_means():
     cells = CorrelatedGaussian(4).sample(200, random_state=0)
-    table = learn_table(cells, np.ones(200), np.array(["continuous"] * 4))
+    table = learn_columns(cells, np.ones(200), np.array(["continuous"] * 4))
     plain = PlainDensity.of(cells, np.ones(200), table)
     row = (cells[:1] - plain.center) * [[1, np.nan, 1, np.nan]]
     covariance = np.linalg.inv(plain.whiten.T @ plain.whiten)
@@ -114,7 +113,7 @@ def test_the_most_likely_numbers_are_the_conditional_means():
 def test_a_sample_of_a_large_table_is_enough(monkeypatch):
     rows = np.concatenate([clustered(seed) for seed in range(4)])
     expected = core_of(rows)
-    monkeypatch.setattr(_rows, "max_described", lambda n_features: 400)
+    monkeypatch.setattr("skmade._table.learning.max_described", lambda n_features: 400)
     core = core_of(rows)
     assert len(core) == len(rows)
     assert not core.reshape(4, 300)[:, N_ORDINARY:].any()
@@ -127,10 +126,10 @@ def test_the_plain_density_is_gaussian_times_frequencies():
         [CorrelatedGaussian(2).sample(50, random_state=0), rng.randint(3, size=50)]
     )
     kinds = np.array(["continuous", "continuous", "categorical"])
-    table = learn_table(cells, np.ones(50), kinds, np.array([0, 0, 3]))
+    table = learn_columns(cells, np.ones(50), kinds, np.array([0, 0, 3]))
     scores = PlainDensity.of(cells, np.ones(50), table).scores(cells)
     centred = cells[:, :2] - cells[:, :2].mean(axis=0)
-    covariance = centred.T @ centred / 50 + _core.MIN_DEVIATION**2 * np.eye(2)
+    covariance = centred.T @ centred / 50 + _robust_core.MIN_DEVIATION**2 * np.eye(2)
     gaussian = -0.5 * (centred * np.linalg.solve(covariance, centred.T).T).sum(axis=1)
     counts = np.bincount(cells[:, 2].astype(int)) + 0.5
     frequencies = np.log(counts / counts.sum())[cells[:, 2].astype(int)]

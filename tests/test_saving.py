@@ -252,6 +252,15 @@ def test_golden_files_keep_their_scores(path):
         assert_allclose(density.score_samples(rows), answers[name]["scores"], atol=1e-6)
 
 
+def test_models_that_do_not_know_what_they_were_drawn_for_go_on_training():
+    # Version 0.1.0 did not remember it.
+    density = quick(max_iter=1, ordering=[1, 0, 2, 3]).fit(NUMBERS)
+    del density._state["drawn_for"]
+    density.partial_fit(NUMBERS)
+    with pytest.raises(ValueError, match="ordering has been changed"):
+        density.set_params(ordering="natural").partial_fit(NUMBERS)
+
+
 LOADERS = {
     "pickle": (pickle.dumps, pickle.loads),
     "skops": (skops.io.dumps, lambda data: skops.io.loads(data, trusted=TRUSTED)),
@@ -262,7 +271,7 @@ LOADERS = {
 def test_a_model_of_another_version_warns_once_when_loaded(saver, monkeypatch):
     dump, load = saver
     density = quick(max_iter=1).fit(NUMBERS)
-    monkeypatch.setattr("skmade._saving.current_version", lambda: "0.0.9")
+    monkeypatch.setattr("skmade._density.current_version", lambda: "0.0.9")
     data = dump(density)
     monkeypatch.undo()
     expected = f"saved by skmade 0.0.9 and is loaded by skmade {skmade.__version__}"
@@ -277,7 +286,7 @@ def test_a_model_of_another_version_warns_once_when_loaded(saver, monkeypatch):
 
 def test_a_model_without_a_version_warns(monkeypatch):
     density = quick(max_iter=1).fit(NUMBERS)
-    monkeypatch.setattr("skmade._saving.SavedMixin.__getstate__", lambda self: dict(vars(self)))
+    monkeypatch.setattr(skmade.MADEDensity, "__getstate__", lambda self: dict(vars(self)))
     data = pickle.dumps(density)
     with pytest.warns(UserWarning, match="saved by skmade unknown"):
         pickle.load(io.BytesIO(data))

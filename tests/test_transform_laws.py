@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from skmade._table import encoding as _features
+from skmade._table import learning
 from skmade._table.marginals import fit_marginals
 from tests.configurations import quick
 from tests.laws import ALPHA
@@ -22,7 +22,7 @@ SHAPES = {
 def shaped(request, monkeypatch):
     """Return a fitted density of one column that is far from Gaussian, and a grid for it."""
     # Clusters would do for one column: the transforms are what is tested.
-    monkeypatch.setattr(_features, "choose_marginals", fit_marginals)
+    monkeypatch.setattr(learning, "choose_marginals", fit_marginals)
     column = 7.0 * request.param(np.random.RandomState(0))
     density = quick(n_estimators=2, max_iter=3).fit(column[:, None])
     marginals = density._state["table"]["marginals"]

@@ -1,4 +1,4 @@
-"""Scores and completions of the rows of a table in blocks, made when they are asked for."""
+"""Scores and completions of the rows of a table in partitions, made when they are asked for."""
 
 import copy
 
@@ -6,23 +6,23 @@ import numpy as np
 
 from .._input import MAX_SEED, check_columns, fitted_ensemble, private_random_state
 from .._table.rebuild import certain_layout, to_table, with_dtypes
-from .partitions import column_dtypes, empty_like, map_blocks, row_counts, stacked
+from .partitions import column_dtypes, empty_like, map_partitions, row_counts, stacked
 
 
-def score_blocks(estimator, X, method, width=()):
+def score_partitions(estimator, X, method, width=()):
     """Return an array of dask: what a method gives for each row, of this width."""
     check_columns(estimator, empty_like(X))
     empty = np.empty((0, *width))
     asked = copy.copy(estimator)  # a later fit changes no answer
-    return stacked(map_blocks(_scores, X, asked, method, empty), X, empty)
+    return stacked(map_partitions(_scores, X, asked, method, empty), X, empty)
 
 
-def _scores(block, estimator, method, empty):
-    """Score the rows of a block, which may have none."""
-    return getattr(estimator, method)(block) if len(block) else empty
+def _scores(partition, estimator, method, empty):
+    """Score the rows of a partition, which may have none."""
+    return getattr(estimator, method)(partition) if len(partition) else empty
 
 
-def impute_blocks(estimator, X, strategy, random_state):
+def impute_partitions(estimator, X, strategy, random_state):
     """Return a table of dask: the rows of X without missing cells."""
     ensemble, layout = fitted_ensemble(estimator)
     check_columns(estimator, empty_like(X))
@@ -37,12 +37,12 @@ def impute_blocks(estimator, X, strategy, random_state):
         seeds = rng.randint(MAX_SEED, size=len(seeds)).tolist()
     empty = _no_rows(ensemble.table, layout, X)
     asked = copy.copy(estimator)  # a later fit changes no answer
-    parts = map_blocks(_completed, X, asked, strategy, empty, each=zip(seeds))
+    parts = map_partitions(_completed, X, asked, strategy, empty, each=zip(seeds))
     return stacked(parts, X, empty)
 
 
 def _no_rows(table, layout, X):
-    """Return completed rows, none of them, of dtypes that do for all blocks."""
+    """Return completed rows, none of them, of dtypes that do for all partitions."""
     no_rows, new = np.empty((0, table.n_features)), table.unknown_mass > 0
     # These hold integers alone, in floats too, which had to hold missing cells.
     whole = np.isin(table.kinds, ("binary", "count")) & (table.n_levels == 0)
@@ -58,6 +58,10 @@ def _no_rows(table, layout, X):
     return empty if numeric else empty.astype(object)
 
 
-def _completed(block, seed, estimator, strategy, empty):
-    """Complete the rows of a block, which may have none."""
-    return with_dtypes(estimator.impute(block, strategy, seed), empty) if len(block) else empty
+def _completed(partition, seed, estimator, strategy, empty):
+    """Complete the rows of a partition, which may have none."""
+    return (
+        with_dtypes(estimator.impute(partition, strategy, seed), empty)
+        if len(partition)
+        else empty
+    )

@@ -1,8 +1,8 @@
-"""Tables in blocks of rows, of which another engine knows where they are: those of dask.
+"""Tables in partitions of rows, of which another engine knows where they are: those of dask.
 
-The engine is only asked to map a function over blocks. It decides where and when, moves what
-a task needs, and repeats tasks of workers that died. dask is imported only where one of its
-tables has been passed.
+The engine is only asked to map a function over partitions. It decides where and when, moves
+what a task needs, and repeats tasks of workers that died. dask is imported only where one of
+its tables has been passed.
 """
 
 from collections.abc import Callable, Iterable
@@ -11,18 +11,18 @@ from typing import Any
 import numpy as np
 
 
-def is_blocked(X: Any) -> bool:
+def is_partitioned(X: Any) -> bool:
     """Whether X is an array or a DataFrame of dask."""
     return type(X).__module__.startswith(("dask.array", "dask.dataframe"))
 
 
 def fetched(X: Any) -> Any:
-    """Return a table in memory: what is in blocks is computed, the rest is as it was."""
-    return X.compute() if is_blocked(X) else X
+    """Return a table in memory: what is in partitions is computed, the rest is as it was."""
+    return X.compute() if is_partitioned(X) else X
 
 
 def row_counts(X: Any) -> list[float]:
-    """Return how many rows each block has, NaN where the engine has not counted them."""
+    """Return how many rows each partition has, NaN where the engine has not counted them."""
     return list(X.chunks[0]) if hasattr(X, "chunks") else [np.nan] * X.npartitions
 
 
@@ -53,27 +53,27 @@ def column_dtypes(X: Any) -> list[Any]:
     ]
 
 
-def map_blocks(
+def map_partitions(
     function: Callable[..., Any], X: Any, *arguments: Any, each: Iterable[Any] = ()
 ) -> list[Any]:
-    """Call ``function(block, *own, *arguments)`` for each block, when the engine is asked to.
+    """Call ``function(partition, *own, *arguments)`` for each, when the engine is asked to.
 
-    The arguments go to each worker once; of those in `each`, a block gets its own.
+    The arguments go to each worker once; of those in `each`, a partition gets its own.
     """
     from dask.delayed import delayed
 
     common = [shared(value) for value in arguments]
     call = delayed(_call, name=function.__name__.strip("_"), pure=False)
-    blocks = _delayed_blocks(X)
-    own = [tuple(values) for values in each] or [()] * len(blocks)
+    partitions = _delayed_partitions(X)
+    own = [tuple(values) for values in each] or [()] * len(partitions)
     return [
-        call(number, function, block, *values, *common)
-        for number, (block, values) in enumerate(zip(blocks, own, strict=True))
+        call(number, function, partition, *values, *common)
+        for number, (partition, values) in enumerate(zip(partitions, own, strict=True))
     ]
 
 
 def join(function: Callable[..., Any], parts: list[Any], *arguments: Any) -> Any:
-    """Call ``function(results, *arguments)`` on results of `map_blocks`, when asked to."""
+    """Call ``function(results, *arguments)`` on results of `map_partitions`, when asked to."""
     from dask.delayed import delayed
 
     return delayed(function, name=function.__name__.strip("_"), pure=False)(parts, *arguments)
@@ -94,9 +94,9 @@ def together(tasks: Iterable[Any]) -> list[Any]:
 
 
 def stacked(parts: list[Any], like: Any, empty: Any) -> Any:
-    """Return the results of `map_blocks` below each other, as one table of dask.
+    """Return the results of `map_partitions` below each other, as one table of dask.
 
-    The results are arrays or DataFrames as the empty one, with as many rows as the blocks
+    The results are arrays or DataFrames as the empty one, with as many rows as the partitions
     of the table they are made from.
     """
     if hasattr(empty, "columns"):
@@ -114,17 +114,17 @@ def stacked(parts: list[Any], like: Any, empty: Any) -> Any:
     )
 
 
-def _delayed_blocks(X: Any) -> list[Any]:
-    """Return blocks of whole rows, in order."""
+def _delayed_partitions(X: Any) -> list[Any]:
+    """Return partitions of whole rows, in order."""
     if hasattr(X, "rechunk") and X.numblocks[1] > 1:
         X = X.rechunk({1: -1})
     return list(np.ravel(X.to_delayed()))
 
 
-def _call(number: int, function: Callable[..., Any], block: Any, *arguments: Any) -> Any:
-    """Call a function of a block; errors say which block it is."""
+def _call(number: int, function: Callable[..., Any], partition: Any, *arguments: Any) -> Any:
+    """Call a function of a partition; errors say which partition it is."""
     try:
-        return function(block, *arguments)
+        return function(partition, *arguments)
     except (TypeError, ValueError) as error:
         kind = TypeError if isinstance(error, TypeError) else ValueError
         raise kind(f"Partition {number} of X: {error}") from error

@@ -4,12 +4,13 @@ Bernoulli (binary), categorical, a mixture of Gaussians (continuous) and one tha
 to integers (count). Parameters (n_params, n_features, n_rows) are outputs of the network,
 values have shape (n_features, n_rows), so one call serves every feature of a kind, and sums
 over components or levels run over contiguous rows. Training has the same log-probabilities
-with gradients, in `_objective`.
+with gradients and the same order of axes, in `log_prob`.
 """
 
 from collections.abc import Callable
 from dataclasses import dataclass, fields
-from typing import Any, Protocol, Self
+from itertools import pairwise
+from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
@@ -137,6 +138,15 @@ class Categorical(_SharedLaw):
         return np.asarray((masses * (levels <= value)).sum(axis=0))
 
 
+class MixtureParameters(NamedTuple):
+    """Where the parameters of a mixture are among those of its feature."""
+
+    logits: slice  # of the free components, as the following two
+    means: slice
+    raw_scales: slice
+    recurring: slice  # logits of the values that recur
+
+
 @dataclass(frozen=True)
 class MixtureOfGaussians:
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
@@ -147,8 +157,8 @@ class MixtureOfGaussians:
     """
 
     n_components: int
-    floor: Floats  # (n_features,), in units
-    recurring: Floats  # (n_features, n_recurring), in units; NaN where there are fewer
+    floor: Floats  # (n_features,), of images
+    recurring: Floats  # (n_features, n_recurring), images; NaN where there are fewer
     recurring_scale: Floats  # (n_features, n_recurring)
 
     @property
@@ -160,6 +170,13 @@ class MixtureOfGaussians:
     def n_params(self) -> int:
         """Logits, means and raw scales, and logits of the values that recur."""
         return 3 * self.n_components + self.n_recurring
+
+    @property
+    def parameters(self) -> MixtureParameters:
+        """Where each kind of parameter is: no other file knows their order."""
+        k = self.n_components
+        ends = (0, k, 2 * k, 3 * k, self.n_params)
+        return MixtureParameters(*(slice(*pair) for pair in pairwise(ends)))
 
     @property
     def n_units(self) -> int:
@@ -216,8 +233,8 @@ class MixtureOfGaussians:
 
     def parts(self, params: Floats) -> tuple[Floats, Floats, Floats]:
         """View the logits, means and raw scales of the free components."""
-        k = self.n_components
-        return params[:k], params[k : 2 * k], params[2 * k : 3 * k]
+        where = self.parameters
+        return params[where.logits], params[where.means], params[where.raw_scales]
 
     def scales(self, raw: Floats) -> Floats:
         """Turn raw scales (..., F, n) into scales."""
@@ -228,7 +245,7 @@ class MixtureOfGaussians:
     def own_logits(self, params: Floats) -> Floats:
         """Logits of the values that recur; of features that have fewer, the last get none."""
         absent = np.isnan(self.recurring).T[:, :, None]
-        return np.where(absent, -np.inf, params[3 * self.n_components :])
+        return np.where(absent, -np.inf, params[self.parameters.recurring])
 
     def places(self) -> tuple[Floats, Floats]:
         """Where the values that recur are, and their scales, (n_recurring, F, 1)."""
@@ -273,7 +290,7 @@ class MixtureOfGaussians:
 class DiscretisedMixture(MixtureOfGaussians):
     """A count: the draw of a mixture of Gaussians, rounded to the nearest integer.
 
-    The integer k lies at ``origin + k * step`` in units. `lowest` is the unit of the smallest
+    The standardised integer k is ``origin + k * step``. `lowest` is that of the smallest
     possible integer, which takes all mass below it, or minus infinity.
     """
 

@@ -5,12 +5,13 @@ A feature has a rank (its position 1..D in an ordering), a hidden unit has a deg
 the two (Germain et al. 2015, sections 3 and 4, equations 12 and 13).
 """
 
-import warnings
 from collections.abc import Sequence
 from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .._table.checks import warn_user
 
 Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
@@ -51,15 +52,13 @@ def spread_degrees(n_units: int, n_features: int) -> Integers:
     return 1 + (np.arange(n_units) * n_degrees) // n_units
 
 
-def warn_if_narrow(layer_sizes: Sequence[int], n_features: int, stacklevel: int = 2) -> None:
+def warn_if_narrow(layer_sizes: Sequence[int], n_features: int) -> None:
     """Warn when a hidden layer has fewer units than there are degrees."""
     if min(layer_sizes) < n_features - 1:
-        warnings.warn(
+        warn_user(
             f"A hidden layer of {min(layer_sizes)} units cannot hold each of the degrees "
             f"1..{n_features - 1} of {n_features} features: some conditionals share their "
-            f"hidden units. Set hidden_layer_sizes to at least {n_features - 1} units.",
-            UserWarning,
-            stacklevel=stacklevel,
+            f"hidden units. Set hidden_layer_sizes to at least {n_features - 1} units."
         )
 
 

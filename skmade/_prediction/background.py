@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._network.special import student_log_mass, student_log_prob
-from .._table.encoding import Table, is_unknown, linear_units
+from .._table.encoding import Cells, Table
 
 Floats = NDArray[np.float64]
 
@@ -21,22 +21,21 @@ LOG_SHARE = math.log(1e-9)
 LOG_REST = math.log1p(-1e-9)
 
 
-def background(table: Table, X: Floats) -> Floats:
+def background(table: Table, cells: Cells) -> Floats:
     """Log-density (of labels and counts log-mass) of each cell, (n, D); 0 where missing."""
-    units = linear_units(table, X)
-    parts = student_log_prob(units)
+    log_probs = student_log_prob(cells.standardised)
     for column in np.flatnonzero(table.kinds == "count"):
         step = 1 / table.spread[column]
         lowest = (table.lowest[column] - table.center[column]) * step
-        own = units[:, column]
-        parts[:, column] = student_log_mass(own, step, own < lowest + step / 2)
-    parts[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
-    parts += table.log_jacobian + np.log1p(-table.unknown_mass)
-    parts[np.isnan(X)] = 0.0
-    if table.n_levels.any():
-        rows, columns = np.nonzero(is_unknown(table, X))
-        parts[rows, columns] = np.log(table.unknown_mass[columns])
-    return parts
+        own = cells.standardised[:, column]
+        log_probs[:, column] = student_log_mass(own, step, own < lowest + step / 2)
+    log_probs[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
+    log_probs += table.log_jacobian + np.log1p(-table.unknown_mass)
+    log_probs[cells.missing] = 0.0
+    if cells.unknown.any():
+        _, columns = np.nonzero(cells.unknown)
+        log_probs[cells.unknown] = np.log(table.unknown_mass[columns])
+    return log_probs
 
 
 def with_background(

@@ -1,10 +1,10 @@
 """Draws from an ensemble: of whole rows, of rows given some cells, of missing cells.
 
-Given cells are conditioned on exactly where an ordering puts them first: in every component
-of an order-agnostic ensemble. Elsewhere every component draws the other cells where its
+Given cells are conditioned on exactly where an ordering puts them first: in every path
+of an order-agnostic ensemble. Elsewhere every path draws the other cells where its
 ordering puts them, and of all these draws some are chosen (self-normalised importance
-resampling). The weight of a draw is its density over the density with which the components
-propose it on average (the balance heuristic of Veach and Guibas 1995), so that a component
+resampling). The weight of a draw is its density over the density with which the paths
+propose it on average (the balance heuristic of Veach and Guibas 1995), so that a path
 whose ordering puts the given cells first helps all of them.
 """
 
@@ -18,10 +18,11 @@ from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
 from .._table.encoding import Table, decode, encode
 from .ancestral import sample_values
+from .prepared import sampler, scorer
 from .scoring import (
     by_pattern,
     chunks,
-    draws_per_component,
+    draws_per_path,
     explain,
     fill,
     fixed_uniforms,
@@ -45,7 +46,7 @@ N_COMPLETIONS = 128
 def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
     """Draw rows (n_samples, D), each from a member and mask chosen at random."""
     shape = (n_samples, ensemble.table.n_features)
-    choice = rng.randint(ensemble.n_components, size=n_samples)
+    choice = rng.randint(ensemble.n_paths, size=n_samples)
     values = np.full(shape, np.nan)
     drawn = _draw_missing(ensemble, values, choice, rng)
     return decode(ensemble.table, drawn)
@@ -66,14 +67,14 @@ def draw_given(
     exact = _conditioned(ensemble, missing)
     if exact is not None:
         chances = explain(exact, values).responsibilities[0]
-        choice = rng.choice(exact.n_components, size=n_samples, p=chances)
+        choice = rng.choice(exact.n_paths, size=n_samples, p=chances)
         drawn = _draw_missing(exact, np.repeat(values, n_samples, axis=0), choice, rng)
         return decode(ensemble.table, drawn), math.inf
     parts, n_effective = [], 0.0
     for part in chunks(np.arange(n_samples), MAX_DRAWN_TOGETHER):
         n_proposals = max(N_PROPOSALS * len(part), MIN_PROPOSALS)
-        n_draws = math.ceil(n_proposals / ensemble.n_components)
-        shape = (ensemble.n_components, 1, n_draws, len(row))
+        n_draws = math.ceil(n_proposals / ensemble.n_paths)
+        shape = (ensemble.n_paths, 1, n_draws, len(row))
         draws = _propose(ensemble, values, rng.random_sample(shape))
         chosen = rng.choice(draws.chances.shape[1], size=len(part), p=draws.chances[0])
         parts.append(draws.values[0, chosen])
@@ -95,9 +96,9 @@ class _Draws:
 
 
 def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
-    """Let every component draw the missing cells of rows, and weigh all draws.
+    """Let every path draw the missing cells of rows, and weigh all draws.
 
-    `uniforms` has shape (n_components, n or 1, n_draws, D).
+    `uniforms` has shape (n_paths, n or 1, n_draws, D).
     """
     missing = np.isnan(values)
     filled = np.concatenate(list(fill(ensemble, values, missing, uniforms)), axis=1)
@@ -105,8 +106,8 @@ def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
     proposed = np.repeat(missing, filled.shape[1], axis=0)
     joint = np.full(len(rows), -np.inf)
     proposal = joint.copy()
-    for position in range(ensemble.n_components):
-        log_prob = feature_log_prob(ensemble.scorer(position), rows)
+    for path in range(ensemble.n_paths):
+        log_prob = feature_log_prob(scorer(ensemble, path), rows)
         np.logaddexp(joint, log_prob.sum(axis=1), out=joint)
         np.logaddexp(proposal, (log_prob * proposed).sum(axis=1), out=proposal)
     log_weights = (joint - proposal).reshape(filled.shape[:2])
@@ -175,12 +176,12 @@ def _complete_by_draws(
     With one draw for each row, as values of the network, or without `rng` their average,
     as cells of the table: transforms of columns keep no means.
     """
-    n_components, n_draws = ensemble.n_components, draws_per_component(ensemble, N_COMPLETIONS)
+    n_paths, n_draws = ensemble.n_paths, draws_per_path(ensemble, N_COMPLETIONS)
     filled, n_effective = np.empty_like(values), np.empty(len(values))
     n_fixed = n_draws if rng is None else 0
-    fixed = fixed_uniforms(n_components, n_fixed, values.shape[1])[:, None]
+    fixed = fixed_uniforms(n_paths, n_fixed, values.shape[1])[:, None]
     for part in chunks(np.arange(len(values)), rows_at_once(ensemble, n_draws, max_bytes)):
-        shape = (n_components, len(part), n_draws, values.shape[1])
+        shape = (n_paths, len(part), n_draws, values.shape[1])
         uniforms = fixed if rng is None else rng.random_sample(shape)
         draws = _propose(ensemble, values[part], uniforms)
         n_effective[part] = draws.n_effective
@@ -213,7 +214,7 @@ def _first_above(upper: Floats, uniform: Floats) -> Integers:
 def _draw_missing(
     ensemble: Ensemble, values: Floats, choice: Integers, rng: np.random.RandomState
 ) -> Floats:
-    """Draw the missing cells of rows, each from the component that was chosen for it."""
+    """Draw the missing cells of rows, each from the path that was chosen for it."""
     # Columns are drawn one by one: contiguous they are read and written much faster.
     uniforms = rng.random_sample(values.shape[::-1]).T
     missing = np.isnan(values)
@@ -222,9 +223,9 @@ def _draw_missing(
         own = choice == chosen
         rows = slice(None) if own.all() else own
         # A draw is one of many: the network's share of it need not be in double precision.
-        sampler = ensemble.sampler(int(chosen), np.float32)
+        walk = sampler(ensemble, int(chosen), np.float32)
         if missing.all():
-            drawn[rows] = sample_values(sampler, uniforms[rows])
+            drawn[rows] = sample_values(walk, uniforms[rows])
         else:
-            drawn[rows] = sample_values(sampler, uniforms[rows], values[rows], missing[rows])
+            drawn[rows] = sample_values(walk, uniforms[rows], values[rows], missing[rows])
     return drawn

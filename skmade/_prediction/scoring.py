@@ -1,7 +1,7 @@
-"""Log-densities of rows, with or without missing cells, and the parts of their features.
+"""Log-densities of rows, with or without missing cells, and of their features.
 
-Rows are matrices of numbers and codes, as `_frame` makes them; NaN is a missing cell. The
-density is an average over components, one for each member and mask. A missing cell is
+Rows are matrices of numbers and codes; NaN is a missing cell. The
+density is an average over paths, members with one of their masks. A missing cell is
 marginalised in one of three ways, each of which gives a proper density of the others:
 
 left out    the network was trained on rows with holes in this column: it is told so;
@@ -14,7 +14,7 @@ integrated  it is drawn from the conditionals, and the density averaged over the
 """
 
 import math
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,12 +25,17 @@ from scipy.stats import qmc
 
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
-from .._table.encoding import transform
+from .._table.encoding import Cells, transform
+from .._table.numbers import Numbers
 from .ancestral import sample_values
 from .background import background, chance_of_background, with_background
+from .prepared import sampler, scorer
 from .walk import feature_log_prob, log_prob
 
 Floats = NDArray[np.float64]
+
+# Intermediate results of scoring take at most about so much memory: more brings no speed.
+MAX_SCORING_BYTES = 2**25
 
 # Rows scored together: more bring no speed, and their parameters leave the cache.
 MAX_CHUNK_ROWS = 2048
@@ -43,14 +48,36 @@ N_DRAWS = 256
 MIN_MISSING = 0.01
 
 
+def by_chunks(
+    score: Callable[[Ensemble, Floats, float], Floats],
+    ensemble: Ensemble,
+    numbers: Numbers,
+    max_bytes: float,
+) -> Floats:
+    """Score rows chunk by chunk: a large table is never float64 as a whole."""
+    max_bytes = min(max_bytes, MAX_SCORING_BYTES)
+    scores: Floats | None = None
+    for rows, chunk in numbers.chunks(max_bytes):
+        own = score(ensemble, chunk, max_bytes)
+        if scores is None:
+            scores = np.empty((len(numbers), *own.shape[1:]))
+        scores[rows] = own
+    assert scores is not None  # a table has rows
+    return scores
+
+
 def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
-    """Log of the mean density over members and masks, and the background, (n,), in nats."""
-    # Columns are transformed one by one: contiguous they are read much faster.
-    values, fixed = transform(ensemble.table, np.asfortranarray(X))
-    by_members = _log_density_of_members(ensemble, values, max_bytes) + fixed.sum(axis=1)
-    by_background = background(ensemble.table, X).sum(axis=1)
-    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
-    return with_background(by_members, by_background, beyond)
+    """Log of the mean density over paths, and the background, (n,), in nats."""
+    cells = transform(ensemble.table, X)
+    by_members = _log_density_of_members(ensemble, cells.values, max_bytes)
+    by_members += cells.log_factors.sum(axis=1)
+    by_background = background(ensemble.table, cells).sum(axis=1)
+    return with_background(by_members, by_background, _beyond_edge(ensemble, cells))
+
+
+def _beyond_edge(ensemble: Ensemble, cells: Cells) -> Booleans:
+    """Which rows (n,) have a number at or beyond the edge of its column."""
+    return np.asarray(ensemble.table.marginals.beyond_edge(cells.values).any(axis=1))
 
 
 def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
@@ -72,55 +99,55 @@ def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
     integrate to one.
     """
     total = np.full(len(values), -np.inf)
-    for position in range(ensemble.n_components):
-        np.logaddexp(total, log_prob(ensemble.scorer(position), values), out=total)
-    return total - math.log(ensemble.n_components)
+    for path in range(ensemble.n_paths):
+        np.logaddexp(total, log_prob(scorer(ensemble, path), values), out=total)
+    return total - math.log(ensemble.n_paths)
 
 
 def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
-    """Each feature's part of the log-density, (n_samples, n_features); 0 where missing.
+    """Each feature's log-probability, (n, D); those of a row sum to its log-density.
 
-    Parts of the components, and of the background, are weighted by their responsibilities;
-    what the log-density of the average has beyond that is spread evenly over the observed
-    features.
+    Those of the paths, and of the background, are weighted by their responsibilities; what
+    the log-density of the average has beyond that is spread evenly over the observed
+    features. A missing cell has 0.
     """
-    values, by_members = transform(ensemble.table, X)
-    everything, present = np.ones(len(X), dtype=bool), ~np.isnan(X)
-    for rows, explanation in explanations(ensemble, values, everything, max_bytes):
-        own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.parts)
-        own += _rest(explanation.log_density, own, ~np.isnan(values[rows]))
+    cells = transform(ensemble.table, X)
+    by_members, present = cells.log_factors, ~cells.missing
+    everything = np.ones(len(X), dtype=bool)
+    for rows, explanation in explanations(ensemble, cells.values, everything, max_bytes):
+        own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.log_probs)
+        own += _rest(explanation.log_density, own, ~np.isnan(cells.values[rows]))
         by_members[rows] += own
-    by_background = background(ensemble.table, X)
-    beyond = np.asarray(ensemble.table.marginals.beyond_edge(values).any(axis=1))
+    by_background = background(ensemble.table, cells)
     total, total_background = by_members.sum(axis=1), by_background.sum(axis=1)
-    scores = with_background(total, total_background, beyond)
+    scores = with_background(total, total_background, _beyond_edge(ensemble, cells))
     chance = chance_of_background(total_background, scores)[:, None]
-    parts = (1 - chance) * by_members + chance * by_background
-    return np.asarray(parts + _rest(scores, parts, present))
+    log_probs = (1 - chance) * by_members + chance * by_background
+    return np.asarray(log_probs + _rest(scores, log_probs, present))
 
 
-def _rest(log_density: Floats, parts: Floats, present: Booleans) -> Floats:
-    """What a log-density (n,) has beyond its parts (n, D), spread over the present ones."""
-    rest = log_density - parts.sum(axis=1)
+def _rest(log_density: Floats, log_probs: Floats, present: Booleans) -> Floats:
+    """What a log-density (n,) has beyond its features (n, D), spread over the present ones."""
+    rest = log_density - log_probs.sum(axis=1)
     share = rest / np.maximum(present.sum(axis=1), 1)
     return np.where(present, share[:, None], 0.0)
 
 
 @dataclass(frozen=True)
 class Explanation:
-    """J equally likely ways to explain each of n rows: components, and draws of each."""
+    """J equally likely ways to explain each of n rows: paths, and draws of each."""
 
-    parts: Floats  # (n, J, D) log-probabilities of the observed cells
+    log_probs: Floats  # (n, J, D) of the observed cells
 
     @property
     def log_weights(self) -> Floats:
         """Log-density of the observed cells under each way, (n, J)."""
-        return self.parts.sum(axis=2)
+        return self.log_probs.sum(axis=2)
 
     @property
     def log_density(self) -> Floats:
         """Log of the mean over the ways, (n,)."""
-        return logsumexp(self.log_weights, axis=1) - math.log(self.parts.shape[1])
+        return logsumexp(self.log_weights, axis=1) - math.log(self.log_probs.shape[1])
 
     @property
     def responsibilities(self) -> Floats:
@@ -156,21 +183,21 @@ def explanations(
         return
     for some in (False, True):
         rows = positions[cells[positions].any(axis=1) == some]
-        n_draws = draws_per_component(ensemble, N_DRAWS) if some else 1
-        uniforms = fixed_uniforms(ensemble.n_components, n_draws, values.shape[1])
+        n_draws = draws_per_path(ensemble, N_DRAWS) if some else 1
+        uniforms = fixed_uniforms(ensemble.n_paths, n_draws, values.shape[1])
         for part in chunks(rows, rows_at_once(ensemble, n_draws, max_bytes)):
             yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
 
 
-def draws_per_component(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
+def draws_per_path(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
     """How many draws of each member and mask make `n_draws` of a row, or a few more."""
-    return math.ceil(n_draws / ensemble.n_components)
+    return math.ceil(n_draws / ensemble.n_paths)
 
 
 def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
     """How many rows can be explained by draws within a number of bytes."""
     made = ensemble.made
-    kept = 4 * ensemble.n_components * n_draws * made.n_features
+    kept = 4 * ensemble.n_paths * n_draws * made.n_features
     together = max(n_draws, len(ensemble.weights))  # of the draws, or of the members
     in_passing = together * (5 * len(made.output_features) + 3 * len(made.unit_features))
     return int(np.clip(max_bytes / (8 * (kept + in_passing)), 1, MAX_CHUNK_ROWS))
@@ -189,12 +216,11 @@ def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Bo
 
 
 def explain(ensemble: Ensemble, values: Floats) -> Explanation:
-    """Parts of the components for rows of which no cell has to be drawn."""
-    parts = [
-        feature_log_prob(ensemble.scorer(position), values)
-        for position in range(ensemble.n_components)
+    """Log-probabilities by each path, for rows of which no cell has to be drawn."""
+    log_probs = [
+        feature_log_prob(scorer(ensemble, path), values) for path in range(ensemble.n_paths)
     ]
-    return Explanation(np.stack(parts, axis=1))
+    return Explanation(np.stack(log_probs, axis=1))
 
 
 def integrate(
@@ -202,28 +228,28 @@ def integrate(
 ) -> Explanation:
     """Explain rows by draws of some of their cells, weighted by the observed ones.
 
-    `uniforms` has shape (n_components, n or 1, n_draws, D).
+    `uniforms` has shape (n_paths, n or 1, n_draws, D).
     """
     observed = ~np.isnan(values)[:, None]
-    parts = []
-    for position, filled in enumerate(fill(ensemble, values, cells, uniforms)):
+    log_probs = []
+    for path, filled in enumerate(fill(ensemble, values, cells, uniforms)):
         rows = filled.reshape(-1, values.shape[1])
-        own = feature_log_prob(ensemble.scorer(position), rows)
-        parts.append(own.reshape(filled.shape) * observed)
-    return Explanation(np.concatenate(parts, axis=1))
+        own = feature_log_prob(scorer(ensemble, path), rows)
+        log_probs.append(own.reshape(filled.shape) * observed)
+    return Explanation(np.concatenate(log_probs, axis=1))
 
 
 def fill(
     ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
 ) -> Iterator[Floats]:
-    """Yield rows with some of their cells drawn, (n, n_draws, D) by each component."""
+    """Yield rows with some of their cells drawn, (n, n_draws, D) by each path."""
     shape = (len(values), uniforms.shape[2], values.shape[1])
     given, drawn = _repeated(values, shape), _repeated(cells, shape)
-    for position, own in enumerate(uniforms):
+    for path, own in enumerate(uniforms):
         filled = given
         if cells.any():
             numbers = _repeated(np.broadcast_to(own, shape), shape)
-            filled = sample_values(ensemble.sampler(position), numbers, given, drawn)
+            filled = sample_values(sampler(ensemble, path), numbers, given, drawn)
         yield filled.reshape(shape)
 
 
@@ -233,12 +259,12 @@ def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
     return full.reshape(-1, shape[2])
 
 
-def fixed_uniforms(n_components: int, n_draws: int, n_features: int) -> Floats:
-    """Quasi-random numbers in (0, 1), (n_components, n_draws, n_features), always the same."""
-    n_points = n_components * n_draws
+def fixed_uniforms(n_paths: int, n_draws: int, n_features: int) -> Floats:
+    """Quasi-random numbers in (0, 1), (n_paths, n_draws, n_features), always the same."""
+    n_points = n_paths * n_draws
     power = math.ceil(math.log2(max(n_points, 2)))
     points = qmc.Sobol(n_features, rng=np.random.default_rng(0)).random_base2(power)
-    return points[:n_points].reshape(n_components, n_draws, n_features)
+    return points[:n_points].reshape(n_paths, n_draws, n_features)
 
 
 def chunks(rows: Integers, size: int) -> Iterator[Integers]:

@@ -1,8 +1,8 @@
 """A member's network as a walk along its ordering, in numpy: scores now, draws in `_sampling`.
 
-With units sorted by rank and hidden units by degree, what becomes known in a block of
-consecutive ranks is a block of rows in every layer, and all that it may see is a prefix of
-the layer below. So a walk of few steps leaves out most of what masks set to zero, and a walk
+With units sorted by rank and hidden units by degree, what becomes known with consecutive
+ranks are neighbouring units in every layer, and all that these may see is a prefix of the
+layer below. So a walk of few steps leaves out most of what masks set to zero, and a walk
 of one rank a step computes every hidden unit once, as soon as the features it may see are
 there. Rows run along the last axis.
 """
@@ -48,18 +48,18 @@ ACTIVATIONS: dict[str, Callable[[Floats], Any]] = {
 
 @dataclass(frozen=True)
 class Step:
-    """A block of ranks lo + 1 .. hi: its features, and what has to be known before them.
+    """Consecutive ranks lo + 1 .. hi: their features, and what has to be known before them.
 
-    Those are hidden units of the degrees lo .. hi - 1 and units of these ranks. Row 0 of
+    Those are hidden units of the degrees lo .. hi - 1 and units of these ranks. Line 0 of
     every buffer is a constant 1, whose weights are the biases.
     """
 
-    outputs: tuple[tuple[Conditional, Integers, slice], ...]  # law, columns, rows of `output`
-    hidden: tuple[slice, ...]  # rows of each hidden layer
+    outputs: tuple[tuple[Conditional, Integers, slice], ...]  # law, columns, outputs
+    hidden: tuple[slice, ...]  # units of each hidden layer
     seen: tuple[int, ...]  # how much of the buffer below each hidden layer sees
-    units: slice  # rows of the buffer of units that outputs see directly
-    known: slice  # rows of the buffer of outputs' inputs that are new: units, then hidden
-    own: slice  # rows of the buffer of units that the step's own features fill
+    units: slice  # lines of the buffer of units that outputs see directly
+    known: slice  # lines of the buffer of outputs' inputs that are new: units, then hidden
+    own: slice  # lines of the buffer of units that the step's own features fill
 
 
 @dataclass(frozen=True)
@@ -92,7 +92,7 @@ class Walk:
 
     @property
     def n_inputs(self) -> int:
-        """Rows of the buffer that outputs are computed from."""
+        """Lines of the buffer that outputs are computed from."""
         return self.output.shape[1]
 
     def buffers(self, n_rows: int) -> "Buffers":
@@ -117,7 +117,7 @@ class Walk:
 
 @dataclass(frozen=True)
 class Buffers:
-    """What is known of some rows, in the order of the walk; row 0 is the constant 1."""
+    """What is known of some rows, in the order of the walk; line 0 is the constant 1."""
 
     units: Floats
     hidden: list[Floats]  # of all hidden layers but the last
@@ -126,11 +126,11 @@ class Buffers:
 
 @dataclass(frozen=True)
 class Sums:
-    """What rows of a layer get from the first inputs, computed ahead."""
+    """What units of a layer get from the first inputs, computed ahead."""
 
-    first: int  # row of the layer
+    first: int  # unit of the layer
     seen: int  # number of inputs
-    values: Floats  # (rows, n)
+    values: Floats  # (units, n)
 
 
 def feature_log_prob(walk: Walk, values: Floats) -> Floats:
@@ -208,7 +208,7 @@ def product(
     target: Floats | None = None,
     sums: Sums | None = None,
 ) -> Floats:
-    """Return the sums over the first inputs that some rows of a layer see."""
+    """Return the sums over the first inputs that some units of a layer see."""
     if sums is None:
         return np.matmul(weight[rows, :seen], below[:seen], out=target)
     own = sums.values[rows.start - sums.first : rows.stop - sums.first]

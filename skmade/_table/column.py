@@ -6,12 +6,12 @@ from scipy.special import pdtrc
 
 Floats = NDArray[np.float64]
 
-# A conditional narrower than this (in units, about standard deviations) is not believed,
+# A conditional narrower than this (in spreads, about standard deviations) is not believed,
 # even of columns recorded much more finely: it bounds what a duplicated column can add.
 MIN_SCALE = 1e-3
 
-# The mixture of a count may be this narrow, in steps between integers (in units: no less than
-# the second number). Its masses are at most one.
+# The mixture of a count may be this narrow, in steps between integers (in spreads: no less
+# than the second number). Its masses are at most one.
 COUNT_SCALE = 0.1
 MIN_COUNT_SCALE = 1e-5
 
@@ -34,7 +34,7 @@ def learn_column(
 ) -> tuple[int, float, float, float, bool, Floats]:
     """Return exponent, center, spread, smallest scale, whether constant, recurring values.
 
-    With `min_scale`, in units, no scale of a continuous column is smaller, and none of its
+    With `min_scale`, in spreads, no scale of a continuous column is smaller, and none of its
     values has a component of its own, which would be as narrow as the values are rounded.
     """
     if kind not in ("continuous", "count"):

@@ -49,8 +49,11 @@ def column_label(position: int, names: Sequence[Any] | None) -> str:
     return f"column {str(names[position])!r}"
 
 
-def open_table(X: Any) -> Any:
-    """Return a DataFrame of any library as narwhals knows it, anything else as an array."""
+def open_frame(X: Any) -> Any:
+    """Return a DataFrame of any library as narwhals knows it, anything else as an array.
+
+    A table is opened once: what follows takes the open one, called `frame`.
+    """
     if type(X) is np.ndarray:
         return X
     frame = nw.from_native(X, pass_through=True, eager_only=True)
@@ -67,25 +70,24 @@ def open_table(X: Any) -> Any:
     return array
 
 
-def learn_layout(X: Any, words: Sequence[str]) -> Layout:
-    """Remember the form of a table; `words` are the columns' declared types."""
-    table = open_table(X)
-    levels = [_levels(table, position, word) for position, word in enumerate(words)]
-    if not isinstance(table, nw.DataFrame):
-        return Layout("array", None, [str(table.dtype)], levels, [False] * len(levels))
-    if table.implementation.is_polars():
-        dtypes = [type(series.dtype).__name__ for series in table.iter_columns()]
-        return Layout("polars", list(table.columns), dtypes, levels, [False] * len(levels))
-    if not table.implementation.is_pandas():
+def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
+    """Remember the form of an open table; `words` are the columns' declared types."""
+    levels = [_levels(frame, position, word) for position, word in enumerate(words)]
+    if not isinstance(frame, nw.DataFrame):
+        return Layout("array", None, [str(frame.dtype)], levels, [False] * len(levels))
+    if frame.implementation.is_polars():
+        dtypes = [type(series.dtype).__name__ for series in frame.iter_columns()]
+        return Layout("polars", list(frame.columns), dtypes, levels, [False] * len(levels))
+    if not frame.implementation.is_pandas():
         raise TypeError(
             "X is a table of a library that is not supported: use pandas or polars."
         )
     return Layout(
         "pandas",
-        list(table.to_native().columns),
-        [str(dtype) for dtype in table.to_native().dtypes],
+        list(frame.to_native().columns),
+        [str(dtype) for dtype in frame.to_native().dtypes],
         levels,
-        [bool(getattr(dtype, "ordered", False)) for dtype in table.to_native().dtypes],
+        [bool(getattr(dtype, "ordered", False)) for dtype in frame.to_native().dtypes],
     )
 
 
@@ -141,12 +143,11 @@ def column_words(
     return words
 
 
-def to_numbers(layout: Layout, X: Any, name: str = "X") -> Floats:
-    """Turn a table into a matrix: values, codes, NaN where missing, -1 where unknown."""
-    table = open_table(X)
-    numbers = np.empty(table.shape, dtype=np.float64)
+def to_numbers(layout: Layout, frame: Any, name: str = "X") -> Floats:
+    """Turn an open table into a matrix: values, codes, NaN where missing, -1 where unknown."""
+    numbers = np.empty(frame.shape, dtype=np.float64)
     for position, labels in enumerate(layout.levels):
-        cells = _cells(table, position)
+        cells = _cells(frame, position)
         if labels is not None:
             try:
                 numbers[:, position] = _codes(cells, labels)
@@ -165,14 +166,13 @@ def to_numbers(layout: Layout, X: Any, name: str = "X") -> Floats:
     return numbers
 
 
-def unknown_labels(layout: Layout, numbers: Floats, X: Any) -> dict[int, Labels]:
+def unknown_labels(layout: Layout, numbers: Floats, frame: Any) -> dict[int, Labels]:
     """Return the labels that have no code, in order of appearance, by column position."""
-    table = open_table(X)
     unknown = {}
     for position, labels in enumerate(layout.levels):
         rows = np.flatnonzero(numbers[:, position] == UNKNOWN)
         if labels is not None and len(rows):
-            unknown[position] = list(dict.fromkeys(_cells(table, position)[rows].tolist()))
+            unknown[position] = list(dict.fromkeys(_cells(frame, position)[rows].tolist()))
     return unknown
 
 
@@ -191,11 +191,11 @@ def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
     return np.where(missing.reshape(cells.shape), np.nan, cells)
 
 
-def _cells(table: Any, position: int) -> NDArray[Any]:
+def _cells(frame: Any, position: int) -> NDArray[Any]:
     """Return one column: numbers as floats, anything else as objects."""
-    if not isinstance(table, nw.DataFrame):
-        return np.asarray(table[:, position])
-    series = table[:, position]
+    if not isinstance(frame, nw.DataFrame):
+        return np.asarray(frame[:, position])
+    series = frame[:, position]
     if series.dtype.is_numeric():
         return series.cast(nw.Float64()).to_numpy().astype(np.float64)
     cells = np.empty(len(series), dtype=object)
@@ -203,38 +203,38 @@ def _cells(table: Any, position: int) -> NDArray[Any]:
     return cells
 
 
-def _is_labelled(table: Any, position: int) -> bool:
+def _is_labelled(frame: Any, position: int) -> bool:
     """Whether a DataFrame's column holds labels: text, categories, or only booleans."""
-    dtype = table[:, position].dtype
+    dtype = frame[:, position].dtype
     if not isinstance(dtype, nw.Object):
         return isinstance(dtype, nw.Categorical | nw.Enum | nw.String | nw.Boolean)
-    present = [cell for cell in _cells(table, position) if not _is_missing(cell)]
+    present = [cell for cell in _cells(frame, position) if not _is_missing(cell)]
     return any(isinstance(cell, str) for cell in present) or (
         len(present) > 0 and all(isinstance(cell, bool | np.bool_) for cell in present)
     )
 
 
-def _levels(table: Any, position: int, word: str) -> Labels | None:
+def _levels(frame: Any, position: int, word: str) -> Labels | None:
     """Return a column's labels in the order of their codes, None for numbers."""
-    framed = isinstance(table, nw.DataFrame)
-    labelled = framed and _is_labelled(table, position)
+    framed = isinstance(frame, nw.DataFrame)
+    labelled = framed and _is_labelled(frame, position)
     if word in ("continuous", "count") or (word != "categorical" and not labelled):
         return None
     if framed:
-        dtype = table[:, position].dtype
-        native = getattr(table[:, position].to_native(), "dtype", None)
+        dtype = frame[:, position].dtype
+        native = getattr(frame[:, position].to_native(), "dtype", None)
         # In polars the categories of all columns share one pool, which is no column's own.
-        pooled = table.implementation.is_polars() and isinstance(dtype, nw.Categorical)
+        pooled = frame.implementation.is_polars() and isinstance(dtype, nw.Categorical)
         declared = None if pooled else getattr(native, "categories", None)
         if isinstance(dtype, nw.Boolean):
             return [False, True]
         if declared is not None:
             return list(declared.tolist() if hasattr(declared, "tolist") else declared)
-    cells = _cells(table, position)
+    cells = _cells(frame, position)
     try:
         return _sorted_labels(cells)
     except TypeError as error:
-        label = column_label(position, list(table.columns) if framed else None)
+        label = column_label(position, list(frame.columns) if framed else None)
         raise TypeError(f"{label} of X holds what cannot be a label: {error}.") from None
 
 
@@ -278,17 +278,16 @@ def _numeric(cells: NDArray[Any]) -> Floats:
     return np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()])
 
 
-def check_types(X: Any, name: str = "X") -> None:
+def check_types(frame: Any, name: str = "X") -> None:
     """Refuse text and dates in columns of numbers, naming the column."""
-    table = open_table(X)
-    if getattr(table, "ndim", 2) != 2 or not hasattr(table, "shape"):
+    if getattr(frame, "ndim", 2) != 2 or not hasattr(frame, "shape"):
         return
-    names = list(table.columns) if isinstance(table, nw.DataFrame) else None
+    names = list(frame.columns) if isinstance(frame, nw.DataFrame) else None
     # Numbers of any width need no look at their cells.
-    if names is None and table.dtype.kind in "biufc":
+    if names is None and frame.dtype.kind in "biufc":
         return
-    for position in range(table.shape[1]):
-        problem = _wrong_type(_cells(table, position))
+    for position in range(frame.shape[1]):
+        problem = _wrong_type(_cells(frame, position))
         if problem is not None:
             raise TypeError(f"{column_label(position, names)} of {name} {problem}")
 

@@ -43,8 +43,8 @@ MIN_DESCRIBED = 20
 # Values farther out than this have the pull of one that is so far.
 MAX_PULL = 10.0
 
-# Squares of units up to this are finite.
-MAX_UNIT = 1e150
+# Squares of standardised values up to this are finite.
+MAX_STANDARDISED = 1e150
 
 # The reach of a column is the largest image in fit, or this. The edge is so much beyond it:
 # the first number, or the share of the reach.
@@ -58,8 +58,8 @@ EDGE = 2.0**-40
 class Marginals:
     """The transforms of all columns; arrays have shape (D,) or, of mixtures, (D, K).
 
-    A unit u becomes y = (yeo_johnson(u) - center) / spread, and where there is a mixture of
-    distribution function F, the image z with ndtr(z) = F(y); elsewhere z = y.
+    A standardised value s becomes y = (yeo_johnson(s) - center) / spread, and where there is a
+    mixture of distribution function F, the image z with ndtr(z) = F(y); elsewhere z = y.
     """
 
     power: Floats
@@ -105,13 +105,13 @@ class Marginals:
         plain = self.identity(len(self.power))
         return replace(plain, power=self.power, center=self.center, spread=self.spread)
 
-    def forward(self, units: Floats) -> tuple[Floats, Floats]:
-        """Return images (n, D) of units and the logarithms of their slopes; NaN stays."""
-        units = np.clip(units, -MAX_UNIT, MAX_UNIT)
-        log_slopes = np.zeros_like(units)
-        images = units.copy() if (self.power != 1).any() else units
+    def forward(self, standardised: Floats) -> tuple[Floats, Floats]:
+        """Return images (n, D) of standardised values, and log-slopes; NaN stays."""
+        standardised = np.clip(standardised, -MAX_STANDARDISED, MAX_STANDARDISED)
+        log_slopes = np.zeros_like(standardised)
+        images = standardised.copy() if (self.power != 1).any() else standardised
         for column in np.flatnonzero(self.power != 1):
-            values = units[:, column]
+            values = standardised[:, column]
             powered = yeo_johnson(values, self.power[column])
             images[:, column] = (powered - self.center[column]) / self.spread[column]
             log_slopes[:, column] = (self.power[column] - 1) * np.sign(values) * np.log1p(
@@ -125,21 +125,23 @@ class Marginals:
         return images, log_slopes
 
     def inverse(self, images: Floats) -> Floats:
-        """Return the units (n, D) of images."""
-        units = images.copy()
-        rows, columns = np.nonzero(np.abs(units) > self.reach)
-        beyond = (np.abs(units[rows, columns]) - self.reach[columns]) / self._room[columns]
+        """Return the standardised values (n, D) of images."""
+        standardised = images.copy()
+        rows, columns = np.nonzero(np.abs(standardised) > self.reach)
+        beyond = (np.abs(standardised[rows, columns]) - self.reach[columns]) / self._room[
+            columns
+        ]
         size = self.reach[columns] + self._room[columns] * _gathered(beyond)
-        units[rows, columns] = np.copysign(size, units[rows, columns])
+        standardised[rows, columns] = np.copysign(size, standardised[rows, columns])
         for column in np.flatnonzero(self.is_mixture):
-            units[:, column] = self.mixture(column).preimage(units[:, column])
+            standardised[:, column] = self.mixture(column).preimage(standardised[:, column])
         for column in np.flatnonzero(self.power != 1):
-            powered = units[:, column] * self.spread[column] + self.center[column]
-            units[:, column] = inverse_yeo_johnson(powered, self.power[column])
-        return units
+            powered = standardised[:, column] * self.spread[column] + self.center[column]
+            standardised[:, column] = inverse_yeo_johnson(powered, self.power[column])
+        return standardised
 
     def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
-        """Which images (n, D) are of units at or beyond the edge."""
+        """Which images (n, D) are of values at or beyond the edge."""
         farthest = _stretched(np.array(1 - 2 * EDGE))
         return np.asarray(np.abs(images) >= self.reach + self._room * farthest)
 
@@ -208,23 +210,23 @@ def _power(log_size: Floats, power: float) -> Floats:
 def _unpower(powered: Floats, power: float) -> Floats:
     log_size = powered if power == 0 else np.log1p(power * powered) / power
     with np.errstate(over="ignore"):
-        return np.minimum(np.expm1(log_size), MAX_UNIT)
+        return np.minimum(np.expm1(log_size), MAX_STANDARDISED)
 
 
 def choose_marginals(
-    units: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
+    standardised: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
 ) -> Marginals:
     """Choose between no transforms, power transforms and mixtures for a table.
 
     Parameters are those of `fit_marginals`.
     """
-    full = fit_marginals(units, weight, described, step)
+    full = fit_marginals(standardised, weight, described, step)
     columns = np.flatnonzero(described.any(axis=0))
     rows = np.flatnonzero(described.any(axis=1))
     rows = rows[:: 1 + len(rows) // MAX_CLUSTERED_ROWS]
     if len(rows) < MIN_DESCRIBED:
         return full
-    some, share = units[rows], weight[rows] / weight[rows].sum()
+    some, share = standardised[rows], weight[rows] / weight[rows].sum()
     n_rows = weight.sum() ** 2 / np.square(weight).sum()
 
     def criterion(marginals: Marginals) -> float:
@@ -236,7 +238,7 @@ def choose_marginals(
         penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
         return clusters.criterion + float(gained) - penalty
 
-    plain, powers = Marginals.identity(units.shape[1]), full.without_mixtures()
+    plain, powers = Marginals.identity(standardised.shape[1]), full.without_mixtures()
     candidates = {marginals.n_params: marginals for marginals in (full, powers, plain)}
     if len(candidates) == 1:
         return plain
@@ -245,24 +247,25 @@ def choose_marginals(
 
 
 def fit_marginals(
-    units: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
+    standardised: Floats, weight: Floats, described: NDArray[np.bool_], step: Floats
 ) -> Marginals:
     """Choose and fit the transform of each column.
 
     Parameters
     ----------
-    units : (n_samples, D), standardised values, NaN where missing
+    standardised : (n_samples, D), NaN where missing
     weight : (n_samples,)
     described : (n_samples, D), the cells to describe; columns with few are left as they are
     step : (D,), distance between neighbouring values: nothing narrower is a component
     """
-    marginals = Marginals.identity(units.shape[1])
+    marginals = Marginals.identity(standardised.shape[1])
     columns = np.flatnonzero(described.sum(axis=0) >= MIN_DESCRIBED)
     if len(columns) == 0:
         return marginals
     n_points = min(N_POINTS, int(described.sum(axis=0).max()))
     summaries = [
-        _summary(units[described[:, j], j], weight[described[:, j]], n_points) for j in columns
+        _summary(standardised[described[:, j], j], weight[described[:, j]], n_points)
+        for j in columns
     ]
     # What is left where all other values recur may be too far out to have a shape.
     shaped = [bool(np.ptp(points[share > 0]) > 0) for points, share, _ in summaries]

@@ -16,10 +16,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 # Rows that are converted together: at most so many, of at most so many cells.
-BLOCK_ROWS = 16_384
-BLOCK_CELLS = 2**22
+CHUNK_ROWS = 16_384
+CHUNK_CELLS = 2**22
 
-# What is made of a block takes about so many times its memory.
+# What is made of a chunk takes about so many times its memory.
 COPIES = 8
 
 
@@ -47,10 +47,10 @@ class Numbers:
         """Number of columns."""
         return self.array.shape[1]
 
-    def blocks(self, max_bytes: float = np.inf) -> Iterator[tuple[slice, Floats]]:
-        """Yield positions and rows, block by block, in order."""
-        at_most = min(BLOCK_CELLS, max_bytes / (8 * COPIES)) / self.n_features
-        size = max(1, int(min(BLOCK_ROWS, at_most)))
+    def chunks(self, max_bytes: float = np.inf) -> Iterator[tuple[slice, Floats]]:
+        """Yield positions and rows, chunk by chunk, in order."""
+        at_most = min(CHUNK_CELLS, max_bytes / (8 * COPIES)) / self.n_features
+        size = max(1, int(min(CHUNK_ROWS, at_most)))
         for first in range(0, len(self), size):
             rows = slice(first, min(first + size, len(self)))
             yield rows, self[rows]
@@ -103,26 +103,26 @@ def survey(numbers: Numbers, weight: NDArray[Any] | None = None) -> Survey:
     return reduce(
         Survey.followed_by,
         (
-            _survey_of(block, None if weight is None else weight[rows])
-            for rows, block in numbers.blocks()
+            _survey_of(chunk, None if weight is None else weight[rows])
+            for rows, chunk in numbers.chunks()
         ),
     )
 
 
-def _survey_of(block: Floats, weight: NDArray[Any] | None) -> Survey:
+def _survey_of(chunk: Floats, weight: NDArray[Any] | None) -> Survey:
     """Survey rows that are in memory."""
-    holes = np.isnan(block)
-    share = np.ones(len(block)) if weight is None else weight.astype(np.float64)
+    holes = np.isnan(chunk)
+    share = np.ones(len(chunk)) if weight is None else weight.astype(np.float64)
     # The largest value is the smallest of the negative ones.
-    signed = np.where(holes, np.inf, np.stack([block, -block]))
+    signed = np.where(holes, np.inf, np.stack([chunk, -chunk]))
     extremes = signed.argmin(axis=1)
     return Survey(
-        n_rows=len(block),
+        n_rows=len(chunk),
         total=float(share.sum()),
-        n_infinite=np.isinf(block).sum(axis=0),
-        n_observed=len(block) - holes.sum(axis=0),
+        n_infinite=np.isinf(chunk).sum(axis=0),
+        n_observed=len(chunk) - holes.sum(axis=0),
         lost=share @ holes,
-        zero_one=(holes | (block == 0) | (block == 1)).all(axis=0),
+        zero_one=(holes | (chunk == 0) | (chunk == 1)).all(axis=0),
         extremes=extremes,
         least=np.take_along_axis(signed, extremes[:, None], axis=1)[:, 0],
     )

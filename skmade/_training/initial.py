@@ -14,7 +14,7 @@ from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
 from .._network.special import raw_scale
-from .regression import LinearStart, fit_linear_start
+from .regression import fit_linear_start
 
 Floats = NDArray[np.float64]
 
@@ -76,11 +76,10 @@ def _set_shares(
     """Write the logits of the values that recur, and of what is left to the mixture."""
     if law.n_recurring == 0:
         return
-    k = law.n_components
     counts = weight @ _recurs(law, column) + 0.5
     rest = max(weight.sum() + 0.5 - counts.sum(), 0.5)
-    biases[:k] = np.log(rest / k)
-    biases[3 * k :] = np.log(counts)
+    biases[law.parameters.logits] = np.log(rest / law.n_components)
+    biases[law.parameters.recurring] = np.log(counts)
 
 
 def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
@@ -120,34 +119,24 @@ def _set_linear_start(
     start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
     floor = np.concatenate([law.floor for _, law, _, _ in numbers])[:, None]
     raw = raw_scale(start.scale, floor)
-    for row, (_, _, outputs, _) in enumerate(numbers):
-        means = slice(outputs.start + n_components, outputs.start + 2 * n_components)
-        biases[means] = start.intercept[row] + start.offsets[row]
-        biases[means.stop : means.stop + n_components] = raw[row]
-        logits = slice(outputs.start, means.start)
-        biases[logits] += start.logits[row] - start.gates[row] @ start.center
-        if made.direct_connections:
-            weights["direct"][means, : units.shape[1]] = start.coefficients[row]
-            weights["direct"][logits, : units.shape[1]] = start.gates[row]
-        _centre(made, weights, biases, means, start, row, features)
-
-
-def _centre(
-    made: MADE,
-    weights: dict[str, Floats],
-    biases: Floats,
-    means: slice,
-    start: LinearStart,
-    row: int,
-    features: Integers,
-) -> None:
-    """Take the center off the units that a mask shows."""
-    shift = start.coefficients[row] * start.center
-    if made.conditioning_weights and made.direct_connections:
-        by_feature = np.bincount(features, weights=shift, minlength=made.n_features)
-        weights["direct"][means, made.present_units] = -by_feature
-    else:  # right for one ordering, and on average over several
-        biases[means] -= shift @ start.shown[row]
+    for target, (_, law, outputs, _) in enumerate(numbers):
+        own, where = biases[outputs], law.parameters  # a view: what is written stays
+        own[where.means] = start.intercept[target] + start.offsets[target]
+        own[where.raw_scales] = raw[target]
+        own[where.logits] += start.logits[target] - start.gates[target] @ start.center
+        # The center comes off the units that a mask shows.
+        shift = start.coefficients[target] * start.center
+        if not made.direct_connections:
+            own[where.means] -= shift @ start.shown[target]
+            continue
+        direct = weights["direct"][outputs]
+        direct[where.means, : units.shape[1]] = start.coefficients[target]
+        direct[where.logits, : units.shape[1]] = start.gates[target]
+        if made.conditioning_weights:
+            by_feature = np.bincount(features, weights=shift, minlength=made.n_features)
+            direct[where.means, made.present_units] = -by_feature
+        else:  # right for one ordering, and on average over several
+            own[where.means] -= shift @ start.shown[target]
 
 
 def _direct_units(made: MADE, values: Floats) -> Floats:

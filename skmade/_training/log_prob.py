@@ -1,8 +1,8 @@
-"""Log-probabilities with gradients: the laws of `_conditionals` as training needs them.
+"""Log-probabilities with gradients: the laws of `conditionals` as training needs them.
 
-Parameters (..., n_features, n_params, n_rows) and values (..., n_features, n_rows) are torch
-tensors in single precision, in which values and gradients stay finite far out. Sums over
-components run over contiguous rows.
+Parameters (..., n_params, n_features, n_rows) and values (..., n_features, n_rows) are torch
+tensors in single precision, in which values and gradients stay finite far out. The axes are
+those of `conditionals`, after one of members.
 """
 
 import math
@@ -21,6 +21,7 @@ from .._network.conditionals import (
     Conditional,
     DiscretisedMixture,
     MixtureOfGaussians,
+    MixtureParameters,
 )
 from .._network.special import (
     FAR_TAIL,
@@ -77,7 +78,7 @@ class _Bernoulli:
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of 0 or 1."""
-        logit = params.squeeze(-2)
+        logit = params.squeeze(-3)
         return logsigmoid(torch.where(value > 0.5, logit, -logit))
 
 
@@ -91,20 +92,22 @@ class _Categorical:
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of a level."""
-        chosen = params.gather(-2, value.long().unsqueeze(-2)).squeeze(-2)
-        return chosen - params.logsumexp(dim=-2)
+        chosen = params.gather(-3, value.long().unsqueeze(-3)).squeeze(-3)
+        return chosen - params.logsumexp(dim=-3)
 
 
 class _MixtureOfGaussians:
     def __init__(self, law: MixtureOfGaussians, constants: Constants) -> None:
-        self.n_components, self.n_recurring = law.n_components, law.n_recurring
-        self.floor = constants(law.floor[:, None, None])
+        self.where, self.n_recurring = law.parameters, law.n_recurring
+        self.floor = constants(law.floor[:, None])
         places, widths = law.places()
-        self.places, self.widths = (
-            constants(part.transpose(1, 0, 2)) for part in (places, widths)
-        )
         # Of features that have fewer values that recur, the last are not there.
-        self.absent = constants(np.isnan(law.recurring)[:, :, None]) > 0
+        absent = np.isnan(law.recurring).T[:, :, None]
+        # In memory feature by feature, as outputs are: torch keeps to that order.
+        self.places, self.widths, self.absent = (
+            constants(part.swapaxes(0, 1)).transpose(0, 1) for part in (places, widths, absent)
+        )
+        self.absent = self.absent > 0
 
     def units(self, value: Tensor) -> Tensor:
         """Return the bounded value."""
@@ -112,11 +115,8 @@ class _MixtureOfGaussians:
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-density; finite for every finite value."""
-        if self.n_recurring:
-            n_free = 3 * self.n_components
-            own = params[..., n_free:, :].masked_fill(self.absent, -torch.inf)
-            params = torch.cat([params[..., :n_free, :], own], dim=-2)
-        return MixtureLogProb.apply(params, value, self.floor, self.places, self.widths)
+        constants = self.floor, self.places, self.widths, self.absent
+        return MixtureLogProb.apply(params, value, self.where, *constants)
 
 
 class _DiscretisedMixture(_MixtureOfGaussians):
@@ -126,25 +126,35 @@ class _DiscretisedMixture(_MixtureOfGaussians):
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of an integer."""
-        k = self.n_components
-        logits, means, raw, own = params.split([k, k, k, self.n_recurring], dim=-2)
+        logits, means, raw, own = views(params, self.where)
         scales = self.floor + softplus(raw + SOFTPLUS_ONE)
         is_lowest = value < self.lowest + self.step / 2
-        step, each = self.step.unsqueeze(-2), value.unsqueeze(-2)
-        middle, width = (each - means) / scales, step / scales
+        each = value.unsqueeze(-3)
+        middle, width = (each - means) / scales, self.step / scales
         below = log_ndtr(middle + width / 2)
         parts = logits + torch.where(
-            is_lowest.unsqueeze(-2), below, log_interval(middle, width)
+            is_lowest.unsqueeze(-3), below, log_interval(middle, width)
         )
         if self.n_recurring:
             own = own.masked_fill(self.absent, -torch.inf)
             # Nothing but the integer itself has the mass of one that recurs.
-            same = (each - self.places).abs() < step / 2
-            parts = torch.cat([parts, own + torch.where(same, 0.0, -torch.inf)], dim=-2)
-            logits = torch.cat([logits, own], dim=-2)
-        body = parts.logsumexp(dim=-2) - logits.logsumexp(dim=-2)
+            same = (each - self.places).abs() < self.step / 2
+            parts = joined(parts, own + torch.where(same, 0.0, -torch.inf))
+            logits = joined(logits, own)
+        body = parts.logsumexp(dim=-3) - logits.logsumexp(dim=-3)
         tail = student_log_mass(value, self.step, is_lowest)
         return torch.logaddexp(body + math.log1p(-TAIL_WEIGHT), tail + math.log(TAIL_WEIGHT))
+
+
+def views(params: Tensor, where: MixtureParameters) -> tuple[Tensor, ...]:
+    """View each kind of a mixture's parameters (..., n_params, F, n)."""
+    return tuple(params[..., kind, :, :] for kind in where)
+
+
+def joined(first: Tensor, second: Tensor) -> Tensor:
+    """Put components of features after others, and stay feature by feature in memory."""
+    parts = [part.transpose(-3, -2) for part in (first, second)]
+    return torch.cat(parts, dim=-2).transpose(-3, -2)
 
 
 class MixtureLogProb(torch.autograd.Function):
@@ -156,43 +166,51 @@ class MixtureLogProb(torch.autograd.Function):
 
     @staticmethod
     def forward(
-        ctx: Any, params: Tensor, value: Tensor, floor: Tensor, places: Tensor, widths: Tensor
+        ctx: Any,
+        params: Tensor,
+        value: Tensor,
+        where: MixtureParameters,
+        floor: Tensor,
+        places: Tensor,
+        widths: Tensor,
+        absent: Tensor,
     ) -> Tensor:
         """Return log-densities (..., F, n) of values (..., F, n).
 
         Parameters
         ----------
         ctx : of autograd
-        params : (..., F, 3 K + R, n), logits, means, raw scales, logits of fixed components
+        params : (..., 3 K + R, F, n)
         value : (..., F, n)
-        floor : (F, 1, 1)
-        places, widths : (F, R, 1), of the fixed components
+        where : logits, means and raw scales of K components, logits of R fixed ones
+        floor : (F, 1)
+        places, widths, absent : (R, F, 1), of the fixed components
         """
-        n_fixed = places.shape[-2]
-        k = (params.shape[-2] - n_fixed) // 3
-        logits, means, raw, own = params.split([k, k, k, n_fixed], dim=-2)
-        each = value.unsqueeze(-2)
+        logits, means, raw, own = views(params, where)
+        n_fixed, k = len(places), means.shape[-3]
+        each = value.unsqueeze(-3)
         raw = raw + SOFTPLUS_ONE
         precision = softplus(raw).add_(floor).reciprocal_()
         distance = (each - means).mul_(precision)
         parts, weights = logits - 0.5 * distance.square(), precision
         if n_fixed:
+            own = torch.where(absent, -torch.inf, own)
             fixed = -0.5 * ((each - places) / widths).square()
-            parts, logits = torch.cat([parts, own + fixed], -2), torch.cat([logits, own], -2)
-            weights = torch.cat([precision, widths.reciprocal().expand_as(own)], -2)
+            parts, logits = joined(parts, own + fixed), joined(logits, own)
+            weights = joined(precision, widths.reciprocal().expand_as(own))
         log_sum, chances = _logsumexp(parts, weights)
         log_total, shares = _logsumexp(logits)
         body = log_sum - log_total + (math.log1p(-TAIL_WEIGHT) - LOG_SQRT_2PI)
         result = torch.logaddexp(body, student_log_prob(value) + math.log(TAIL_WEIGHT))
         if ctx.needs_input_grad[0]:
-            in_body = (body - result).exp().unsqueeze(-2)
+            in_body = (body - result).exp().unsqueeze(-3)
             chances = chances.mul_(in_body)
             gradient = torch.empty_like(params)
-            by_logit, by_mean, by_raw, by_own = gradient.split([k, k, k, n_fixed], dim=-2)
+            by_logit, by_mean, by_raw, by_own = views(gradient, where)
             excess = chances - shares.mul_(in_body)
-            by_logit.copy_(excess[..., :k, :])
-            by_own.copy_(excess[..., k:, :])
-            pull = chances[..., :k, :] * precision
+            by_logit.copy_(excess[..., :k, :, :])
+            by_own.copy_(excess[..., k:, :, :]).masked_fill_(absent, 0.0)
+            pull = chances[..., :k, :, :] * precision
             torch.mul(pull, distance, out=by_mean)
             slope = pull.mul_(distance.square_().sub_(1))
             torch.mul(slope, torch.sigmoid(raw), out=by_raw)
@@ -203,18 +221,18 @@ class MixtureLogProb(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the gradient that came with the value; only parameters have one."""
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream.unsqueeze(-2), None, None, None, None
+        return gradient * upstream.unsqueeze(-3), *[None] * 6
 
 
 def _logsumexp(logs: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
     """Log of the (weighted) sum of exponentials over components, and each one's share."""
     # Where all logs are minus infinity, so is the sum.
-    top = logs.amax(dim=-2, keepdim=True).clamp_(min=torch.finfo(logs.dtype).min)
+    top = logs.amax(dim=-3, keepdim=True).clamp_(min=torch.finfo(logs.dtype).min)
     shares = (logs - top).clamp_(min=MIN_LOG_SHARE).exp_()
     if weights is not None:
         shares.mul_(weights)
-    total = shares.sum(dim=-2, keepdim=True)
-    log_sum = (top + total.log()).squeeze(-2)
+    total = shares.sum(dim=-3, keepdim=True)
+    log_sum = (top + total.log()).squeeze(-3)
     return log_sum, shares.div_(total)
 
 

@@ -136,8 +136,9 @@ class Objective:
         for law, columns, part in zip(
             self.laws, self.columns, params.split(sizes, dim=1), strict=True
         ):
-            by_feature = part.unflatten(1, (len(columns), -1))
-            log_prob = law.log_prob(by_feature, known[:, columns])
+            # A view, with the axes of `conditionals`: outputs stand feature by feature.
+            by_param = part.unflatten(1, (len(columns), -1)).transpose(1, 2)
+            log_prob = law.log_prob(by_param, known[:, columns])
             total.append(log_prob.masked_fill(missing[:, columns], 0.0).sum(dim=1))
         return torch.stack(total).sum(dim=0)
 

@@ -1,4 +1,4 @@
-"""Which rows are learned from: a sample of them for columns, windows of them for members.
+"""Which rows a member learns from, and which it holds out.
 
 A small table is encoded once and kept. A large one is cut into windows of some of its blocks
 of neighbouring rows, drawn at random, which are read and encoded one at a time. Members hold
@@ -13,18 +13,12 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from .._table.encoding import Table, encode_rows, learn_table
-from .._table.numbers import Numbers, Survey
+from .._table.encoding import Table, transform
+from .._table.numbers import Numbers
 
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 Integers = NDArray[np.int64]
-
-# Columns of a larger table are described by so many of its rows, drawn at random: at most the
-# first number, and in wide tables at most so many cells, but the last number at least.
-MAX_DESCRIBED_ROWS = 200_000
-MAX_DESCRIBED_CELLS = 2**23
-MIN_DESCRIBED_ROWS = 20_000
 
 # A window has at most so many rows, whose values take at most so much memory.
 WINDOW_ROWS = 2**18
@@ -37,45 +31,6 @@ MIN_STRETCHES = 8
 
 # The square of a unit divided by the smallest scale stays finite in single precision.
 MAX_TRAINING_UNIT = 1e14
-
-
-def max_described(n_features: int) -> int:
-    """Return how many rows a table has at most whose columns are described by all of them."""
-    return min(MAX_DESCRIBED_ROWS, max(MIN_DESCRIBED_ROWS, MAX_DESCRIBED_CELLS // n_features))
-
-
-def described_rows(surveyed: Survey, seed: int) -> Integers | None:
-    """Draw the rows that describe the columns of a large table; None stands for all.
-
-    The rows that hold the smallest and the largest value of each column are among them.
-    """
-    at_most = max_described(len(surveyed.n_observed))
-    if surveyed.n_rows <= at_most:
-        return None
-    drawn = np.random.default_rng(seed).choice(surveyed.n_rows, at_most, replace=False)
-    return np.union1d(drawn, surveyed.extremes)
-
-
-def describe_columns(
-    X: Floats,
-    weight: NDArray[Any] | None,
-    surveyed: Survey,
-    kinds: NDArray[np.str_],
-    n_levels: Integers,
-    smoothed: bool,
-    min_scale: float | None = None,
-) -> Table:
-    """Learn the columns from all rows of a table, or from those that `described_rows` drew.
-
-    What is missing is counted in all rows.
-    """
-    own = np.ones(len(X)) if weight is None else weight
-    table = learn_table(X, own, kinds, n_levels, smoothed, min_scale)
-    if len(X) == surveyed.n_rows:
-        return table
-    expected = (1 - surveyed.missing) * surveyed.n_rows + 0.5 * (n_levels + 1)
-    unknown_mass = np.where(table.unknown_mass > 0, 0.5 / expected, 0.0)
-    return replace(table, missing=surveyed.missing, unknown_mass=unknown_mass)
 
 
 @dataclass(frozen=True)
@@ -186,14 +141,15 @@ def open_source(
 
 
 def encode_numbers(table: Table, numbers: Numbers, weight: Singles | None = None) -> Encoded:
-    """Encode rows block by block."""
+    """Encode rows chunk by chunk."""
     values = np.empty((len(numbers), numbers.n_features), dtype=np.float32)
     log_jacobian = np.empty(len(numbers))
-    for rows, block in numbers.blocks():
-        images, log_jacobian[rows] = encode_rows(table, block)
+    for rows, chunk in numbers.chunks():
+        cells = transform(table, chunk)
+        log_jacobian[rows] = cells.log_factors.sum(axis=1)
         # Units beyond the bound enter the network as the bound; as values of a conditional
         # they must not overflow single precision.
-        values[rows] = np.clip(images, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT)
+        values[rows] = np.clip(cells.values, -MAX_TRAINING_UNIT, MAX_TRAINING_UNIT)
     if weight is None:
         weight = np.ones(len(numbers), dtype=np.float32)
     return Encoded(values, log_jacobian, weight)

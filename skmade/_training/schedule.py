@@ -1,4 +1,8 @@
-"""What training is told, and what it gives back: arrays and plain numbers, without torch."""
+"""What training is told and gives back, and what 'auto' means: without torch.
+
+Small tables profit from members, large ones from longer training. The numbers were chosen by
+held-out rows of the benchmark's tables (docs: How well it does).
+"""
 
 import math
 from dataclasses import dataclass, field
@@ -12,6 +16,13 @@ Floats = NDArray[np.float64]
 
 # An epoch of a table of several windows is reported in parts of so many steps.
 REPORTED_STEPS = 256
+
+# From so many rows on there are fewer members, which train longer.
+MANY_ROWS = 5000
+
+# Rows that training passes over in all, and the least number of epochs.
+MAX_SEEN_ROWS = 1_500_000
+MIN_EPOCHS = 20
 
 
 @dataclass(frozen=True)
@@ -48,3 +59,25 @@ class TrainingState:
 def n_parts(rows: Rows, schedule: Schedule) -> int:
     """How many parts of an epoch are reported: none where it does not take long."""
     return 0 if rows.n_windows == 1 else schedule.n_batches(rows) // REPORTED_STEPS
+
+
+def auto_members(n_rows: int) -> int:
+    """Return 8, or 4 for large tables."""
+    return 8 if n_rows < MANY_ROWS else 4
+
+
+def auto_epochs(n_rows: int) -> int:
+    """Return 100, or 200 for large tables, as long as these do not cost too much."""
+    if n_rows < MANY_ROWS:
+        return 100
+    return max(MIN_EPOCHS, min(200, MAX_SEEN_ROWS // n_rows))
+
+
+def auto_dropout(n_rows: int) -> float:
+    """Return 500 divided by the number of rows, within 0.05 and 0.2."""
+    return max(0.05, min(0.2, 500 / n_rows))
+
+
+def auto_batch_size(n_rows: int) -> int:
+    """Return a twentieth of the rows, within 64 and 256."""
+    return max(64, min(256, n_rows // 20))

@@ -38,8 +38,8 @@ def of_frames():
     return quick(feature_types={"size": "count"}).fit(FRAME)
 
 
-def blocked(X):
-    """Return a table in blocks, one of which has no rows."""
+def partitioned(X):
+    """Return a table in partitions, one of which has no rows."""
     if isinstance(X, pd.DataFrame):
         parts = [X.iloc[:25], X.iloc[25:25], X.iloc[25:]]
         return dd.concat([dd.from_pandas(part, npartitions=1) for part in parts])
@@ -51,7 +51,7 @@ def blocked(X):
 def test_scores_are_those_in_memory(of_numbers, of_frames, method, frames):
     density, X = (of_frames, FRAME) if frames else (of_numbers, HOLES)
     expected = getattr(density, method)(X)
-    scores = getattr(density, method)(blocked(X))
+    scores = getattr(density, method)(partitioned(X))
     assert isinstance(scores, da.Array)
     assert scores.dtype == np.float64
     assert scores.ndim == expected.ndim
@@ -61,12 +61,12 @@ def test_scores_are_those_in_memory(of_numbers, of_frames, method, frames):
 @pytest.mark.parametrize("method", ["score_samples", "score_features", "impute"])
 def test_only_fitted_estimators_answer(method):
     with pytest.raises(NotFittedError):
-        getattr(quick(), method)(blocked(HOLES))
+        getattr(quick(), method)(partitioned(HOLES))
 
 
 def uncounted(X):
-    """Return an array in blocks whose rows have not been counted."""
-    table = blocked(X)
+    """Return an array in partitions whose rows have not been counted."""
+    table = partitioned(X)
     return table[da.ones(len(X), chunks=table.chunks[0], dtype=bool)]
 
 
@@ -81,7 +81,7 @@ def test_rows_need_not_be_counted(of_numbers):
 
 
 def test_the_total_is_a_number(of_numbers):
-    total = of_numbers.score(blocked(HOLES))
+    total = of_numbers.score(partitioned(HOLES))
     assert isinstance(total, float)
     assert_allclose(total, of_numbers.score(HOLES))
     weight = RNG.uniform(size=60)
@@ -92,17 +92,17 @@ def test_the_total_is_a_number(of_numbers):
 
 
 def test_means_are_those_in_memory(of_numbers, of_frames):
-    filled = of_numbers.impute(blocked(HOLES), strategy="mean")
+    filled = of_numbers.impute(partitioned(HOLES), strategy="mean")
     assert isinstance(filled, da.Array)
     assert_allclose(filled.compute(), of_numbers.impute(HOLES, strategy="mean"))
-    framed = of_frames.impute(blocked(FRAME), strategy="mean")
+    framed = of_frames.impute(partitioned(FRAME), strategy="mean")
     expected = of_frames.impute(FRAME, strategy="mean")
     assert framed.dtypes.astype(str).to_dict() == expected.dtypes.astype(str).to_dict()
     assert_frame_equal(framed.compute(), expected)
 
 
 def test_completed_rows_keep_their_index(of_frames):
-    X = blocked(FRAME.set_index(pd.date_range("2020-01-01", periods=60, name="day")))
+    X = partitioned(FRAME.set_index(pd.date_range("2020-01-01", periods=60, name="day")))
     filled = of_frames.impute(X)
     assert_array_equal(filled.index.compute(), X.index.compute())
     assert list(filled.reset_index().columns) == ["day", *FRAME.columns]
@@ -199,7 +199,7 @@ def test_arrays_with_new_labels_are_of_objects():
     X = numbers.astype(object)
     X[50, 1] = "new"
     for table in (X, numbers):
-        filled = density.impute(blocked(table), strategy="mean")
+        filled = density.impute(partitioned(table), strategy="mean")
         parts = dask.compute(*filled.to_delayed().ravel())
         assert {part.dtype for part in parts} == {filled.dtype}
         assert_array_equal(filled.compute(), table)
@@ -219,7 +219,7 @@ def test_a_partition_is_not_forced_into_a_dtype(of_labels):
 
 def test_draws_depend_on_the_random_state(of_numbers):
     first, again, other = (
-        of_numbers.impute(blocked(HOLES), random_state=seed).compute() for seed in (0, 0, 1)
+        of_numbers.impute(partitioned(HOLES), random_state=seed).compute() for seed in (0, 0, 1)
     )
     assert_array_equal(first, again)
     assert not np.isnan(first).any()
@@ -228,7 +228,7 @@ def test_draws_depend_on_the_random_state(of_numbers):
     assert (first[holes] != other[holes]).all()
 
 
-@pytest.mark.parametrize("make", [np.asarray, blocked])
+@pytest.mark.parametrize("make", [np.asarray, partitioned])
 def test_means_take_no_random_numbers(of_numbers, make):
     used, unused = np.random.RandomState(0), np.random.RandomState(0)
     of_numbers.impute(make(HOLES), strategy="mean", random_state=used)
@@ -237,7 +237,7 @@ def test_means_take_no_random_numbers(of_numbers, make):
     assert used.randint(1000) != unused.randint(1000)
 
 
-def test_blocks_do_not_repeat_the_draws_of_others(of_numbers):
+def test_partitions_do_not_repeat_the_draws_of_others(of_numbers):
     twice = da.from_array(np.tile(HOLES, (2, 1)), chunks=(60, 3))
     filled = of_numbers.impute(twice, random_state=0).compute()
     holes = np.isnan(HOLES)
@@ -247,22 +247,22 @@ def test_blocks_do_not_repeat_the_draws_of_others(of_numbers):
 def test_answers_are_of_the_model_that_was_asked():
     density = quick().fit(HOLES)
     expected = density.score_samples(HOLES), density.impute(HOLES, strategy="mean")
-    X = blocked(HOLES)
+    X = partitioned(HOLES)
     answers = density.score_samples(X), density.impute(X, strategy="mean")
     density.fit(10 * HOLES + 5)
     for answer, as_expected in zip(answers, expected, strict=True):
         assert_allclose(answer.compute(), as_expected)
 
 
-def test_a_detector_tells_outliers_block_by_block():
+def test_a_detector_tells_outliers_partition_by_partition():
     detector = MADEOutlierDetector(quick()).fit(ROWS)
-    labels = detector.predict(blocked(ROWS))
+    labels = detector.predict(partitioned(ROWS))
     assert isinstance(labels, da.Array)
     assert_array_equal(labels.compute(), detector.predict(ROWS))
 
 
-def test_a_detector_fits_blocks():
-    detector = MADEOutlierDetector(quick()).fit(blocked(ROWS))
+def test_a_detector_fits_partitions():
+    detector = MADEOutlierDetector(quick()).fit(partitioned(ROWS))
     assert_allclose(detector.offset_, MADEOutlierDetector(quick()).fit(ROWS).offset_)
 
 
@@ -270,19 +270,19 @@ def test_other_columns_are_refused_at_once(of_numbers, of_frames):
     with pytest.raises(ValueError, match="2 features, but MADEDensity is expecting 3"):
         of_numbers.score_samples(da.from_array(ROWS[:, :2]))
     with pytest.raises(ValueError, match="unseen at fit time:\n- other"):
-        of_frames.score_samples(blocked(FRAME.rename(columns={"a": "other"})))
+        of_frames.score_samples(partitioned(FRAME.rename(columns={"a": "other"})))
     with pytest.raises(ValueError, match="feature names"):
-        of_frames.impute(blocked(FRAME[["b", "a", "c", "kind", "size"]]))
+        of_frames.impute(partitioned(FRAME[["b", "a", "c", "kind", "size"]]))
 
 
 def test_wrong_cells_are_told_with_their_partition(of_numbers, of_frames):
     wrong = HOLES.copy()
     wrong[30, 1] = np.inf
     with pytest.raises(ValueError, match=r"Partition 2 of X: .*infinity in column 1"):
-        of_numbers.score_samples(blocked(wrong)).compute()
+        of_numbers.score_samples(partitioned(wrong)).compute()
     wrong = FRAME.assign(size=FRAME["size"].where(FRAME.index != 3, -1))
     with pytest.raises(ValueError, match="Partition 0 of X: column 'size' is a count"):
-        of_frames.score_samples(blocked(wrong)).compute()
+        of_frames.score_samples(partitioned(wrong)).compute()
 
 
 def test_a_density_of_polars_tables_completes_none_of_dask():

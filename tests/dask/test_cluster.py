@@ -39,8 +39,8 @@ def correlated_columns():
 TABLES = {"moons": ROWS, "nine columns": correlated_columns()}
 each_table = pytest.mark.parametrize("rows", TABLES.values(), ids=TABLES)
 
-# More rows than describe the columns, so that members have blocks of their own.
-BLOCK_ROWS, N_BLOCKS = 25_000, 12
+# More rows than describe the columns, so that members have partitions of their own.
+PARTITION_ROWS, N_PARTITIONS = 25_000, 12
 
 
 @pytest.fixture(scope="module")
@@ -54,26 +54,26 @@ def client():
 
 
 def rows_of(number, folder=None):
-    """Generate a block; with a folder, let the worker that does so first die."""
-    if folder is not None and number == N_BLOCKS // 2:
+    """Generate a partition; with a folder, let the worker that does so first die."""
+    if folder is not None and number == N_PARTITIONS // 2:
         try:
             (Path(folder) / "died").touch(exist_ok=False)
         except FileExistsError:
             pass
         else:
             os._exit(1)
-    return TRUTH.sample(BLOCK_ROWS, random_state=1000 + number)
+    return TRUTH.sample(PARTITION_ROWS, random_state=1000 + number)
 
 
 def generated(folder=None):
     """Return a table that is nowhere in memory as a whole."""
-    blocks = [
-        da.from_delayed(
-            dask.delayed(rows_of)(number, folder), (BLOCK_ROWS, 2), meta=np.empty((0, 2))
-        )
-        for number in range(N_BLOCKS)
-    ]
-    return da.concatenate(blocks)
+    shape, empty = (PARTITION_ROWS, 2), np.empty((0, 2))
+    return da.concatenate(
+        [
+            da.from_delayed(dask.delayed(rows_of)(number, folder), shape, meta=empty)
+            for number in range(N_PARTITIONS)
+        ]
+    )
 
 
 def many():
@@ -81,7 +81,7 @@ def many():
     return quick(n_estimators=9, max_iter=3)
 
 
-def of_blocks():
+def of_partitions():
     """Return an estimator that is quick to fit to many rows."""
     return quick(n_estimators=2, max_iter=1, batch_size=512, hidden_layer_sizes=(32, 32))
 
@@ -151,18 +151,18 @@ def test_small_fits_are_those_of_one_process(rows):
 @pytest.fixture(scope="module")
 def undisturbed(client):
     """Return a fit to the generated table while all workers live."""
-    return of_blocks().fit(generated())
+    return of_partitions().fit(generated())
 
 
-def test_a_table_of_many_rows_is_fitted_where_its_blocks_are(undisturbed):
+def test_a_table_of_many_rows_is_fitted_where_its_partitions_are(undisturbed):
     test = TRUTH.sample(4000, random_state=1)
-    whole = of_blocks().fit(generated().compute())
+    whole = of_partitions().fit(generated().compute())
     means = [density.score(test) / len(test) for density in (undisturbed, whole)]
     assert means[0] > means[1] - 0.05
 
 
 def test_a_worker_may_die_while_others_fit(undisturbed, tmp_path):
-    density = of_blocks().fit(generated(str(tmp_path)))
+    density = of_partitions().fit(generated(str(tmp_path)))
     assert (tmp_path / "died").exists()
     assert_allclose(density.score_samples(ROWS), undisturbed.score_samples(ROWS), rtol=1e-4)
 
@@ -176,8 +176,8 @@ def test_a_worker_may_die_while_others_score(undisturbed, tmp_path):
 @pytest.mark.usefixtures("client")
 def test_a_poisoned_partition_is_named_and_leaves_no_model():
     X = generated().map_blocks(
-        lambda block, block_info=None: np.where(
-            block_info[0]["chunk-location"][0] == 4, np.inf, block
+        lambda partition, block_info=None: np.where(
+            block_info[0]["chunk-location"][0] == 4, np.inf, partition
         ),
         dtype=np.float64,
     )

@@ -4,15 +4,12 @@ import copy
 
 import numpy as np
 
-from skmade import MADEDensity, _fitting
-from skmade import _input as _reading
+from skmade import MADEDensity, _fitting, _input
 from skmade._network.masks import ranks_to_ordering
-from skmade._prediction import drawing as _drawing
-from skmade._prediction import scoring as _scoring
-from skmade._prediction import walk as _prediction
-from skmade._table import encoding as _features
-from skmade._table.encoding import decode, encode
-from skmade._tabular import TabularMixin
+from skmade._prediction import drawing, scoring
+from skmade._prediction.prepared import scorer
+from skmade._prediction.walk import log_prob
+from skmade._table.encoding import decode, encode, transform
 
 from .planting import defect, patch
 
@@ -87,7 +84,7 @@ def score_without_weights():
 def scores_depend_on_the_batch():
     """Rows are cut at quantiles of the rows that are scored with them."""
 
-    @patch(_scoring, "log_density")
+    @patch(scoring, "log_density")
     def log_density(old, ensemble, X, max_bytes):
         known = ~np.isnan(X).all(axis=0)
         X = X.copy()
@@ -100,18 +97,18 @@ def scores_of_the_next_mask():
     """Each call scores with the next member or mask of the list."""
     calls = [0]
 
-    @patch(_scoring, "_log_density_at_once")
+    @patch(scoring, "_log_density_at_once")
     def log_density(_, ensemble, values):
         calls[0] += 1
-        walk = ensemble.scorer(calls[0] % ensemble.n_components)
-        return _prediction.log_prob(walk, values)
+        walk = scorer(ensemble, calls[0] % ensemble.n_paths)
+        return log_prob(walk, values)
 
 
 @defect("API", AGAIN)
 def draws_of_missing_cells_not_fixed():
     """Missing cells are integrated by other draws at each call."""
 
-    @patch(_scoring, "fixed_uniforms")
+    @patch(scoring, "fixed_uniforms")
     def uniforms(_, *shape):
         return np.random.RandomState().random_sample(shape)
 
@@ -140,7 +137,7 @@ def seed_of_fit_ignored():
 def seed_of_zero_by_default():
     """Without a seed all fits and draws are the same."""
 
-    @patch(_reading, "private_random_state")
+    @patch(_input, "private_random_state")
     def random_state(old, seed):
         return old(0 if seed is None else seed)
 
@@ -149,7 +146,7 @@ def seed_of_zero_by_default():
 def seed_of_draws_ignored():
     """sample ignores random_state."""
 
-    @patch(TabularMixin, "sample")
+    @patch(MADEDensity, "sample")
     def sample(old, self, n_samples=1, random_state=None, given=None):
         return old(self, n_samples, None, given)
 
@@ -158,7 +155,7 @@ def seed_of_draws_ignored():
 def draws_always_the_same():
     """sample gives the same rows at each call."""
 
-    @patch(TabularMixin, "sample")
+    @patch(MADEDensity, "sample")
     def sample(old, self, n_samples=1, random_state=None, given=None):
         return old(self, n_samples, 0 if random_state is None else random_state, given)
 
@@ -167,7 +164,7 @@ def draws_always_the_same():
 def generator_not_advanced():
     """A generator that is passed stays as it was."""
 
-    @patch(_reading, "private_random_state")
+    @patch(_input, "private_random_state")
     def random_state(old, seed):
         return copy.deepcopy(old(seed))
 
@@ -176,7 +173,7 @@ def generator_not_advanced():
 def draws_in_the_order_of_the_model():
     """Columns of drawn rows are in the order in which they were drawn."""
 
-    @patch(_drawing, "draw")
+    @patch(drawing, "draw")
     def draw(old, ensemble, *args):
         return old(ensemble, *args)[:, ranks_to_ordering(ensemble.ranks[0, 0])]
 
@@ -185,7 +182,7 @@ def draws_in_the_order_of_the_model():
 def single_columns_squeezed():
     """Draws of one row, or of one column, have one dimension."""
 
-    @patch(TabularMixin, "sample")
+    @patch(MADEDensity, "sample")
     def sample(old, self, *args, **kwargs):
         drawn = old(self, *args, **kwargs)
         return drawn.squeeze() if isinstance(drawn, np.ndarray) else drawn
@@ -195,7 +192,7 @@ def single_columns_squeezed():
 def given_cells_ignored():
     """sample ignores given."""
 
-    @patch(TabularMixin, "sample")
+    @patch(MADEDensity, "sample")
     def sample(old, self, n_samples=1, random_state=None, given=None):
         return old(self, n_samples, random_state)
 
@@ -204,7 +201,7 @@ def given_cells_ignored():
 def observed_cells_changed():
     """impute gives observed cells back as they come out of the network's units."""
 
-    @patch(_drawing, "complete")
+    @patch(drawing, "complete")
     def complete(old, ensemble, X, *args):
         filled, n_effective = old(ensemble, X, *args)
         there = decode(ensemble.table, encode(ensemble.table, X))
@@ -215,30 +212,29 @@ def observed_cells_changed():
 def strategy_ignored():
     """impute draws cells also where their means are asked for."""
 
-    @patch(TabularMixin, "impute")
+    @patch(MADEDensity, "impute")
     def impute(old, self, X, strategy="sample", random_state=None):
         return old(self, X, "sample", random_state)
 
 
 @defect("API", PARTS)
 def parts_do_not_add_up():
-    """score_features leaves out what the average has beyond its components."""
+    """score_features leaves out what the average has beyond its paths."""
 
-    @patch(_scoring, "feature_log_density")
+    @patch(scoring, "feature_log_density")
     def parts(_, ensemble, X, max_bytes):
-        values, parts = _features.transform(ensemble.table, X)
-        for rows, found in _scoring.explanations(
-            ensemble, values, np.ones(len(X), dtype=bool), max_bytes
-        ):
-            parts[rows] += np.einsum("nj,njd->nd", found.responsibilities, found.parts)
-        return np.where(np.isnan(X), 0.0, parts)
+        cells = transform(ensemble.table, X)
+        parts, everything = cells.log_factors, np.ones(len(X), dtype=bool)
+        for rows, found in scoring.explanations(ensemble, cells.values, everything, max_bytes):
+            parts[rows] += np.einsum("nj,njd->nd", found.responsibilities, found.log_probs)
+        return np.where(cells.missing, 0.0, parts)
 
 
 @defect("API", PARTS)
 def missing_cells_have_a_part():
-    """What the average has beyond its components goes to missing cells, too."""
+    """What the average has beyond its paths goes to missing cells, too."""
 
-    @patch(_scoring, "feature_log_density")
+    @patch(scoring, "feature_log_density")
     def parts(old, ensemble, X, max_bytes):
         parts = old(ensemble, X, max_bytes)
         mean = parts.mean(axis=1, keepdims=True)

@@ -5,16 +5,13 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import log_expit
 
-from skmade._network import conditionals as _conditionals
-from skmade._network import masks as _masks
-from skmade._network import special as _special
+from skmade._network import conditionals, masks, special
 from skmade._network.conditionals import Categorical, DiscretisedMixture
-from skmade._network.ensemble import Ensemble
 from skmade._network.made import MADE
-from skmade._prediction import scoring as _scoring
-from skmade._prediction import walk as _prediction
-from skmade._table import encoding as _features
-from skmade._table.encoding import Table, is_unknown
+from skmade._prediction import prepared, scoring, walk
+from skmade._prediction.prepared import scorer
+from skmade._table import encoding
+from skmade._table.encoding import Table
 from skmade._table.marginals import Marginals
 
 from .planting import defect, patch, patch_property, put
@@ -58,10 +55,11 @@ def jacobian_without_powers_of_two():
 def jacobian_of_missing_cells():
     """A missing cell has its column's log-Jacobian."""
 
-    @patch(_features, "transform")
+    @patch(encoding, "transform")
     def transform(old, table, X):
-        values, parts = old(table, X)
-        return values, np.where(np.isnan(X), table.log_jacobian, parts)
+        cells = old(table, X)
+        log_factors = np.where(cells.missing, table.log_jacobian, cells.log_factors)
+        return replace(cells, log_factors=log_factors)
 
 
 @defect(
@@ -71,32 +69,29 @@ def slopes_forgotten():
     """The slope of a column's transform is no part of the density."""
 
     @patch(Marginals, "forward")
-    def forward(old, self, units):
-        values, log_slopes = old(self, units)
-        return values, np.zeros_like(log_slopes)
+    def forward(old, self, standardised):
+        images, log_slopes = old(self, standardised)
+        return images, np.zeros_like(log_slopes)
 
 
 @defect("density", STATES)
 def log_densities_averaged():
     """Members and masks are averaged by their log-densities."""
 
-    @patch(_scoring, "_log_density_at_once")
+    @patch(scoring, "_log_density_at_once")
     def log_density(_, ensemble, values):
-        positions = range(ensemble.n_components)
-        logs = [_prediction.log_prob(ensemble.scorer(p), values) for p in positions]
-        return np.mean(logs, axis=0)
+        walks = [scorer(ensemble, path) for path in range(ensemble.n_paths)]
+        return np.mean([walk.log_prob(own, values) for own in walks], axis=0)
 
 
 @defect("density", STATES)
 def logits_averaged():
     """Members and masks are averaged by the logits of their binary columns."""
 
-    @patch(_scoring, "_log_density_at_once")
+    @patch(scoring, "_log_density_at_once")
     def log_density(_, ensemble, values):
-        positions = range(ensemble.n_components)
-        logs = np.array(
-            [_prediction.feature_log_prob(ensemble.scorer(p), values) for p in positions]
-        )
+        walks = [scorer(ensemble, path) for path in range(ensemble.n_paths)]
+        logs = np.array([walk.feature_log_prob(own, values) for own in walks])
         binary = ensemble.table.kinds == "binary"
         logits = logs - np.log(-np.expm1(np.where(binary, logs, -1.0)))
         return np.where(binary, log_expit(logits.mean(axis=0)), logs.mean(axis=0)).sum(axis=1)
@@ -106,7 +101,7 @@ def logits_averaged():
 def outputs_see_themselves():
     """The mask of the outputs is `<=` where it is to be `<`."""
 
-    @patch(_masks, "output_mask")
+    @patch(masks, "output_mask")
     def output_mask(_, ranks_out, degrees_in):
         return degrees_in[..., None, :] <= ranks_out[..., :, None]
 
@@ -115,7 +110,7 @@ def outputs_see_themselves():
 def direct_connections_see_themselves():
     """Direct connections lead from a column to its own outputs."""
 
-    @patch(_masks, "layer_masks")
+    @patch(masks, "layer_masks")
     def layer_masks(old, ranks_in, degrees, ranks_out):
         *masks, _ = old(ranks_in, degrees, ranks_out)
         return [*masks, ranks_in[..., None, :] <= ranks_out[..., :, None]]
@@ -125,7 +120,7 @@ def direct_connections_see_themselves():
 def hidden_mask_too_strict():
     """A hidden unit does not see the rank that is its degree."""
 
-    @patch(_masks, "hidden_mask")
+    @patch(masks, "hidden_mask")
     def hidden_mask(_, degrees_out, degrees_in):
         return degrees_out[..., :, None] > degrees_in[..., None, :]
 
@@ -134,7 +129,7 @@ def hidden_mask_too_strict():
 def mask_of_rows_for_columns():
     """In hidden masks the units that see and those that are seen change places."""
 
-    @patch(_masks, "hidden_mask")
+    @patch(masks, "hidden_mask")
     def hidden_mask(_, degrees_out, degrees_in):
         return degrees_out[..., :, None] <= degrees_in[..., None, :]
 
@@ -147,7 +142,7 @@ def mask_of_rows_for_columns():
 def degrees_not_shared():
     """Residual connections join units of different degrees."""
 
-    @patch(_masks, "draw_degrees")
+    @patch(masks, "draw_degrees")
     def draw_degrees(old, layer_sizes, n_features, rng=None, shared=False):
         return old(layer_sizes, n_features, rng, shared=False)
 
@@ -156,7 +151,7 @@ def degrees_not_shared():
 def ordering_taken_for_ranks():
     """An ordering is used as the list of ranks, its inverse."""
 
-    @patch(_masks, "ordering_to_ranks")
+    @patch(masks, "ordering_to_ranks")
     def ordering_to_ranks(_, ordering):
         return ordering + 1
 
@@ -165,16 +160,16 @@ def ordering_taken_for_ranks():
 def missing_cells_taken_for_means():
     """A missing cell is scored as if it held its column's mean."""
 
-    @patch(_prediction, "_feature_log_prob")
-    def feature_log_prob(old, walk, values):
-        return old(walk, np.nan_to_num(values))
+    @patch(walk, "_feature_log_prob")
+    def feature_log_prob(old, path, values):
+        return old(path, np.nan_to_num(values))
 
 
 @defect("density", LAWS + "integrated_cells_are_summed_over")
 def missing_cells_not_integrated():
     """Missing cells are left out also where the network was never trained to do without."""
 
-    @patch(_scoring, "integrated_cells")
+    @patch(scoring, "integrated_cells")
     def integrated_cells(_, ensemble, values):
         return np.zeros(values.shape, dtype=bool)
 
@@ -193,29 +188,29 @@ def missing_cells_called_present():
 @defect("density", DRAWS + "reach_the_tail_as_often_as_the_density_says")
 def tail_not_in_the_density():
     """Draws reach a tail that the density does not have."""
-    put(_special, "with_tail", lambda log_body, log_tail: log_body)
+    put(special, "with_tail", lambda log_body, log_tail: log_body)
 
 
 @defect("density", LINE)
 def tail_on_top():
     """The tail is added to a body that has a mass of one already."""
 
-    @patch(_special, "with_tail")
+    @patch(special, "with_tail")
     def with_tail(old, log_body, log_tail):
-        return old(log_body - np.log1p(-_special.TAIL_WEIGHT), log_tail)
+        return old(log_body - np.log1p(-special.TAIL_WEIGHT), log_tail)
 
 
 @defect("density", LINE)
 def factor_of_two_pi_forgotten():
     """Gaussians lack the factor 1 / sqrt(2 pi)."""
-    put(_special, "LOG_SQRT_2PI", 0.0)
+    put(special, "LOG_SQRT_2PI", 0.0)
 
 
 @defect("density", LINE)
 def scale_of_one_gaussian_forgotten():
     """Of a single Gaussian the scale is left out."""
 
-    @patch(_special, "log_mixture")
+    @patch(special, "log_mixture")
     def log_mixture(old, logits, precisions, distances):
         logs = old(logits, precisions, distances)
         return logs - np.log(precisions[0]) if len(logits) == 1 else logs
@@ -234,18 +229,19 @@ def softmax_without_denominator():
 def mass_of_unknown_labels_counted_twice():
     """Known labels do not give up what is kept for unknown ones."""
 
-    @patch(_features, "transform")
+    @patch(encoding, "transform")
     def transform(old, table, X):
-        values, parts = old(table, X)
-        known = ~(np.isnan(X) | is_unknown(table, X))
-        return values, parts - np.where(known, np.log1p(-table.unknown_mass), 0.0)
+        cells = old(table, X)
+        known = ~(cells.missing | cells.unknown)
+        own = np.where(known, np.log1p(-table.unknown_mass), 0.0)
+        return replace(cells, log_factors=cells.log_factors - own)
 
 
 @defect("density", DRAWS + "of_labels_and_counts_follow_the_exact_probabilities")
 def intervals_of_counts_shifted():
     """An integer has the mass from itself to the next one."""
 
-    @patch(_conditionals, "log_interval")
+    @patch(conditionals, "log_interval")
     def log_interval(old, middle, width):
         return old(middle + width / 2, width)
 
@@ -263,16 +259,16 @@ def lowest_count_without_what_is_below():
 def scores_in_single_precision():
     """Scoring computes in single precision."""
 
-    @patch(Ensemble, "scorer")
-    def scorer(_, self, position):
-        ends = _prediction.scoring_ends(self.table.n_features)
-        return self._walk(position, ends, np.float32)
+    @patch(prepared, "scorer")
+    def scorer(_, ensemble, path):
+        ends = walk.scoring_ends(ensemble.table.n_features)
+        return prepared._walk(ensemble, path, ends, np.float32)
 
 
 @defect("density", TRAINED)
 def residual_connections_dropped():
     """Scores and draws leave out the residual connections that training had."""
 
-    @patch(_prediction, "compute_hidden")
-    def compute_hidden(old, walk, *args):
-        old(replace(walk, made=replace(walk.made, residual=False)), *args)
+    @patch(walk, "compute_hidden")
+    def compute_hidden(old, path, *args):
+        old(replace(path, made=replace(path.made, residual=False)), *args)

@@ -4,13 +4,11 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmade._network import special as _special
+from skmade._network import special
 from skmade._network.conditionals import MixtureOfGaussians
-from skmade._network.ensemble import Ensemble
-from skmade._prediction import ancestral as _sampling
-from skmade._prediction import drawing as _drawing
-from skmade._prediction import scoring as _scoring
-from skmade._table import encoding as _features
+from skmade._prediction import ancestral, drawing, prepared
+from skmade._prediction.scoring import Explanation
+from skmade._table import encoding
 from skmade._table.encoding import decode
 
 from .planting import defect, patch, patch_property
@@ -29,14 +27,14 @@ def tail_never_drawn():
 
     @patch(MixtureOfGaussians, "sample")
     def sample(old, self, params, uniform):
-        return old(self, params, uniform * (1 - _special.TAIL_WEIGHT))
+        return old(self, params, uniform * (1 - special.TAIL_WEIGHT))
 
 
 @defect("density", EXACT)
 def draws_of_one_member():
     """All rows are drawn from the first member and mask."""
 
-    @patch(_drawing, "_draw_missing")
+    @patch(drawing, "_draw_missing")
     def draw_missing(old, ensemble, values, choice, rng):
         return old(ensemble, values, np.zeros_like(choice), rng)
 
@@ -45,17 +43,18 @@ def draws_of_one_member():
 def draws_ignore_the_ordering():
     """Columns are drawn from the first to the last, whatever the ordering."""
 
-    @patch(Ensemble, "sampler")
-    def sampler(old, self, position, dtype=np.float64):
-        natural = np.broadcast_to(np.arange(self.ranks.shape[2]) + 1, self.ranks.shape)
-        return old(replace(self, ranks=natural), position, dtype)
+    @patch(prepared, "sampler")
+    def sampler(old, ensemble, path, dtype=np.float64):
+        ranks = ensemble.ranks
+        natural = np.broadcast_to(np.arange(ranks.shape[2]) + 1, ranks.shape)
+        return old(replace(ensemble, ranks=natural), path, dtype)
 
 
 @defect("density", EXACT)
 def draws_see_nothing():
     """Draws do not depend on the columns drawn before."""
 
-    @patch(_sampling, "_set_units")
+    @patch(ancestral, "_set_units")
     def set_units(_, made, step, units, values, holes):
         units[step.own] = 0.0
 
@@ -95,7 +94,7 @@ def recurring_values_never_drawn():
 def draws_not_moved_back():
     """Draws keep the place that standardised columns have."""
 
-    @patch(_features, "decode")
+    @patch(encoding, "decode")
     def decode(old, table, *args, **kwargs):
         return old(replace(table, center=np.zeros_like(table.center)), *args, **kwargs)
 
@@ -107,7 +106,7 @@ def proposals_without_weights():
     def uniform(log_weights):
         return np.full(log_weights.shape, 1 / log_weights.shape[1])
 
-    _drawing.normalised = uniform  # not in _scoring, where it has another use
+    drawing.normalised = uniform  # not in scoring, where it has another use
 
 
 @defect("density", GIVEN)
@@ -115,9 +114,9 @@ def given_cells_do_not_choose_the_member():
     """Given some cells, members are chosen as if all explained them equally well."""
 
     def uniform(explanation):
-        return np.full(explanation.parts.shape[:2], 1 / explanation.parts.shape[1])
+        return np.full(explanation.log_weights.shape, 1 / explanation.log_weights.shape[1])
 
-    patch_property(_scoring.Explanation, "responsibilities")(uniform)
+    patch_property(Explanation, "responsibilities")(uniform)
 
 
 @defect(
@@ -127,6 +126,6 @@ def given_cells_do_not_choose_the_member():
 def means_of_images():
     """Means of transformed columns are taken before the way back."""
 
-    @patch(_drawing, "_averages")
+    @patch(drawing, "_averages")
     def averages(_, table, draws):
         return decode(table, np.einsum("nj,njd->nd", draws.chances, draws.values))

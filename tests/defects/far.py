@@ -1,9 +1,11 @@
 """Defects of what is far from all rows: the edges and the background."""
 
+from dataclasses import replace
+
 import numpy as np
 
-from skmade._prediction import background as _background
-from skmade._table import marginals as _marginals
+from skmade._prediction import background
+from skmade._table import marginals
 from skmade._table.marginals import Marginals
 
 from .planting import defect, patch, put
@@ -15,7 +17,7 @@ FAR = "prediction/test_background.py::test_"
 def members_asked_beyond_the_edges():
     """Rows beyond an edge have what the members say of the nearest row within."""
 
-    @patch(_background, "with_background")
+    @patch(background, "with_background")
     def with_background(old, members, log_background, beyond):
         return old(members, log_background, np.zeros_like(beyond))
 
@@ -24,27 +26,29 @@ def members_asked_beyond_the_edges():
 def background_on_top():
     """The background is added to members that have a mass of one already."""
 
-    @patch(_background, "with_background")
+    @patch(background, "with_background")
     def with_background(old, members, log_background, beyond):
-        return old(members - _background.LOG_REST, log_background, beyond)
+        return old(members - background.LOG_REST, log_background, beyond)
 
 
 @defect("density", FAR + "density_with_a_background_integrates_to_one")
 def background_in_other_units():
-    """The background's density is that of units, and not of the column."""
+    """The background's density is that of standardised values, and not of the column."""
 
-    @patch(_background, "background")
-    def background(old, table, X):
-        return old(table, X) - np.where(np.isnan(X), 0.0, table.log_jacobian)
+    @patch(background, "background")
+    def of_cells(old, table, cells):
+        return old(table, cells) - np.where(cells.missing, 0.0, table.log_jacobian)
 
 
 @defect("density", FAR + "masses_with_a_background_sum_to_one")
 def background_of_missing_cells():
     """Missing cells have a probability under the background."""
 
-    @patch(_background, "background")
-    def background(old, table, X):
-        return old(table, np.where(np.isnan(X), 0.0, X))
+    @patch(background, "background")
+    def of_cells(old, table, cells):
+        none = np.zeros_like(cells.missing)
+        filled = np.where(cells.missing, 0.0, cells.standardised)
+        return old(table, replace(cells, standardised=filled, missing=none))
 
 
 @defect(
@@ -63,9 +67,9 @@ def slopes_beyond_the_reach_forgotten():
 def background_spread_evenly():
     """Where only the background is left, all features have the same part."""
 
-    @patch(_background, "background")
-    def background(old, table, X):
-        parts = old(table, X)
+    @patch(background, "background")
+    def of_cells(old, table, cells):
+        parts = old(table, cells)
         return np.broadcast_to(parts.mean(axis=1, keepdims=True), parts.shape).copy()
 
 
@@ -75,4 +79,4 @@ def background_spread_evenly():
 )
 def draws_beyond_the_reach_stay_spread_out():
     """What is drawn beyond the reach does not come back to where it was spread out from."""
-    put(_marginals, "_gathered", lambda stretched: np.minimum(stretched, 1))
+    put(marginals, "_gathered", lambda stretched: np.minimum(stretched, 1))

@@ -6,13 +6,13 @@ import types
 import numpy as np
 import torch
 
-from skmade import MADEDensity, _fitting
-from skmade import _input as _reading
+from skmade import MADEDensity, _fitting, _input
 from skmade._network.ensemble import Architecture
 
 from .planting import defect, patch, put
 
 CONTRACT = "test_contract.py::test_"
+FITTING = "test_fitting.py::test_"
 FORGETS = CONTRACT + "fit_forgets_the_fit_before"
 GOES_ON = CONTRACT + "training_that_goes_on_keeps_what_was_learned"
 HISTORY = CONTRACT + "history_tells_of_every_epoch"
@@ -38,7 +38,7 @@ def constructor_converts():
 def automatic_values_are_written_back():
     """fit replaces 'auto' by what it means."""
 
-    @patch(_fitting, "fit_estimator")
+    @patch(_fitting, "fit_rows")
     def fit(old, estimator, *args, **kwargs):
         old(estimator, *args, **kwargs)
         estimator.n_estimators = len(estimator._state["weights"])
@@ -49,7 +49,7 @@ def automatic_values_are_written_back():
 def fit_returns_nothing():
     """fit does not return the estimator."""
 
-    @patch(_fitting, "fit_estimator")
+    @patch(_fitting, "fit_rows")
     def fit(old, *args, **kwargs):
         old(*args, **kwargs)
 
@@ -69,10 +69,11 @@ def parameters_that_are_set_are_ignored():
 def weights_kept_across_fits():
     """fit goes on from the fit before if the number of columns is the same."""
 
-    @patch(_fitting, "fit_estimator")
-    def fit(old, estimator, X, *args, resume, **kwargs):
+    @patch(_fitting, "fit_rows")
+    def fit(old, estimator, X, sample_weight, X_val, run):
         again = getattr(estimator, "n_features_in_", None) == np.shape(X)[1]
-        return old(estimator, X, *args, resume=resume or again, **kwargs)
+        run = run._replace(resume=run.resume or again)
+        return old(estimator, X, sample_weight, X_val, run)
 
 
 @defect("API", FORGETS)
@@ -80,8 +81,9 @@ def history_kept_across_fits():
     """The history of a fit follows that of the fit before."""
 
     @patch(_fitting, "_report")
-    def tell(old, fitted, trained, resume, early_stopping):
-        old(fitted, trained, resume or hasattr(fitted, "history_"), early_stopping)
+    def tell(old, fitted, trained, run):
+        resume = run.resume or hasattr(fitted, "history_")
+        old(fitted, trained, run._replace(resume=resume))
 
 
 @defect("API", "test_refusals.py::test_column_names_are_held_to")
@@ -141,7 +143,7 @@ def prints_by_default():
 def weights_ignored():
     """sample_weight has no influence."""
 
-    @patch(_reading, "weighted_rows")
+    @patch(_input, "weighted_rows")
     def weighted_rows(old, X, sample_weight):
         X, kept, weight = old(X, sample_weight)
         return X, kept, None if weight is None else np.ones_like(weight)
@@ -151,7 +153,7 @@ def weights_ignored():
 def rows_of_weight_zero_kept():
     """Rows of weight zero are held out, and counted, like all others."""
 
-    @patch(_reading, "weighted_rows")
+    @patch(_input, "weighted_rows")
     def weighted_rows(old, X, sample_weight):
         if sample_weight is not None:
             sample_weight = np.maximum(sample_weight, 1e-9)
@@ -162,40 +164,61 @@ def rows_of_weight_zero_kept():
 def validation_rows_ignored():
     """X_val has no influence."""
 
-    @patch(_fitting, "fit_estimator")
-    def fit(old, estimator, X, sample_weight, X_val, **kwargs):
-        return old(estimator, X, sample_weight, None, **kwargs)
+    @patch(_fitting, "fit_rows")
+    def fit(old, estimator, X, sample_weight, X_val, run):
+        return old(estimator, X, sample_weight, None, run)
 
 
 @defect("API", GOES_ON)
 def warm_start_begins_again():
     """fit with warm_start forgets what was learned."""
 
-    @patch(_fitting, "fit_estimator")
-    def fit(old, *args, resume, keep_optimizer=False, **kwargs):
-        resume = resume and keep_optimizer
-        return old(*args, resume=resume, keep_optimizer=keep_optimizer, **kwargs)
+    @patch(_fitting, "fit_rows")
+    def fit(old, *args):
+        *args, run = args
+        return old(*args, run._replace(resume=run.resume and run.keep_optimizer))
 
 
 @defect("API", GOES_ON)
 def partial_fit_begins_again():
     """partial_fit forgets the chunks before."""
 
-    @patch(_fitting, "fit_estimator")
-    def fit(old, *args, resume, keep_optimizer=False, **kwargs):
-        resume = resume and not keep_optimizer
-        return old(*args, resume=resume, keep_optimizer=keep_optimizer, **kwargs)
+    @patch(_fitting, "fit_rows")
+    def fit(old, *args):
+        *args, run = args
+        return old(*args, run._replace(resume=run.resume and not run.keep_optimizer))
+
+
+@defect("API", FITTING + "training_that_goes_on_refuses_what_the_network_was_not_drawn_for")
+def changed_orderings_accepted():
+    """Training goes on with a network of another ordering than the one asked for."""
+    put(_fitting, "_drawn_for", lambda estimator, layout: dict.fromkeys(_fitting.DRAWN_FOR))
+
+
+@defect("API", FITTING + "training_goes_on_with_the_same_parameter_in_another_form")
+def parameters_compared_as_they_are():
+    """An ordering that is given as an array is taken for another one than as a list."""
+
+    @patch(_fitting, "_drawn_for")
+    def drawn_for(old, estimator, layout):
+        return {**old(estimator, layout), "ordering": repr(estimator.ordering)}
+
+
+@defect("API", FITTING + "jobs_do_not_carry_what_an_earlier_fit_found")
+def jobs_carry_the_old_model():
+    """The weights of an earlier fit travel to every job of the next one."""
+    put(_fitting, "without_state", copy.copy)
 
 
 @defect("API", FAILED)
 def old_model_thrown_away_first():
     """fit deletes the old model before it reads the table."""
 
-    @patch(_fitting, "fit_estimator")
-    def fit(old, estimator, *args, resume, **kwargs):
-        if not resume:
+    @patch(_fitting, "fit_rows")
+    def fit(old, estimator, X, sample_weight, X_val, run):
+        if not run.resume:
             vars(estimator).pop("_state", None)
-        return old(estimator, *args, resume=resume, **kwargs)
+        return old(estimator, X, sample_weight, X_val, run)
 
 
 @defect("API", FAILED)

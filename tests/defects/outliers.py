@@ -2,8 +2,7 @@
 
 import numpy as np
 
-from skmade import _outlier
-from skmade import _robust_core as _core
+from skmade import _outlier, _robust_core
 
 from .planting import defect, patch, put
 
@@ -14,7 +13,7 @@ DETECTOR = "test_outlier.py::test_"
 @defect("API", CORE + "a_cluster_is_left_out")
 def core_of_one_step():
     """The core is what a Gaussian of all rows describes best."""
-    put(_core, "MAX_STEPS", 0)
+    put(_robust_core, "MAX_STEPS", 0)
 
 
 @defect("API", DETECTOR + "the_core_of_the_rows_finds_a_cluster_of_outliers")
@@ -26,20 +25,20 @@ def rows_outside_of_the_core_count():
 @defect("API", CORE + "rounding_errors_between_columns_are_no_outliers")
 def core_of_any_narrowness():
     """A Gaussian may be as narrow as the rounding errors of a column."""
-    put(_core, "MIN_DEVIATION", 1e-6)
+    put(_robust_core, "MIN_DEVIATION", 1e-6)
 
 
 @defect("API", CORE + "missing_cells_are_no_outliers")
 def missing_numbers_at_the_center():
     """A missing number is taken for the mean, whatever the rest of the row says."""
-    put(_core, "N_SWEEPS", 0)
+    put(_robust_core, "N_SWEEPS", 0)
 
 
 @defect("API", CORE + "numbers_of_a_column_that_is_mostly_missing_are_no_outliers")
 def covariances_of_all_rows():
     """The few numbers of a column are taken for the deviations of all rows."""
 
-    @patch(_core, "_moments")
+    @patch(_robust_core, "_moments")
     def _moments(old, numbers, weight):
         center, covariance = old(numbers, weight)
         share = np.sqrt((~np.isnan(numbers)).mean(axis=0))
@@ -50,6 +49,6 @@ def covariances_of_all_rows():
 def core_without_weights():
     """The core is a share of the rows, not of their weight."""
 
-    @patch(_core, "best")
+    @patch(_robust_core, "best")
     def best(old, scores, weight, share):
         return old(scores, np.ones(len(weight)), share)

@@ -5,10 +5,10 @@ import warnings
 import numpy as np
 import torch
 
-from skmade import _fitting
-from skmade import _input as _reading
+from skmade import _fitting, _input
 from skmade._prediction.walk import Walk
-from skmade._training import loop as _training
+from skmade._table import checks
+from skmade._training import loop
 
 from .planting import defect, patch
 
@@ -32,7 +32,7 @@ def interrupted_fit_leaves_its_members():
 def numpy_seeded():
     """fit seeds the global generator of NumPy."""
 
-    @patch(_fitting, "fit_estimator")
+    @patch(_fitting, "fit_rows")
     def fit(old, estimator, *args, **kwargs):
         np.random.seed(0)  # noqa: NPY002
         return old(estimator, *args, **kwargs)
@@ -42,7 +42,7 @@ def numpy_seeded():
 def torch_seeded():
     """fit seeds the global generator of torch."""
 
-    @patch(_training, "fit_network")
+    @patch(loop, "fit_network")
     def fit_network(old, *args, seed, **kwargs):
         torch.manual_seed(seed)
         return old(*args, seed=seed, **kwargs)
@@ -52,7 +52,7 @@ def torch_seeded():
 def global_generator_used():
     """Without a seed, draws are those of NumPy's global generator."""
 
-    @patch(_reading, "private_random_state")
+    @patch(_input, "private_random_state")
     def random_state(old, seed):
         return np.random.mtrand._rand if seed is None else old(seed)
 
@@ -61,7 +61,7 @@ def global_generator_used():
 def gradients_switched_off():
     """After fit, torch computes no gradients."""
 
-    @patch(_training, "fit_network")
+    @patch(loop, "fit_network")
     def fit_network(old, *args, **kwargs):
         trained = old(*args, **kwargs)
         torch.set_grad_enabled(False)
@@ -72,7 +72,7 @@ def gradients_switched_off():
 def default_type_changed():
     """After fit, the tensors of everybody are of double precision."""
 
-    @patch(_training, "fit_network")
+    @patch(loop, "fit_network")
     def fit_network(old, *args, **kwargs):
         trained = old(*args, **kwargs)
         torch.set_default_dtype(torch.float64)
@@ -83,17 +83,26 @@ def default_type_changed():
 def number_of_threads_changed():
     """fit sets the number of threads of torch."""
 
-    @patch(_training, "fit_network")
+    @patch(loop, "fit_network")
     def fit_network(old, *args, **kwargs):
         torch.set_num_threads(torch.get_num_threads() + 1)
         return old(*args, **kwargs)
+
+
+@defect("API", "test_warnings.py::test_warnings_are_at_the_line_of_the_call")
+def warnings_at_lines_of_the_package():
+    """Warnings point at a line of the package, which tells its users nothing."""
+
+    @patch(checks, "warn_user")
+    def warn_user(_, message, category=UserWarning):
+        warnings.warn(message, category, stacklevel=3)
 
 
 @defect("API", GLOBAL)
 def warnings_silenced():
     """fit silences warnings for good."""
 
-    @patch(_fitting, "fit_estimator")
+    @patch(_fitting, "fit_rows")
     def fit(old, estimator, *args, **kwargs):
         warnings.simplefilter("ignore")
         return old(estimator, *args, **kwargs)
@@ -103,7 +112,7 @@ def warnings_silenced():
 def error_handling_changed_after_an_error():
     """A fit that fails leaves NumPy's handling of overflow changed."""
 
-    @patch(_fitting, "fit_estimator")
+    @patch(_fitting, "fit_rows")
     def fit(old, estimator, *args, **kwargs):
         before = np.seterr(over="ignore")
         old(estimator, *args, **kwargs)

@@ -1,13 +1,12 @@
-"""Defects of what is read: tables, labels, weights, and rows a block at a time."""
+"""Defects of what is read: tables, labels, weights, and rows a chunk at a time."""
 
 import narwhals.stable.v2 as nw
 import numpy as np
 import pandas as pd
 
-from skmade import _fitting
-from skmade import _input as _reading
-from skmade._table import encoding as _features
-from skmade._table import frame as _frame
+from skmade import _fitting, _input
+from skmade._prediction import scoring
+from skmade._table import checks, encoding, frame
 from skmade._table.numbers import Numbers
 
 from .planting import defect, patch
@@ -21,28 +20,28 @@ WIDTH = INPUT + "tables_of_another_width_are_refused"
 
 
 @defect("API", CONTRACT + "a_row_scores_the_same_alone_and_in_any_batch")
-def rows_lost_between_blocks():
-    """The first row of each block but the first is taken for the one before it."""
+def rows_lost_between_chunks():
+    """The first row of each chunk but the first is taken for the one before it."""
 
-    @patch(Numbers, "blocks")
-    def blocks(old, self, *args):
-        for rows, block in old(self, *args):
-            block = block.copy()
+    @patch(Numbers, "chunks")
+    def chunks(old, self, *args):
+        for rows, chunk in old(self, *args):
+            chunk = chunk.copy()
             if rows.start:
-                block[0] = self[np.array([rows.start - 1])]
-            yield rows, block
+                chunk[0] = self[np.array([rows.start - 1])]
+            yield rows, chunk
 
 
 @defect("API", WRITTEN)
 def table_written():
     """Rows are standardised in the caller's own array."""
 
-    @patch(_features, "linear_units")
-    def linear_units(old, table, X):
-        units = old(table, X)
+    @patch(encoding, "standardise")
+    def standardise(old, table, X):
+        standardised = old(table, X)
         if not X.flags.writeable:
-            return units
-        X[...] = units
+            return standardised
+        X[...] = standardised
         return X
 
 
@@ -50,7 +49,7 @@ def table_written():
 def weights_written():
     """sample_weight is normalised in the caller's own array."""
 
-    @patch(_reading, "weighted_rows")
+    @patch(_input, "weighted_rows")
     def weighted_rows(old, X, sample_weight):
         result = old(X, sample_weight)
         if isinstance(sample_weight, np.ndarray) and sample_weight.flags.writeable:
@@ -64,17 +63,17 @@ def single_precision_stays():
 
     @patch(Numbers, "__getitem__")
     def getitem(old, self, rows):
-        block = old(self, rows)
-        return block.astype(np.float32) if self.array.dtype == np.float32 else block
+        chunk = old(self, rows)
+        return chunk.astype(np.float32) if self.array.dtype == np.float32 else chunk
 
 
 @defect("API", INPUT + "integers_are_not_rounded_into_their_type")
 def scores_in_the_type_of_the_table():
     """Scores of a table of integers are integers."""
 
-    @patch(_reading, "by_blocks")
-    def by_blocks(old, score, ensemble, numbers):
-        scores = old(score, ensemble, numbers)
+    @patch(scoring, "by_chunks")
+    def by_chunks(old, score, ensemble, numbers, max_bytes):
+        scores = old(score, ensemble, numbers, max_bytes)
         integers = numbers.array.dtype.kind == "i"
         return scores.astype(numbers.array.dtype) if integers else scores
 
@@ -83,7 +82,7 @@ def scores_in_the_type_of_the_table():
 def masked_cells_read():
     """What lies below the mask of a masked array is taken for its value."""
 
-    @patch(_reading, "open_filled")
+    @patch(_input, "open_filled")
     def filled(old, X):
         return old(np.ma.getdata(X) if isinstance(X, np.ma.MaskedArray) else X)
 
@@ -92,7 +91,7 @@ def masked_cells_read():
 def infinity_accepted():
     """Infinite cells are scored."""
 
-    @patch(_features, "check_cells")
+    @patch(checks, "check_cells")
     def check_cells(_, *args):
         pass
 
@@ -101,7 +100,7 @@ def infinity_accepted():
 def one_column_broadcast():
     """A table of one column is taken for one in which all columns are equal."""
 
-    @patch(_reading, "_plain_numbers")
+    @patch(_input, "_plain_numbers")
     def numbers(old, estimator, X, reset, name="X"):
         if not reset and np.shape(X)[1:] == (1,):
             X = np.broadcast_to(X, (len(X), estimator.n_features_in_))
@@ -112,7 +111,7 @@ def one_column_broadcast():
 def wide_tables_cut():
     """Columns beyond those of fit are ignored."""
 
-    @patch(_reading, "_plain_numbers")
+    @patch(_input, "_plain_numbers")
     def numbers(old, estimator, X, reset, name="X"):
         if not reset and np.ndim(X) == 2:
             X = np.asarray(X)[:, : estimator.n_features_in_]
@@ -123,13 +122,13 @@ def wide_tables_cut():
 def reordered_columns_accepted():
     """The columns of a DataFrame are taken by position, whatever their names."""
 
-    @patch(_reading, "validate_data")
+    @patch(_input, "validate_data")
     def validate(old, estimator, X, reset, **kwargs):
         if isinstance(X, pd.DataFrame) and not reset:
             X = X.set_axis(estimator.feature_names_in_, axis=1)
         return old(estimator, X, reset=reset, **kwargs)
 
-    @patch(_reading, "_check_names")
+    @patch(_input, "_check_names")
     def check_names(_, *args):
         pass
 
@@ -141,10 +140,10 @@ def reordered_columns_accepted():
 def unknown_labels_taken_for_the_first():
     """A label that fit did not see scores like the first."""
 
-    @patch(_frame, "to_numbers")
+    @patch(frame, "to_numbers")
     def to_numbers(old, layout, *args):
         numbers = old(layout, *args)
-        return np.where((layout.n_levels > 0) & (numbers == _frame.UNKNOWN), 0.0, numbers)
+        return np.where((layout.n_levels > 0) & (numbers == frame.UNKNOWN), 0.0, numbers)
 
 
 @defect(
@@ -154,13 +153,13 @@ def unknown_labels_taken_for_the_first():
 def categories_read_by_code():
     """Categories are read by the codes that the table at hand has for them."""
 
-    @patch(_frame, "to_numbers")
+    @patch(frame, "to_numbers")
     def to_numbers(old, layout, X, name="X"):
         numbers = old(layout, X, name)
-        frame = X.to_native() if isinstance(X, nw.DataFrame) else None
-        for column in range(numbers.shape[1]) if isinstance(frame, pd.DataFrame) else ():
-            if isinstance(frame.dtypes.iloc[column], pd.CategoricalDtype):
-                codes = frame.iloc[:, column].cat.codes.to_numpy(dtype=float)
+        table = X.to_native() if isinstance(X, nw.DataFrame) else None
+        for column in range(numbers.shape[1]) if isinstance(table, pd.DataFrame) else ():
+            if isinstance(table.dtypes.iloc[column], pd.CategoricalDtype):
+                codes = table.iloc[:, column].cat.codes.to_numpy(dtype=float)
                 numbers[:, column] = np.where(codes < 0, np.nan, codes)
         return numbers
 

@@ -1,3 +1,5 @@
+"""The laws of single features: densities, masses, draws, units."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal

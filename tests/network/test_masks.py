@@ -1,3 +1,5 @@
+"""Orderings, degrees, and which connections they allow."""
+
 import itertools
 
 import numpy as np
@@ -17,8 +19,8 @@ from skmade._network.masks import (
 )
 
 
-def paths(masks):
-    """Count the paths from each input to each output through all layers."""
+def connections(masks):
+    """Count the ways from each input to each output: through all layers, and direct."""
     *layers, direct = [mask.astype(int) for mask in masks]
     through = layers[0]
     for layer in layers[1:]:
@@ -28,12 +30,12 @@ def paths(masks):
 
 @pytest.mark.parametrize("n_features", [1, 2, 3, 4])
 @pytest.mark.parametrize("shared", [True, False])
-def test_paths_exist_exactly_where_the_ordering_allows(n_features, shared):
+def test_inputs_reach_outputs_exactly_where_the_ordering_allows(n_features, shared):
     for ordering in itertools.permutations(range(n_features)):
         ranks = ordering_to_ranks(np.array(ordering))
         rng = np.random.RandomState(0)
         degrees = draw_degrees([5, 5, 7], n_features, rng, shared)
-        through, direct = paths(layer_masks(ranks, degrees, ranks))
+        through, direct = connections(layer_masks(ranks, degrees, ranks))
         allowed = ranks[None, :] < ranks[:, None]
         np.testing.assert_array_equal(through > 0, allowed)
         np.testing.assert_array_equal(direct > 0, allowed)

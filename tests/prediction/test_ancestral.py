@@ -1,22 +1,23 @@
+"""The fast sampler is the naive one, which passes the network once for each feature."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._prediction import ancestral as _sampling
+from skmade._prediction import ancestral
 from skmade._prediction.ancestral import sample_values
-from skmade._prediction.drawing import draw
-from skmade._table.encoding import encode
+from skmade._prediction.prepared import sampler
 from tests.ensembles import draw_values, make_ensemble
-from tests.equations import components
+from tests.equations import paths
 
 
-def sample_naively(component, uniforms, given, drawn):
+def sample_naively(path, uniforms, given, drawn):
     """Draw with one full pass of the network for each feature: the plain algorithm."""
     values = np.where(drawn, 0.0, given)
-    laws = component.made.by_feature()
-    for column in np.argsort(component.ranks):
+    laws = path.made.by_feature()
+    for column in np.argsort(path.ranks):
         law, outputs, _ = laws[column]
-        params = component.outputs(values)[:, outputs].T[:, None]
+        params = path.outputs(values)[:, outputs].T[:, None]
         draw = law.sample(params, uniforms[None, :, column])[0]
         values[:, column] = np.where(drawn[:, column], draw, values[:, column])
     return values
@@ -31,11 +32,11 @@ def assert_fast_equals_naive(ensemble, given, monkeypatch):
         drawn = rng.random_sample(values.shape) < 0.5
         values[~drawn & (rng.random_sample(values.shape) < 0.2)] = np.nan
         drawn[:, 0] = False
-    for position, component in enumerate(components(ensemble)):
-        naive = sample_naively(component, uniforms, values, drawn)
+    for position, path in enumerate(paths(ensemble)):
+        naive = sample_naively(path, uniforms, values, drawn)
         for group_size in (2, 3, 32):
-            monkeypatch.setattr(_sampling, "GROUP_SIZE", group_size)
-            walk = ensemble.sampler(position)
+            monkeypatch.setattr(ancestral, "GROUP_SIZE", group_size)
+            walk = sampler(ensemble, position)
             fast = sample_values(walk, uniforms, values, drawn)
             assert_allclose(fast, naive, rtol=1e-6, atol=1e-7)
             if not given:
@@ -72,7 +73,7 @@ def test_every_network_draws_as_the_naive_sampler(layers, parts, given, monkeypa
 def test_drawing_writes_to_nothing_that_it_is_given():
     ensemble = make_ensemble(5, 1, levels=(3,))
     rng = np.random.RandomState(0)
-    walk, given = ensemble.sampler(0), draw_values(ensemble, 20, rng, missing=0.2)
+    walk, given = sampler(ensemble, 0), draw_values(ensemble, 20, rng, missing=0.2)
     arrays = [given, rng.random_sample(given.shape), rng.random_sample(given.shape) < 0.5]
     arrays += [*walk.hidden, walk.output]
     before = [array.copy() for array in arrays]
@@ -90,7 +91,7 @@ def test_a_given_cell_reaches_the_first_feature_that_is_drawn():
     moved = ensemble.moved_last(missing)
     assert (moved.ranks[..., 2] == 1).all()
     uniforms, given = np.full((2, 4), 0.3), np.array([[0.0, 0, -1, 0], [0, 0, 1, 0]])
-    drawn = sample_values(moved.sampler(0), uniforms, given, np.tile(missing, (2, 1)))
+    drawn = sample_values(sampler(moved, 0), uniforms, given, np.tile(missing, (2, 1)))
     assert (drawn[0] != drawn[1])[[0, 1, 3]].all()
     assert_array_equal(drawn[:, 2], given[:, 2])
 
@@ -100,35 +101,24 @@ def test_rows_beyond_one_chunk_are_drawn_alike(monkeypatch):
     rng = np.random.RandomState(0)
     uniforms, given = rng.random_sample((100, 3)), rng.normal(size=(100, 3))
     drawn = rng.random_sample((100, 3)) < 0.5
-    walk = ensemble.sampler(0)
+    walk = sampler(ensemble, 0)
     together, completed = (
         sample_values(walk, uniforms),
         sample_values(walk, uniforms, given, drawn),
     )
     width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
-    monkeypatch.setattr(_sampling, "MIN_CHUNK_ROWS", 1)
-    monkeypatch.setattr(_sampling, "CHUNK_BYTES", 8 * width * 7)  # seven rows
+    monkeypatch.setattr(ancestral, "MIN_CHUNK_ROWS", 1)
+    monkeypatch.setattr(ancestral, "CHUNK_BYTES", 8 * width * 7)  # seven rows
     assert_allclose(sample_values(walk, uniforms), together, rtol=1e-9)
     assert_allclose(sample_values(walk, uniforms, given, drawn), completed, rtol=1e-9)
-
-
-def test_rows_come_from_every_member_and_mask():
-    # Members that are far apart show which of them a row comes from.
-    ensemble = make_ensemble(1, n_members=4, n_masks=1, n_components=1, scale=0.0)
-    names = ensemble.made.unflatten(np.arange(ensemble.weights.shape[1]))
-    mean = int(names["bias2"][1])
-    ensemble.weights[:, mean] = [-300, -100, 100, 300]
-    drawn = encode(ensemble.table, draw(ensemble, 4000, np.random.RandomState(0)))
-    shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
-    assert_allclose(shares, 0.25, atol=0.03)
 
 
 def test_in_single_precision_draws_are_nearly_the_same():
     ensemble = make_ensemble(6, n_members=1)
     rng = np.random.RandomState(0)
     uniforms = rng.random_sample((2000, 6))
-    double = sample_values(ensemble.sampler(0), uniforms)
-    single = sample_values(ensemble.sampler(0, np.float32), uniforms)
+    double = sample_values(sampler(ensemble, 0), uniforms)
+    single = sample_values(sampler(ensemble, 0, np.float32), uniforms)
     assert single.dtype == np.float64
     # A uniform next to the border of two components may fall into the other one.
     close = np.isclose(single, double, rtol=1e-3, atol=1e-3).all(axis=1)

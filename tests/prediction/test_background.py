@@ -1,3 +1,5 @@
+"""The background: a part of the density everywhere, and all of it beyond the edges."""
+
 import itertools
 
 import numpy as np
@@ -6,8 +8,10 @@ from numpy.testing import assert_allclose, assert_array_equal
 from scipy import integrate
 from scipy.special import logsumexp
 
-from skmade._prediction import background as b
+from skmade._prediction import background
+from skmade._prediction.background import chance_of_background
 from skmade._prediction.scoring import feature_log_density
+from skmade._table.encoding import transform
 from skmade._table.frame import UNKNOWN
 from tests.ensembles import draw_table, make_ensemble
 from tests.laws import MAX_BYTES, log_density
@@ -16,8 +20,12 @@ from tests.laws import MAX_BYTES, log_density
 @pytest.fixture
 def large_share(monkeypatch):
     """Give the background so large a share that mistakes in it can be seen."""
-    monkeypatch.setattr(b, "LOG_SHARE", np.log(0.4))
-    monkeypatch.setattr(b, "LOG_REST", np.log(0.6))
+    monkeypatch.setattr(background, "LOG_SHARE", np.log(0.4))
+    monkeypatch.setattr(background, "LOG_REST", np.log(0.6))
+
+
+def background_of(ensemble, X):
+    return background.background(ensemble.table, transform(ensemble.table, X))
 
 
 @pytest.mark.usefixtures("large_share")
@@ -76,12 +84,12 @@ def test_scores_beyond_the_edges_fall_along_every_ray():
     ensemble = make_ensemble(4, scale=0.7, columns_scale=np.array([1e-3, 1.0, 50.0, 1e4]))
     table, rng = ensemble.table, np.random.RandomState(0)
     origin = np.ldexp(table.center, table.exponent)
-    unit = np.ldexp(table.spread, table.exponent)
-    # Of the 50 rows that columns were learned from, none is five units out.
+    spread = np.ldexp(table.spread, table.exponent)
+    # Of the 50 rows that columns were learned from, none is five spreads out.
     steps = np.concatenate([np.geomspace(8, 1e6, 300), 10.0 ** np.arange(10, 301, 10)])
     for direction in rng.normal(size=(100, 4)):
         direction /= np.abs(direction).max()
-        scores = log_density(ensemble, origin + unit * steps[:, None] * direction)
+        scores = log_density(ensemble, origin + spread * steps[:, None] * direction)
         assert np.isfinite(scores).all()
         assert (np.diff(scores) <= 0).all()
 
@@ -89,13 +97,13 @@ def test_scores_beyond_the_edges_fall_along_every_ray():
 def test_the_background_has_no_say_where_rows_were():
     ensemble = make_ensemble(3, scale=0.1)
     X = np.random.RandomState(0).normal(size=(200, 3))
-    total = b.background(ensemble.table, X).sum(axis=1)
-    assert b.chance_of_background(total, log_density(ensemble, X)).max() < 1e-4
+    total = background_of(ensemble, X).sum(axis=1)
+    assert chance_of_background(total, log_density(ensemble, X)).max() < 1e-4
 
 
 def test_unseen_labels_have_the_mass_kept_for_them():
     ensemble = make_ensemble(2, levels=(3, 3), unknown=True)
-    parts = b.background(ensemble.table, np.array([[UNKNOWN, 0.0], [1.0, np.nan]]))
+    parts = background_of(ensemble, np.array([[UNKNOWN, 0.0], [1.0, np.nan]]))
     kept = ensemble.table.unknown_mass
     assert_allclose(parts[0, 0], np.log(kept[0]))
     assert_allclose(parts[1, 0], np.log((1 - kept[0]) / 3))

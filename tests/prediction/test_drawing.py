@@ -1,36 +1,23 @@
+"""Draws of whole rows, of rows given some cells, and of missing cells."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._prediction import drawing
+from skmade._table.encoding import encode
 from tests.ensembles import draw_table, make_ensemble
 
 
-def test_members_nearest_to_what_was_trained_are_moved():
-    ensemble = make_ensemble(5, n_members=2, n_masks=6)
-    missing = np.array([False, True, True, False, True])
-    moved = ensemble.moved_last(missing)
-    assert moved.ranks.shape == (2, 1, 5)
-    assert (moved.ranks[..., ~missing] <= 2).all()
-    before = (ensemble.ranks[..., missing, None] < ensemble.ranks[..., None, ~missing]).sum(
-        (2, 3)
-    )
-    worst = np.sort(before.ravel())[1]
-    for ranks, weights in zip(moved.ranks[:, 0], moved.weights, strict=True):
-        # The order among what is observed, and among what is missing, is a trained one.
-        source = [
-            (m, k)
-            for m, k in np.ndindex(2, 6)
-            if np.array_equal(
-                np.argsort(ensemble.ranks[m, k][missing]), np.argsort(ranks[missing])
-            )
-            and np.array_equal(
-                np.argsort(ensemble.ranks[m, k][~missing]), np.argsort(ranks[~missing])
-            )
-            and np.array_equal(ensemble.weights[m], weights)
-        ]
-        assert min(before[m, k] for m, k in source) <= worst
-    assert ensemble.moved_last(np.zeros(5, dtype=bool)) is ensemble
+def test_rows_come_from_every_member_and_mask():
+    # Members that are far apart show which of them a row comes from.
+    ensemble = make_ensemble(1, n_members=4, n_masks=1, n_components=1, scale=0.0)
+    names = ensemble.made.unflatten(np.arange(ensemble.weights.shape[1]))
+    mean = int(names["bias2"][1])
+    ensemble.weights[:, mean] = [-300, -100, 100, 300]
+    drawn = encode(ensemble.table, drawing.draw(ensemble, 4000, np.random.RandomState(0)))
+    shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
+    assert_allclose(shares, 0.25, atol=0.03)
 
 
 @pytest.mark.parametrize("order_agnostic", [False, True])

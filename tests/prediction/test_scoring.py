@@ -1,3 +1,5 @@
+"""Scores of rows with and without missing cells: memory, chunks, what is integrated."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -67,7 +69,7 @@ def test_fixed_uniforms_are_always_the_same_and_spread_evenly():
     assert_array_equal(first, again)
     assert first.shape == (4, 16, 3)
     assert ((first > 0) & (first < 1)).all()
-    # Every draw of a component has its own sixteenth of each column.
+    # Every draw of a path has its own sixteenth of each column.
     assert_array_equal(np.sort((first[0] * 16).astype(int), axis=0)[:, 0], np.arange(16))
 
 

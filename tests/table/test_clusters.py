@@ -1,3 +1,5 @@
+"""Clusters of rows that have one covariance."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose

@@ -1,3 +1,5 @@
+"""What is learned of one column by itself."""
+
 import numpy as np
 from numpy.testing import assert_allclose
 

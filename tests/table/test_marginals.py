@@ -1,3 +1,5 @@
+"""Transforms of single columns: slopes, inverses, edges, and which are chosen."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -33,25 +35,25 @@ def columns(n_samples=N_SAMPLES, seed=0):
 
 
 COLUMNS = columns()
-UNITS = np.column_stack(list(COLUMNS.values()))
+TABLE = np.column_stack(list(COLUMNS.values()))
 
 
-def fit(units, weight=None, step=1e-3, function=m.fit_marginals, described=None):
-    weight = np.ones(len(units)) if weight is None else np.asarray(weight, dtype=float)
-    described = ~np.isnan(units) if described is None else described
-    return function(units, weight, described, np.full(units.shape[1], step))
+def fit(values, weight=None, step=1e-3, function=m.fit_marginals, described=None):
+    weight = np.ones(len(values)) if weight is None else np.asarray(weight, dtype=float)
+    described = ~np.isnan(values) if described is None else described
+    return function(values, weight, described, np.full(values.shape[1], step))
 
 
 def image_of(name):
     """Return the transform of one column, and its images."""
-    units = COLUMNS[name][:, None]
-    marginals = fit(units)
-    return marginals, marginals.forward(units)[0][:, 0]
+    values = COLUMNS[name][:, None]
+    marginals = fit(values)
+    return marginals, marginals.forward(values)[0][:, 0]
 
 
 @pytest.fixture(scope="module")
 def marginals():
-    return fit(UNITS)
+    return fit(TABLE)
 
 
 def test_columns_of_all_transforms_are_here(marginals):
@@ -61,24 +63,24 @@ def test_columns_of_all_transforms_are_here(marginals):
 
 
 def test_inverse_undoes_forward(marginals):
-    assert_allclose(marginals.inverse(marginals.forward(UNITS)[0]), UNITS, atol=1e-7)
+    assert_allclose(marginals.inverse(marginals.forward(TABLE)[0]), TABLE, atol=1e-7)
 
 
 def test_forward_undoes_inverse(marginals):
-    images = np.tile(np.linspace(-8, 8, 401)[:, None], (1, UNITS.shape[1]))
-    units = marginals.inverse(images)
-    reached = marginals.forward(units)[0]
+    images = np.tile(np.linspace(-8, 8, 401)[:, None], (1, TABLE.shape[1]))
+    values = marginals.inverse(images)
+    reached = marginals.forward(values)[0]
     # A power transform has no such low image where it would be of a value beyond all bounds.
-    inside = np.abs(units) < m.MAX_UNIT
+    inside = np.abs(values) < m.MAX_STANDARDISED
     assert inside.mean() > 0.9
     assert_allclose(reached[inside], images[inside], atol=1e-6)
 
 
 def test_missing_cells_stay_missing(marginals):
-    holes = np.random.RandomState(0).random_sample(UNITS.shape) < 0.3
-    units = np.where(holes, np.nan, UNITS)
-    images, log_slopes = marginals.forward(units)
-    complete, complete_slopes = marginals.forward(UNITS)
+    holes = np.random.RandomState(0).random_sample(TABLE.shape) < 0.3
+    values = np.where(holes, np.nan, TABLE)
+    images, log_slopes = marginals.forward(values)
+    complete, complete_slopes = marginals.forward(TABLE)
     assert_array_equal(np.isnan(images), holes)
     assert_array_equal(np.isnan(marginals.inverse(images)), holes)
     assert_array_equal(images[~holes], complete[~holes])
@@ -86,11 +88,11 @@ def test_missing_cells_stay_missing(marginals):
 
 
 def test_slopes_are_the_derivative_of_images(marginals):
-    near = np.tile(np.linspace(-6, 6, 997)[:, None], (1, UNITS.shape[1]))
-    for units in (near, UNITS):
+    near = np.tile(np.linspace(-6, 6, 997)[:, None], (1, TABLE.shape[1]))
+    for values in (near, TABLE):
         h = 1e-5
-        above, below = (marginals.forward(units + s * h)[0] for s in (1, -1))
-        slopes = np.exp(marginals.forward(units)[1])
+        above, below = (marginals.forward(values + s * h)[0] for s in (1, -1))
+        slopes = np.exp(marginals.forward(values)[1])
         quotients = (above - below) / (2 * h)
         # At the ends of the knots the slope has a kink, within h of which the quotient is off.
         close = np.isclose(quotients, slopes, rtol=1e-3, atol=1e-6)
@@ -99,20 +101,21 @@ def test_slopes_are_the_derivative_of_images(marginals):
 
 def test_images_are_monotone_and_finite_far_out(marginals):
     far = np.logspace(-3, 150, 2000)
-    units = np.tile(np.r_[-far[::-1], 0, far][:, None], (1, UNITS.shape[1]))
-    images, log_slopes = marginals.forward(units)
+    values = np.tile(np.r_[-far[::-1], 0, far][:, None], (1, TABLE.shape[1]))
+    images, log_slopes = marginals.forward(values)
     assert np.isfinite(images).all()
     assert np.isfinite(log_slopes).all()
     assert (np.diff(images, axis=0) > 0).all()
-    for beyond in (units[:, 0] > 1e3, units[:, 0] < -1e3):
+    for beyond in (values[:, 0] > 1e3, values[:, 0] < -1e3):
         turns = np.sign(np.round(np.diff(log_slopes[beyond], axis=0), 9))
         assert ((turns >= 0).all(axis=0) | (turns <= 0).all(axis=0)).all()
 
 
 def test_values_beyond_the_bound_have_the_bounds_image(marginals):
-    units = np.tile([[1e200], [-1e300], [m.MAX_UNIT], [-m.MAX_UNIT]], (1, UNITS.shape[1]))
+    bound = m.MAX_STANDARDISED
+    values = np.tile([[1e200], [-1e300], [bound], [-bound]], (1, TABLE.shape[1]))
     changed = (marginals.power != 1) | marginals.is_mixture
-    images = marginals.forward(units)[0][:, changed]
+    images = marginals.forward(values)[0][:, changed]
     assert_array_equal(images[:2], images[2:])
 
 
@@ -144,22 +147,22 @@ def test_log_slopes_are_what_the_transform_gains_in_likelihood():
 
 def test_the_density_of_images_sums_to_one(marginals):
     grid = np.sinh(np.linspace(-12, 12, 24_001))  # dense near zero, where modes are narrow
-    for column in range(UNITS.shape[1]):
-        units = np.zeros((len(grid), UNITS.shape[1]))
-        units[:, column] = grid
-        images, log_slopes = (part[:, column] for part in marginals.forward(units))
+    for column in range(TABLE.shape[1]):
+        values = np.zeros((len(grid), TABLE.shape[1]))
+        values[:, column] = grid
+        images, log_slopes = (part[:, column] for part in marginals.forward(values))
         density = stats.norm.pdf(images) * np.exp(log_slopes)
         assert_allclose(np.trapezoid(density, grid), 1, atol=1e-3)
 
 
 def test_gaussian_columns_are_left_as_they_are():
-    units = np.random.RandomState(0).normal(size=(500, 60))
-    marginals = fit(units)
-    images, log_slopes = marginals.forward(units)
+    values = np.random.RandomState(0).normal(size=(500, 60))
+    marginals = fit(values)
+    images, log_slopes = marginals.forward(values)
     assert not marginals.is_mixture.any()
     left = marginals.power == 1
     assert left.mean() > 0.9  # the criterion errs on a few of a hundred
-    assert_array_equal(images[:, left], units[:, left])
+    assert_array_equal(images[:, left], values[:, left])
     assert_array_equal(log_slopes[:, left], 0)
     assert marginals.n_params == (~left).sum()
 
@@ -173,21 +176,21 @@ def test_groups_of_equal_values_have_equal_means():
 
 def test_columns_with_few_cells_are_left_as_they_are():
     n = m.MIN_DESCRIBED
-    units = np.full((100, 2), np.nan)
-    units[: n - 1, 0], units[:n, 1] = np.logspace(0, 3, n - 1), np.logspace(0, 3, n)
-    marginals = fit(units)
+    values = np.full((100, 2), np.nan)
+    values[: n - 1, 0], values[:n, 1] = np.logspace(0, 3, n - 1), np.logspace(0, 3, n)
+    marginals = fit(values)
     assert marginals.power[0] == 1
     assert not marginals.is_mixture[0]
     assert marginals.power[1] != 1
-    assert_array_equal(marginals.forward(units)[0][:, 0], units[:, 0])
+    assert_array_equal(marginals.forward(values)[0][:, 0], values[:, 0])
 
 
 def test_cells_that_are_not_described_change_nothing():
-    units = UNITS.copy()
-    described = np.random.RandomState(0).random_sample(units.shape) < 0.7
-    units[~described] = 7.0
-    holes = np.where(described, units, np.nan)
-    fitted, expected = fit(units, described=described), fit(holes)
+    values = TABLE.copy()
+    described = np.random.RandomState(0).random_sample(values.shape) < 0.7
+    values[~described] = 7.0
+    holes = np.where(described, values, np.nan)
+    fitted, expected = fit(values, described=described), fit(holes)
     for field in ("power", "center", "spread", "shares", "means", "scales", "knots"):
         assert_array_equal(getattr(fitted, field), getattr(expected, field))
 
@@ -195,15 +198,15 @@ def test_cells_that_are_not_described_change_nothing():
 def test_weights_count_rows():
     rng = np.random.RandomState(0)
     weight = rng.randint(1, 4, size=N_SAMPLES)
-    weighted, repeated = fit(UNITS, weight), fit(np.repeat(UNITS, weight, axis=0))
+    weighted, repeated = fit(TABLE, weight), fit(np.repeat(TABLE, weight, axis=0))
     assert_allclose(weighted.power, repeated.power, atol=0.11)
-    grid = np.tile(np.linspace(-1, 1, 41)[:, None], (1, UNITS.shape[1]))
+    grid = np.tile(np.linspace(-1, 1, 41)[:, None], (1, TABLE.shape[1]))
     assert_allclose(weighted.forward(grid)[0], repeated.forward(grid)[0], atol=0.3)
 
 
 def test_only_ratios_of_weights_count():
     weight = np.random.RandomState(0).uniform(1, 2, size=N_SAMPLES)
-    images, scaled = (fit(UNITS, w).forward(UNITS)[0] for w in (weight, 1024 * weight))
+    images, scaled = (fit(TABLE, w).forward(TABLE)[0] for w in (weight, 1024 * weight))
     assert_allclose(scaled, images)
 
 
@@ -211,15 +214,15 @@ def test_only_ratios_of_weights_count():
 def test_no_component_is_narrower_than_a_step(step):
     recorded = np.round(np.random.RandomState(0).normal(size=(800, 1)) / step) * step
     spiky = np.where(np.arange(800)[:, None] % 2, recorded, 1.0)
-    for units in (recorded, spiky):
-        marginals = fit(units, step=step)
+    for values in (recorded, spiky):
+        marginals = fit(values, step=step)
         used = marginals.shares > 0
         least = max(step / marginals.spread[0], m.MIN_MIXTURE_SCALE)
         assert (marginals.scales[used] >= least * (1 - 1e-9)).all()
 
 
 def test_the_criterion_chooses_as_many_components_as_there_are_modes():
-    marginals = fit(UNITS)
+    marginals = fit(TABLE)
     n_components = dict(zip(COLUMNS, (marginals.shares > 0).sum(axis=1), strict=True))
     assert n_components["gaussian"] == 1
     assert n_components["bimodal"] == n_components["far modes"] == 3  # and the broad one
@@ -245,19 +248,19 @@ def test_without_mixtures_the_powers_stay(marginals):
     plain = marginals.without_mixtures()
     assert not plain.is_mixture.any()
     assert_array_equal(plain.power, marginals.power)
-    images, _ = plain.forward(UNITS)
-    powered = [m.yeo_johnson(u, p) for u, p in zip(UNITS.T, plain.power, strict=True)]
+    images, _ = plain.forward(TABLE)
+    powered = [m.yeo_johnson(u, p) for u, p in zip(TABLE.T, plain.power, strict=True)]
     assert_allclose(images, (np.column_stack(powered) - plain.center) / plain.spread)
     assert plain.n_params == (marginals.power != 1).sum()
-    assert_allclose(plain.inverse(images), UNITS, atol=1e-9)
+    assert_allclose(plain.inverse(images), TABLE, atol=1e-9)
 
 
 def test_the_identity_changes_nothing():
-    plain = m.Marginals.identity(UNITS.shape[1])
-    images, log_slopes = plain.forward(UNITS)
-    assert_array_equal(images, UNITS)
+    plain = m.Marginals.identity(TABLE.shape[1])
+    images, log_slopes = plain.forward(TABLE)
+    assert_array_equal(images, TABLE)
     assert_array_equal(log_slopes, 0)
-    assert_array_equal(plain.inverse(UNITS), UNITS)
+    assert_array_equal(plain.inverse(TABLE), TABLE)
     assert plain.n_params == 0
 
 
@@ -268,36 +271,36 @@ def edged():
 
 
 def test_images_up_to_the_reach_stay_as_they_are(edged):
-    units = np.linspace(-3, 3, 31)[:, None] * [1, 3, 100]
-    images, log_slopes = edged.forward(units)
-    assert_array_equal(images, units)
+    values = np.linspace(-3, 3, 31)[:, None] * [1, 3, 100]
+    images, log_slopes = edged.forward(values)
+    assert_array_equal(images, values)
     assert_array_equal(log_slopes, 0)
 
 
 def test_images_beyond_the_reach_have_their_slopes_and_inverses(edged):
     size = np.linspace(1.01, 1.32, 23)[:, None] * [3, 9, 9]
-    units, h = np.concatenate([size, -size]), 1e-6
-    images, log_slopes = edged.forward(units)
-    rises = edged.forward(units + h)[0] - edged.forward(units - h)[0]
+    values, h = np.concatenate([size, -size]), 1e-6
+    images, log_slopes = edged.forward(values)
+    rises = edged.forward(values + h)[0] - edged.forward(values - h)[0]
     assert_allclose(np.exp(log_slopes), rises / (2 * h), rtol=1e-6)
-    assert_allclose(edged.inverse(images), units)
-    assert (np.abs(images[:, :2]) > np.abs(units[:, :2])).all()
-    assert_allclose(images[0], units[0], rtol=1e-6)  # smooth where it begins
+    assert_allclose(edged.inverse(images), values)
+    assert (np.abs(images[:, :2]) > np.abs(values[:, :2])).all()
+    assert_allclose(images[0], values[0], rtol=1e-6)  # smooth where it begins
     assert not edged.beyond_edge(images).any()
 
 
 def test_transformed_columns_come_back_from_beyond_the_reach(marginals):
-    edged = replace(marginals, reach=np.full(UNITS.shape[1], 2.0))
-    images, _ = edged.forward(UNITS)
+    edged = replace(marginals, reach=np.full(TABLE.shape[1], 2.0))
+    images, _ = edged.forward(TABLE)
     within = ~edged.beyond_edge(images)
     changed = edged.is_mixture | (edged.power != 1)
     assert ((np.abs(images) > 2) & within).any(axis=0)[changed].all()
-    assert_allclose(edged.inverse(images)[within], UNITS[within], rtol=1e-6, atol=1e-6)
+    assert_allclose(edged.inverse(images)[within], TABLE[within], rtol=1e-6, atol=1e-6)
 
 
-def test_units_beyond_the_edge_are_known_by_their_images(edged):
-    units = np.array([[4.5, 12.0, 1e150], [-1e9, -12.1, -1.0], [4.49, 11.9, 0.0]])
-    images, log_slopes = edged.forward(units)
+def test_values_beyond_the_edge_are_known_by_their_images(edged):
+    values = np.array([[4.5, 12.0, 1e150], [-1e9, -12.1, -1.0], [4.49, 11.9, 0.0]])
+    images, log_slopes = edged.forward(values)
     assert np.isfinite([images, log_slopes]).all()
     assert_array_equal(edged.beyond_edge(images), [[1, 1, 0], [1, 1, 0], [0, 0, 0]])
     assert (np.abs(edged.inverse(np.full((1, 3), 1e300)))[0, :2] < [4.5, 12]).all()
@@ -309,22 +312,22 @@ def clustered(n_samples=900):
     rng = np.random.RandomState(0)
     covariance = np.full((3, 3), 0.5) + 0.5 * np.eye(3)
     noise = rng.multivariate_normal(np.zeros(3), covariance, size=n_samples)
-    units = noise + np.where(rng.random_sample(n_samples) < 0.4, -3, 3)[:, None]
-    return (units - units.mean(axis=0)) / units.std(axis=0)
+    values = noise + np.where(rng.random_sample(n_samples) < 0.4, -3, 3)[:, None]
+    return (values - values.mean(axis=0)) / values.std(axis=0)
 
 
 def test_modes_that_come_from_clusters_of_rows_are_left_alone():
-    units = clustered()
-    assert fit(units).is_mixture.all()
-    assert not fit(units, function=m.choose_marginals).is_mixture.any()
+    values = clustered()
+    assert fit(values).is_mixture.all()
+    assert not fit(values, function=m.choose_marginals).is_mixture.any()
 
 
 def test_modes_of_independent_columns_are_transformed():
     rng = np.random.RandomState(0)
     side = np.where(rng.random_sample((900, 3)) < 0.4, -3, 3)
-    units = side + rng.normal(size=(900, 3))
-    units = (units - units.mean(axis=0)) / units.std(axis=0)
-    assert fit(units, function=m.choose_marginals).is_mixture.all()
+    values = side + rng.normal(size=(900, 3))
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    assert fit(values, function=m.choose_marginals).is_mixture.all()
 
 
 def test_skewed_tables_are_transformed_and_gaussian_ones_are_not():
@@ -334,13 +337,13 @@ def test_skewed_tables_are_transformed_and_gaussian_ones_are_not():
 
 
 def test_tables_with_holes_and_undescribed_columns_can_be_chosen_for():
-    units = np.c_[UNITS, np.zeros(N_SAMPLES)]
-    units[np.random.RandomState(0).random_sample(units.shape) < 0.3] = np.nan
-    described = ~np.isnan(units)
+    values = np.c_[TABLE, np.zeros(N_SAMPLES)]
+    values[np.random.RandomState(0).random_sample(values.shape) < 0.3] = np.nan
+    described = ~np.isnan(values)
     described[:, -1] = False
-    chosen = fit(units, function=m.choose_marginals, described=described)
-    images, _ = chosen.forward(units)
-    assert_array_equal(np.isnan(images), np.isnan(units))
-    assert_array_equal(images[:, -1], units[:, -1])
-    nothing = fit(units, function=m.choose_marginals, described=np.zeros_like(described))
+    chosen = fit(values, function=m.choose_marginals, described=described)
+    images, _ = chosen.forward(values)
+    assert_array_equal(np.isnan(images), np.isnan(values))
+    assert_array_equal(images[:, -1], values[:, -1])
+    nothing = fit(values, function=m.choose_marginals, described=np.zeros_like(described))
     assert nothing.n_params == 0

@@ -1,3 +1,5 @@
+"""Mixtures of Gaussians for single columns."""
+
 import numpy as np
 from numpy.testing import assert_allclose
 from scipy import stats

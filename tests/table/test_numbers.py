@@ -1,8 +1,9 @@
+"""Numbers of any type, read chunk by chunk, and a pass over all of them."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._table import numbers as _numbers
 from skmade._table.numbers import Numbers, survey
 
 
@@ -26,26 +27,26 @@ def test_numbers_of_any_type_are_read_as_float64(dtype):
 
 
 @pytest.mark.parametrize("kept", [None, np.array([3, 4, 50, 99])])
-def test_blocks_are_all_rows_in_order(X, monkeypatch, kept):
-    monkeypatch.setattr(_numbers, "BLOCK_ROWS", 3)
+def test_chunks_are_all_rows_in_order(X, monkeypatch, kept):
+    monkeypatch.setattr("skmade._table.numbers.CHUNK_ROWS", 3)
     numbers = Numbers(X, kept)
-    parts = list(numbers.blocks())
+    parts = list(numbers.chunks())
     expected = X if kept is None else X[kept]
-    assert_array_equal(np.concatenate([block for _, block in parts]), expected)
+    assert_array_equal(np.concatenate([chunk for _, chunk in parts]), expected)
     assert_array_equal(np.concatenate([numbers[rows] for rows, _ in parts]), expected)
-    assert max(len(block) for _, block in parts) == 3
+    assert max(len(chunk) for _, chunk in parts) == 3
     assert_array_equal(numbers.only(np.array([1, 2]))[:], expected[[1, 2]])
 
 
-def test_blocks_keep_within_memory(X):
-    sizes = {len(block) for _, block in Numbers(X).blocks(max_bytes=3 * 8 * 8 * 10)}
+def test_chunks_keep_within_memory(X):
+    sizes = {len(chunk) for _, chunk in Numbers(X).chunks(max_bytes=3 * 8 * 8 * 10)}
     assert sizes == {10}
-    assert {len(block) for _, block in Numbers(X).blocks(max_bytes=1)} == {1}
+    assert {len(chunk) for _, chunk in Numbers(X).chunks(max_bytes=1)} == {1}
 
 
-@pytest.mark.parametrize("block_rows", [1, 7, 1000])
-def test_a_survey_is_of_all_rows(X, monkeypatch, block_rows):
-    monkeypatch.setattr(_numbers, "BLOCK_ROWS", block_rows)
+@pytest.mark.parametrize("chunk_rows", [1, 7, 1000])
+def test_a_survey_is_of_all_rows(X, monkeypatch, chunk_rows):
+    monkeypatch.setattr("skmade._table.numbers.CHUNK_ROWS", chunk_rows)
     weight = np.random.RandomState(1).uniform(size=100)
     told = survey(Numbers(X), weight)
     assert told.n_infinite.tolist() == [0, 0, 1]

@@ -1,3 +1,5 @@
+"""Steps of the optimiser."""
+
 import subprocess
 import sys
 

@@ -1,3 +1,5 @@
+"""The gradients of log-probabilities, written by hand, and their values."""
+
 import numpy as np
 import pytest
 import torch
@@ -20,7 +22,7 @@ def twin(law, dtype=torch.float64):
 
 def log_prob(law, params, value):
     """Log-probabilities (n, F) by the twin, of parameters (n, F, n_params)."""
-    return twin(law, params.dtype).log_prob(params.permute(1, 2, 0), value.T).T
+    return twin(law, params.dtype).log_prob(params.permute(2, 1, 0), value.T).T
 
 
 def numbers(law):
@@ -61,11 +63,9 @@ def law_and_values(request):
 
 def both(law, params, values, dtype):
     """Log-probabilities by the twin, and by the law of the same rounded numbers."""
-    by_feature = torch.tensor(params.transpose(1, 0, 2), dtype=dtype)
-    rounded = torch.tensor(values, dtype=dtype)
-    logs = twin(law, dtype).log_prob(by_feature, rounded).numpy()
-    params = by_feature.double().numpy().transpose(1, 0, 2)
-    return logs, law.log_prob(params, rounded.double().numpy())
+    params, values = (torch.tensor(array, dtype=dtype) for array in (params, values))
+    logs = twin(law, dtype).log_prob(params, values).numpy()
+    return logs, law.log_prob(params.double().numpy(), values.double().numpy())
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 3.0])

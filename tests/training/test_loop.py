@@ -1,3 +1,5 @@
+"""How weights change in training: which rows, which masks, how long and how fast."""
+
 from dataclasses import replace
 
 import numpy as np
@@ -34,8 +36,8 @@ def in_memory(values, weight=None):
 def prepare(n_members=2, n_masks=3, fraction=0.2, seed=0, **options):
     """Return the arguments of `fit_network` for a small Gaussian table."""
     ensemble = make_ensemble(3, n_members=n_members, n_masks=n_masks, scale=0.1, **options)
-    units = CorrelatedGaussian(3).sample(200, random_state=seed)
-    rows = Rows(in_memory(units), n_members, fraction=fraction)
+    values = CorrelatedGaussian(3).sample(200, random_state=seed)
+    rows = Rows(in_memory(values), n_members, fraction=fraction)
     masks = MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)
     return ensemble.made, TrainingState(ensemble.weights, ensemble.weights), masks, rows
 

@@ -1,3 +1,5 @@
+"""The network as training computes it, beside the equations."""
+
 import pickle
 
 import numpy as np
@@ -9,7 +11,7 @@ from skmade._network.conditionals import INPUT_BOUND
 from skmade._network.made import MAX_DIRECT_UNITS, MaskList
 from skmade._training.objective import Objective
 from tests.ensembles import draw_values, make_ensemble
-from tests.equations import ACTIVATIONS, components, units_of
+from tests.equations import ACTIVATIONS, paths, units_of
 
 MANY = MAX_DIRECT_UNITS + 1
 
@@ -17,7 +19,7 @@ MANY = MAX_DIRECT_UNITS + 1
 def build(**options):
     """Return a member of mixed kinds with one mask, and some values."""
     ensemble = make_ensemble(6, 2, **{"levels": (3,), "n_counts": 1, **options})
-    return components(ensemble)[0], draw_values(ensemble, 7, np.random.RandomState(0))
+    return paths(ensemble)[0], draw_values(ensemble, 7, np.random.RandomState(0))
 
 
 def stacked(values):
@@ -46,39 +48,39 @@ def test_networks_may_be_read_only():
 @pytest.mark.parametrize("conditioning_weights", [False, True])
 @pytest.mark.parametrize("n_levels", [3, MANY])
 def test_missing_cells_enter_as_zeros(n_levels, conditioning_weights):
-    component, values = build(levels=(n_levels,), conditioning_weights=conditioning_weights)
+    path, values = build(levels=(n_levels,), conditioning_weights=conditioning_weights)
     values[::2, ::2] = np.nan
     values[1::2, 1::2] = np.nan
-    objective, _ = component.objective()
+    objective, _ = path.objective()
     entered = objective.units(stacked(values).mT)[0].T
-    assert_array_equal(entered, units_of(component.made, values))
+    assert_array_equal(entered, units_of(path.made, values))
 
 
 @pytest.mark.parametrize("n_levels", [3, MANY])
 @pytest.mark.parametrize("missing", [False, True])
 def test_outputs_are_those_of_the_equations(configuration, missing, n_levels):
-    component, values = build(levels=(n_levels,), **configuration)
+    path, values = build(levels=(n_levels,), **configuration)
     if missing:
         values[2:4, 1:5] = np.nan
-    objective, layers = component.objective()
+    objective, layers = path.objective()
     outputs = objective.outputs(layers, stacked(values).mT)[0].T
-    assert_allclose(outputs, component.outputs(values), rtol=1e-10)
+    assert_allclose(outputs, path.outputs(values), rtol=1e-10)
 
 
 def test_log_probabilities_are_those_of_the_features(configuration):
-    component, values = build(**configuration)
+    path, values = build(**configuration)
     values[3, 1:4] = np.nan
-    objective, layers = component.objective()
-    expected = component.feature_log_prob(values).sum(axis=1)
+    objective, layers = path.objective()
+    expected = path.feature_log_prob(values).sum(axis=1)
     assert_allclose(objective.log_prob(layers, stacked(values))[0], expected, rtol=1e-10)
 
 
 def test_single_precision_is_close(configuration):
-    component, values = build(**configuration)
-    objective, layers = component.objective(torch.float32)
+    path, values = build(**configuration)
+    objective, layers = path.objective(torch.float32)
     logs = objective.log_prob(layers, stacked(values).float())
     assert logs.dtype == torch.float32
-    expected = component.feature_log_prob(values).sum(axis=1)
+    expected = path.feature_log_prob(values).sum(axis=1)
     assert_allclose(logs[0], expected, rtol=1e-3, atol=1e-3)
 
 
@@ -90,15 +92,15 @@ def test_members_of_a_stack_are_computed_each_by_itself(configuration):
     layers = objective.masked(objective.parts(ensemble.weights), gates)
     logs = objective.log_prob(layers, stacked(values).expand(3, -1, -1))
     n_masks = ensemble.ranks.shape[1]
-    alone = [member.feature_log_prob(values) for member in components(ensemble)[::n_masks]]
+    alone = [member.feature_log_prob(values) for member in paths(ensemble)[::n_masks]]
     assert_allclose(logs, np.sum(alone, axis=2), rtol=1e-10)
 
 
 def test_nothing_is_written_to_weights_or_masks(configuration):
-    component, values = build(**configuration)
-    objective = Objective(component.made, dtype=torch.float64)
-    masks = [mask[None] for mask in component.made.masks(component.ranks, component.degrees)]
-    parts, gates = objective.parts(component.flat[None]), objective.gates(masks)
+    path, values = build(**configuration)
+    objective = Objective(path.made, dtype=torch.float64)
+    masks = [mask[None] for mask in path.made.masks(path.ranks, path.degrees)]
+    parts, gates = objective.parts(path.flat[None]), objective.gates(masks)
     before = [[tensor.clone() for tensor in tensors] for tensors in (parts, gates)]
     scores = [
         objective.log_prob(objective.masked(parts, gates), stacked(values)) for _ in range(2)
@@ -110,18 +112,18 @@ def test_nothing_is_written_to_weights_or_masks(configuration):
 
 
 def test_parts_are_copies_of_the_weights():
-    component, _ = build()
-    flat = component.flat[None].astype(np.float32)
+    path, _ = build()
+    flat = path.flat[None].astype(np.float32)
     before = flat.copy()
-    for part in Objective(component.made).parts(flat):
+    for part in Objective(path.made).parts(flat):
         part.fill_(7.0)
     assert_array_equal(flat, before)
 
 
 @pytest.mark.parametrize("beyond", [1.0, 50.0])
 def test_inputs_are_bounded(beyond):
-    component = components(make_ensemble(6, n_counts=2))[0]
-    objective, layers = component.objective()
+    path = paths(make_ensemble(6, n_counts=2))[0]
+    objective, layers = path.objective()
     bound = torch.full((1, 6, 1), INPUT_BOUND, dtype=torch.float64)
     outputs = (objective.outputs(layers, bound + more) for more in (0.0, beyond))
     assert_array_equal(*outputs)
@@ -129,11 +131,11 @@ def test_inputs_are_bounded(beyond):
 
 @pytest.mark.parametrize("activation", ACTIVATIONS)
 def test_every_activation_is_that_of_the_equations(activation):
-    component, values = build(activation=activation)
-    objective, layers = component.objective()
+    path, values = build(activation=activation)
+    objective, layers = path.objective()
     logs = objective.log_prob(layers, stacked(values))[0]
     assert logs.isfinite().all()
-    assert_allclose(logs, component.feature_log_prob(values).sum(axis=1), rtol=1e-10)
+    assert_allclose(logs, path.feature_log_prob(values).sum(axis=1), rtol=1e-10)
 
 
 def test_the_objective_moves_to_a_device_whole():

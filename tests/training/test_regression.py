@@ -1,3 +1,5 @@
+"""The classical start: linear regression, clusters, and what they are shared out to."""
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
@@ -17,13 +19,13 @@ from skmade._training.regression import (
 )
 from skmade.datasets import CorrelatedGaussian
 from tests.ensembles import make_ensemble
-from tests.equations import components
+from tests.equations import paths
 
 
-def start_of(units, ordering, weight=None, n_components=1):
-    weight = np.ones(len(units)) if weight is None else weight
+def start_of(values, ordering, weight=None, n_components=1):
+    weight = np.ones(len(values)) if weight is None else weight
     ranks = np.stack([ordering_to_ranks(np.array(o)) for o in ordering])
-    return fit_linear_start(units, weight, ranks, np.arange(units.shape[1]), n_components)
+    return fit_linear_start(values, weight, ranks, np.arange(values.shape[1]), n_components)
 
 
 def test_one_ordering_gives_least_squares_on_the_features_before():
@@ -88,10 +90,7 @@ def test_start_predicts_means_under_every_mask(conditioning_weights):
     assert len(np.unique(density.ordering_[0], axis=0)) == 2
     ensemble = Ensemble.from_state(density._state)
     values = encode(ensemble.table, X)
-    errors = [
-        (values[:, 1] - component.outputs(values)[:, 1]).mean()
-        for component in components(ensemble)
-    ]
+    errors = [(values[:, 1] - path.outputs(values)[:, 1]).mean() for path in paths(ensemble)]
     assert_allclose(errors if conditioning_weights else np.mean(errors), 0, atol=0.05)
 
 

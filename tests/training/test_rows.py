@@ -1,26 +1,20 @@
+"""Which rows a member trains on and holds out, in one window or several."""
+
 from dataclasses import replace
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._table.encoding import learn_table
+from skmade._table.learning import learn_columns
 from skmade._table.marginals import Marginals
-from skmade._table.numbers import Numbers, survey
-from skmade._training import rows as _rows
-from skmade._training.rows import (
-    InMemory,
-    InWindows,
-    Rows,
-    describe_columns,
-    described_rows,
-    open_source,
-)
+from skmade._table.numbers import Numbers
+from skmade._training.rows import Encoded, InMemory, InWindows, Rows, open_source
 
 CONTINUOUS = np.array(["continuous"])
-# Without an edge: values far beyond those it was learned from keep their units.
+# Without an edge: values far beyond those it was learned from are their own images.
 TABLE = replace(
-    learn_table(np.array([[0.0], [1.0], [3.0]]), np.ones(3), CONTINUOUS),
+    learn_columns(np.array([[0.0], [1.0], [3.0]]), np.ones(3), CONTINUOUS),
     marginals=Marginals.identity(1),
 )
 
@@ -28,8 +22,8 @@ TABLE = replace(
 @pytest.fixture
 def tiny_windows(monkeypatch):
     """Cut tables into windows of at most 60 rows, by stretches of five."""
-    monkeypatch.setattr(_rows, "WINDOW_ROWS", 60)
-    monkeypatch.setattr(_rows, "STRETCH_ROWS", 5)
+    monkeypatch.setattr("skmade._training.rows.WINDOW_ROWS", 60)
+    monkeypatch.setattr("skmade._training.rows.STRETCH_ROWS", 5)
 
 
 def column(n_rows):
@@ -45,9 +39,9 @@ def rows_of(n_rows, n_members, fraction=None, weight=None, validation=None, **op
 
 def numbers_of(encoded):
     """Return the rows of a one-column table that were encoded, which are their positions."""
-    units = encoded.values[:, 0].astype(np.float64)
+    values = encoded.values[:, 0].astype(np.float64)
     exponent, center, spread = TABLE.exponent[0], TABLE.center[0], TABLE.spread[0]
-    return np.rint((units * spread + center) * 2.0**exponent).astype(int)
+    return np.rint((values * spread + center) * 2.0**exponent).astype(int)
 
 
 def test_members_hold_out_different_rows_and_train_on_the_rest():
@@ -148,48 +142,10 @@ def test_the_start_sees_training_rows_only_and_about_as_many_as_asked(tiny_windo
         for member, own in enumerate(positions):
             kept[member].update(numbers_of(encoded)[own])
     for member, (values, weight) in enumerate(rows.start(500)):
-        seen = numbers_of(_rows.Encoded(values, None, None))
+        seen = numbers_of(Encoded(values, None, None))
         assert len(seen) == len(weight) == len(set(seen))
         assert 50 <= len(seen) <= 120  # no more than a window has, or one a window more
         assert not kept[member] & set(seen)
-
-
-def described(X, weight, kinds, n_levels, smoothed=False):
-    """Describe columns as fit does."""
-    surveyed = survey(Numbers(X), weight)
-    rows = described_rows(surveyed, seed=0)
-    rows = slice(None) if rows is None else rows
-    weight = None if weight is None else weight[rows]
-    return describe_columns(X[rows], weight, surveyed, kinds, n_levels, smoothed)
-
-
-def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
-    rng = np.random.RandomState(0)
-    X = np.column_stack([rng.normal(size=5000), rng.poisson(3, 5000), rng.normal(size=5000)])
-    X[4321] = [1e3, -2, np.nan]  # far, and the one negative count
-    X[::4, 2] = np.nan
-    weight = rng.uniform(size=5000)
-    kinds = np.array(["continuous", "count", "continuous"])
-    arguments = X, weight, kinds, np.zeros(3, int)
-    whole = described(*arguments)
-    for name in ("MAX_DESCRIBED_ROWS", "MIN_DESCRIBED_ROWS"):
-        monkeypatch.setattr(_rows, name, 1000)
-    sample, again = (described(*arguments) for _ in range(2))
-    assert_array_equal(sample.center, again.center)
-    assert_allclose(sample.center, whole.center, atol=0.1)
-    assert_allclose(sample.spread, whole.spread, rtol=0.1)
-    assert_array_equal(sample.exponent, whole.exponent)
-    assert_array_equal(sample.lowest, whole.lowest)
-    assert_allclose(sample.missing, whole.missing)
-
-
-def test_masses_of_unknown_labels_are_of_all_rows(monkeypatch):
-    X = np.random.RandomState(0).randint(3, size=(3000, 1)).astype(float)
-    kinds, n_levels = np.array(["categorical"]), np.array([3])
-    arguments = X, None, kinds, n_levels, True
-    whole = described(*arguments)
-    monkeypatch.setattr(_rows, "MAX_DESCRIBED_ROWS", 100)
-    assert_allclose(described(*arguments).unknown_mass, whole.unknown_mass)
 
 
 def test_small_tables_are_kept():

@@ -1,6 +1,15 @@
+"""What 'auto' means for so many rows."""
+
 import pytest
 
-from skmade._training import auto as _auto
+from skmade._training.schedule import (
+    MAX_SEEN_ROWS,
+    MIN_EPOCHS,
+    auto_batch_size,
+    auto_dropout,
+    auto_epochs,
+    auto_members,
+)
 
 
 @pytest.mark.parametrize(
@@ -19,20 +28,20 @@ from skmade._training import auto as _auto
     ],
 )
 def test_what_auto_means(n_rows, n_members, n_epochs, dropout, batch_size):
-    assert _auto.n_members(n_rows) == n_members
-    assert _auto.n_epochs(n_rows) == n_epochs
-    assert _auto.dropout(n_rows) == pytest.approx(dropout)
-    assert _auto.batch_size(n_rows) == batch_size
+    assert auto_members(n_rows) == n_members
+    assert auto_epochs(n_rows) == n_epochs
+    assert auto_dropout(n_rows) == pytest.approx(dropout)
+    assert auto_batch_size(n_rows) == batch_size
 
 
 def test_more_rows_need_less_dropout_and_larger_batches():
     sizes = [round(1.3**power) for power in range(1, 60)]
-    dropouts, batches = map(_auto.dropout, sizes), map(_auto.batch_size, sizes)
-    assert sorted(dropouts, reverse=True) == [_auto.dropout(n) for n in sizes]
-    assert sorted(batches) == [_auto.batch_size(n) for n in sizes]
+    dropouts, batches = map(auto_dropout, sizes), map(auto_batch_size, sizes)
+    assert sorted(dropouts, reverse=True) == [auto_dropout(n) for n in sizes]
+    assert sorted(batches) == [auto_batch_size(n) for n in sizes]
 
 
 def test_training_passes_over_a_bounded_number_of_rows():
-    large = _auto.MAX_SEEN_ROWS // _auto.MIN_EPOCHS
-    assert max(n * _auto.n_epochs(n) for n in range(1, large, 97)) <= _auto.MAX_SEEN_ROWS
-    assert _auto.n_epochs(10 * large) == _auto.MIN_EPOCHS
+    large = MAX_SEEN_ROWS // MIN_EPOCHS
+    assert max(n * auto_epochs(n) for n in range(1, large, 97)) <= MAX_SEEN_ROWS
+    assert auto_epochs(10 * large) == MIN_EPOCHS

@@ -1,0 +1,46 @@
+"""Paths made ready for prediction once, and kept as long as their ensemble is.
+
+A path is a member with one of its masks. Paths are counted member by member.
+"""
+
+from weakref import WeakKeyDictionary
+
+import numpy as np
+
+from .._network.ensemble import Ensemble
+from .._network.masks import Integers
+from .walk import Walk, prepare, scoring_ends
+
+# Prepared weights are kept up to this size; of very many masks they are made at each use.
+MAX_PREPARED_BYTES = 2**28
+
+# The walks of each ensemble, by path, number of steps and precision.
+_WALKS: WeakKeyDictionary[Ensemble, dict[tuple[int, int, type], Walk]] = WeakKeyDictionary()
+
+
+def scorer(ensemble: Ensemble, path: int) -> Walk:
+    """Return a path as it scores rows."""
+    return _walk(ensemble, path, scoring_ends(ensemble.table.n_features), np.float64)
+
+
+def sampler(ensemble: Ensemble, path: int, dtype: type = np.float64) -> Walk:
+    """Return a path as it draws rows."""
+    return _walk(ensemble, path, np.arange(1, ensemble.table.n_features + 1), dtype)
+
+
+def _walk(ensemble: Ensemble, path: int, ends: Integers, dtype: type) -> Walk:
+    """Prepare a walk, and keep it if all of its kind fit in memory.
+
+    Threads that do so at the same time prepare equal ones.
+    """
+    kept, key = _WALKS.setdefault(ensemble, {}), (path, len(ends), dtype)
+    if key in kept:
+        return kept[key]
+    m, k = divmod(path, ensemble.ranks.shape[1])
+    degrees = [layer[m, k] for layer in ensemble.degrees]
+    walk = prepare(
+        ensemble.made, ensemble.weights[m], ensemble.ranks[m, k], degrees, ends, dtype
+    )
+    if 8 * ensemble.n_paths * ensemble.weights.shape[1] <= MAX_PREPARED_BYTES:
+        kept[key] = walk
+    return walk

@@ -1,0 +1,168 @@
+"""What is learned of the columns of a table: kinds, scales, what recurs."""
+
+import numpy as np
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+
+from skmade._table import learning
+from skmade._table.column import MAX_RECURRING, MIN_SCALE
+from skmade._table.encoding import decode, encode, transform
+from skmade._table.learning import learn_table
+from skmade._table.numbers import Numbers, survey
+from tests.table.learned import column, learn, resolve
+
+
+def test_columns_of_zeros_and_ones_are_binary():
+    X = np.array([[0, 0, 1, 0.5], [1, 0, 1, 1], [0, np.nan, 1, 0]])
+    assert resolve("auto", X).tolist() == ["binary"] * 3 + ["continuous"]
+    assert resolve("continuous", X).tolist() == ["continuous"] * 4
+    words = ["continuous", "auto", "binary", "auto"]
+    expected = ["continuous", "binary", "binary", "continuous"]
+    assert resolve(words, X).tolist() == expected
+    by_name = resolve({"b": "continuous"}, X, names=list("abcd"))
+    assert by_name.tolist() == ["binary", "continuous", "binary", "continuous"]
+    assert resolve({1: "continuous"}, X).tolist() == by_name.tolist()
+
+
+def test_columns_of_labels_are_categorical_or_binary():
+    X = np.array([[0.0, 0], [1, 1], [0, 2]])
+    levels = [["no", "yes"], ["a", "b", "c"]]
+    assert resolve("auto", X, levels).tolist() == ["binary", "categorical"]
+    assert resolve(["categorical"] * 2, X, levels).tolist() == ["categorical"] * 2
+    with pytest.raises(ValueError, match="column 1 is declared binary but has 3 labels"):
+        resolve(["binary"] * 2, X, levels)
+
+
+def test_weights_count_rows():
+    rng = np.random.RandomState(0)
+    X, weight = rng.normal(size=(30, 2)), rng.randint(1, 4, size=30)
+    weighted, repeated = learn(X, weight), learn(np.repeat(X, weight, axis=0))
+    assert_allclose(weighted.center, repeated.center)
+    assert_allclose(weighted.spread, repeated.spread)
+
+
+@pytest.mark.parametrize("value", [0.0, 5.0, -1e-300, 1e300, 0.1])
+def test_a_constant_column_gets_its_magnitude_as_scale(value):
+    X = column([value] * 7)
+    table = learn(X, feature_types="continuous")
+    assert table.constant.tolist() == [True]
+    assert_array_equal(encode(table, X), 0)
+    assert table.scale_floor.tolist() == [1.0]
+    assert_allclose(table.log_jacobian, -np.log(abs(value) or 1.0))
+
+
+def test_rounding_noise_is_not_data():
+    assert learn(column([1e8, 1e8 + 1e-8, 1e8]), feature_types="continuous").constant.all()
+    assert not learn(column([1e8, 1e8 + 1e-3, 1e8]), feature_types="continuous").constant.any()
+
+
+def test_scale_floor_is_the_rounding_error_of_the_column():
+    rng = np.random.RandomState(0)
+    uniform, gaussian = rng.randint(0, 10, size=500), np.rint(rng.normal(scale=20, size=500))
+    for integers in (column(uniform), column(gaussian)):
+        table = learn(integers)
+        step = 1 / (table.spread * 2.0**table.exponent)
+        log_slopes = transform(table, integers).log_factors - table.log_jacobian
+        slope = np.exp(np.median(log_slopes))
+        assert_allclose(table.scale_floor, step / np.sqrt(12) * slope)
+    assert_allclose(slope, 1)
+    fine = column(np.random.RandomState(0).normal(size=500))
+    assert learn(fine).scale_floor == [MIN_SCALE]
+
+
+def test_missing_cells_are_no_part_of_location_and_spread():
+    values = np.random.RandomState(0).normal(size=(100, 2))
+    holes = values.copy()
+    holes[60:, 1] = np.nan
+    table, expected = learn(holes), learn(values[:60])
+    assert_array_equal(table.center[1:], expected.center[1:])
+    assert_array_equal(table.spread[1:], expected.spread[1:])
+    assert_allclose(table.missing, [0, 0.4])
+
+
+def test_far_outliers_do_not_stretch_a_column():
+    values = np.random.RandomState(0).normal(size=999)
+    clean, dirty = learn(column(values)), learn(column([*values, 1e6]))
+    spreads = [t.spread[0] * 2.0 ** t.exponent[0] for t in (clean, dirty)]
+    centers = [t.center[0] * 2.0 ** t.exponent[0] for t in (clean, dirty)]
+    assert_allclose(spreads[1], spreads[0], rtol=0.05)
+    assert_allclose(centers[1], centers[0], atol=0.02)
+
+
+def test_a_column_that_is_mostly_one_value_keeps_its_standard_deviation():
+    values = np.r_[np.zeros(98), 3.0, 4.0]
+    table = learn(column(values))
+    assert_allclose(table.spread * 2.0**table.exponent, values.std())
+
+
+def test_values_that_recur_are_found():
+    rng = np.random.RandomState(0)
+    spiky = np.r_[np.zeros(300), np.full(60, 40.0), rng.normal(40, 20, size=640)]
+    table = learn(column(spiky))
+    found = decode(table, table.recurring.T)[:, 0]
+    assert_allclose(np.sort(found), [0, 40], atol=1e-9)
+    smooth = learn(column(rng.normal(size=1000)))
+    assert smooth.recurring.size == 0
+    rounded = learn(column(rng.normal(size=1000).round(1)))
+    assert rounded.recurring.size == 0
+
+
+def test_few_values_all_recur_and_many_are_bounded():
+    grades = learn(column([1, 2, 2, 3, 3, 3, 4] * 20), feature_types="count")
+    assert_allclose(decode(grades, grades.recurring.T)[:, 0], [1, 2, 3, 4])
+    sparse = np.repeat(np.arange(100) ** 3.0, 20)
+    table = learn(column(sparse), feature_types="count")
+    assert table.recurring.shape == (1, MAX_RECURRING)
+
+
+def test_columns_with_fewer_values_that_recur_are_filled_up():
+    X = np.c_[np.repeat([1.0, 2.0, 4.0], 30), np.random.RandomState(0).normal(size=90)]
+    table = learn(X, feature_types="continuous")
+    assert table.recurring.shape == (2, 3)
+    assert np.isnan(table.recurring[1]).all()
+
+
+def test_scales_of_what_recurs_follow_the_slopes():
+    rng = np.random.RandomState(0)
+    values = np.r_[np.zeros(100), np.full(100, 50.0), rng.lognormal(3, 1, size=600)]
+    table = learn(column(values), feature_types="continuous")
+    assert table.marginals.power[0] != 1
+    slopes = np.exp(transform(table, column([0.0, 50.0])).log_factors - table.log_jacobian)
+    assert_allclose(decode(table, table.recurring.T)[:, 0], [0, 50], atol=1e-6)
+    ratio = table.recurring_scale[0] / slopes[:, 0]
+    assert_allclose(ratio[0], ratio[1])
+
+
+def learn_as_fit(X, weight, kinds, n_levels, **options):
+    """Learn a table as fit does: from all of its rows, or a sample of many."""
+    surveyed = survey(Numbers(X), weight)
+    return learn_table(
+        X.__getitem__, weight, surveyed, np.array(kinds), np.array(n_levels), seed=0, **options
+    )
+
+
+def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = np.column_stack([rng.normal(size=5000), rng.poisson(3, 5000), rng.normal(size=5000)])
+    X[4321] = [1e3, -2, np.nan]  # far, and the one negative count
+    X[::4, 2] = np.nan
+    weight = rng.uniform(size=5000)
+    arguments = X, weight, ["continuous", "count", "continuous"], [0, 0, 0]
+    whole = learn_as_fit(*arguments)
+    for name in ("MAX_DESCRIBED_ROWS", "MIN_DESCRIBED_ROWS"):
+        monkeypatch.setattr(learning, name, 1000)
+    sample, again = (learn_as_fit(*arguments) for _ in range(2))
+    assert_array_equal(sample.center, again.center)
+    assert_allclose(sample.center, whole.center, atol=0.1)
+    assert_allclose(sample.spread, whole.spread, rtol=0.1)
+    assert_array_equal(sample.exponent, whole.exponent)
+    assert_array_equal(sample.lowest, whole.lowest)
+    assert_allclose(sample.missing, whole.missing)
+
+
+def test_masses_of_unknown_labels_are_of_all_rows(monkeypatch):
+    X = np.random.RandomState(0).randint(3, size=(3000, 1)).astype(float)
+    whole = learn_as_fit(X, None, ["categorical"], [3], smoothed=True)
+    monkeypatch.setattr(learning, "MAX_DESCRIBED_ROWS", 100)
+    sample = learn_as_fit(X, None, ["categorical"], [3], smoothed=True)
+    assert_allclose(sample.unknown_mass, whole.unknown_mass)
