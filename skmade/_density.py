@@ -357,7 +357,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         -------
         log_density : ndarray of shape (n_samples,)
             Natural logarithm of the density, finite for every finite row. For a table of
-            dask it is an array of dask, block by block, and so are the other answers.
+            dask it is an array of dask, by partitions, and so are the other answers.
         """
         if is_partitioned(X):
             return score_partitions(self, X, "score_samples")
@@ -383,7 +383,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """
         scores = self.score_samples(X)
         if sample_weight is not None:
-            scores = np.asarray(scores)  # of blocks too, whose rows may not be counted yet
+            scores = np.asarray(scores)  # of partitions too, whose rows may not be counted yet
             scores *= _check_sample_weight(sample_weight, scores, ensure_non_negative=True)
         return float(scores.sum())
 

@@ -1,4 +1,4 @@
-"""A member's network as a walk along its ordering, in numpy: scores now, draws in `_sampling`.
+"""A member's network as a walk along its ordering, in numpy: scores now, draws in `ancestral`.
 
 With units sorted by rank and hidden units by degree, what becomes known with consecutive
 ranks are neighbouring units in every layer, and all that these may see is a prefix of the
@@ -305,9 +305,9 @@ def _steps(
             if len(own):
                 rows = of_group[own].T.ravel()  # parameter by parameter
                 output_order.append(rows)
-                block = slice(place_out, place_out + len(rows))
-                pieces.append((law.at(own), columns[own], block))
-                place_out = block.stop
+                own_place = slice(place_out, place_out + len(rows))
+                pieces.append((law.at(own), columns[own], own_place))
+                place_out = own_place.stop
         steps.append(
             Step(
                 outputs=tuple(pieces),
