@@ -5,7 +5,7 @@ laws of the features turn them into the units that enter the network. A missing 
 as zeros, and has no part in the log-probability. With conditioning weights every feature has
 one more unit, which is 1 where its cell is present.
 
-A member's weights are one flat vector, outside this module. `_objective` computes with them
+A member's weights are one flat vector, outside this module. `_training` computes with them
 for training, `_prediction` for scoring and drawing.
 """
 

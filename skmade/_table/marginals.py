@@ -9,7 +9,7 @@ of one covariance: modes that come from clusters of rows are better left to thes
 
 Far from all rows the first step keeps its growth and the second goes on as a straight line.
 Beyond a column's reach, which no training row exceeds, images are spread out without bound up
-to its edge, so that what a network says of images ends at the edge: see `_background`.
+to its edge, so that what a network says of images ends at the edge: see `background`.
 """
 
 from dataclasses import dataclass, replace

@@ -1,4 +1,4 @@
-"""A matrix of numbers and codes as a table like the one of fit: the way back of `_frame`."""
+"""A matrix of numbers and codes as a table like the one of fit: the way back of `frame`."""
 
 from collections.abc import Sequence
 from dataclasses import replace

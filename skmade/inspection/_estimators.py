@@ -60,7 +60,7 @@ def rows_of(density, transformers, X):
 
 def generator(random_state):
     """Return a RandomState; None means fresh entropy, not NumPy's global generator."""
-    # The twin of one in `_reading`: displays of any density know nothing of that of a MADE.
+    # The twin of one in `_input`: displays of any density know nothing of that of a MADE.
     return np.random.RandomState() if random_state is None else check_random_state(random_state)
 
 
