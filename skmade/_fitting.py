@@ -258,7 +258,9 @@ def _drawn_for(estimator, layout):
     asked = {name: getattr(estimator, name) for name in DRAWN_FOR}
     if not isinstance(asked["ordering"], str):
         asked["ordering"] = np.asarray(asked["ordering"]).tolist()
-    asked["feature_types"] = declared_words(estimator, len(layout.levels), layout.names)
+    words = declared_words(estimator, len(layout.levels), layout.names)
+    asked["feature_types"] = [str(word) for word in words]
+    asked["handle_unknown"] = str(asked["handle_unknown"])
     for name in ("order_agnostic", "connectivity_agnostic"):
         asked[name] = bool(asked[name])
     asked["n_masks"] = int(asked["n_masks"])

@@ -20,7 +20,7 @@ MANY_LEVELS = 100
 
 
 # What may lie between a user's line and a warning: this package, and who calls it for users.
-BETWEEN = ("skmade", "sklearn", "joblib", "skops")
+BETWEEN = ("skmade", "sklearn", "joblib", "pickle", "skops")
 
 
 def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
