@@ -25,14 +25,14 @@ INPUT_BOUND = 10.0
 # keeps the log-density of far outliers finite and decreasing where a Gaussian underflows.
 # It costs at most -log(1 - TAIL_WEIGHT) = 0.0003 nats a feature.
 TAIL_WEIGHT = 3e-4
-TAIL_SCALE = 2.0  # in units
+TAIL_SCALE = 2.0  # in standardised values
 
 # Within an interval narrower than this (in scales) a Gaussian's mass is density times width:
 # a difference of distribution functions would cancel in single precision. Such masses, too,
 # sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
 NARROW = 0.01
 
-# From here on (in units), and in narrower intervals, the mass of the tail is density times
+# From here on (standardised), and in narrower intervals, the mass of the tail is density times
 # width: differences of its distribution function cancel in single precision.
 FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 

@@ -1,8 +1,8 @@
 """Which rows a member learns from, and which it holds out.
 
-A small table is encoded once and kept. A large one is cut into windows of some of its blocks
-of neighbouring rows, drawn at random, which are read and encoded one at a time. Members hold
-out folds of each window.
+A small table is encoded once and kept. A large one is cut into windows of some of its
+stretches of neighbouring rows, drawn at random, which are read and encoded one at a time.
+Members hold out folds of each window.
 """
 
 import math
