@@ -80,6 +80,13 @@ def _add_fit(commands: Any) -> None:
     _add_table(fit)
     fit.add_argument("model", type=Path, metavar="MODEL", help="file to save the density to")
     _add_repeated(fit, "--types", _type, "COLUMN=KIND", f"kind of a column: {', '.join(WORDS)}")
+    _add_repeated(
+        fit,
+        "--bounds",
+        _bounds,
+        "COLUMN=LOW:HIGH",
+        "lowest and highest number of a column, such as age=0: for one that has no highest",
+    )
     _add_repeated(fit, "--drop", str, "COLUMN", "leave a column out, such as an identifier")
     _add_repeated(
         fit,
@@ -236,6 +243,20 @@ def _type(text: str) -> tuple[str, str]:
             f"{text!r} is not COLUMN=KIND, with a kind of {', '.join(WORDS)}"
         )
     return column, kind
+
+
+def _bounds(text: str) -> tuple[str, tuple[float | None, float | None]]:
+    """Read COLUMN=LOW:HIGH; no number has an equals sign, a column may."""
+    column, sign, ends = text.rpartition("=")
+    try:
+        low, high = (float(end) if end.strip() else None for end in ends.split(":"))
+    except ValueError:
+        sign = ""
+    if not sign:
+        raise argparse.ArgumentTypeError(
+            f"{text!r} is not COLUMN=LOW:HIGH, with numbers, of which one may be left out"
+        )
+    return column, (low, high)
 
 
 def _setting(text: str) -> tuple[str, Any]:

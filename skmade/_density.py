@@ -69,13 +69,19 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Gaussians in the conditional of a continuous column or a count.
     min_scale : float or None, default=None
         Smallest width of the Gaussians of continuous columns, in standard deviations of
-        the column; None is as narrow as its values are rounded, and where values recur.
+        the column; None is as narrow as its values are rounded, and at values that recur.
     feature_types : str, list of str or dict, default='auto'
         'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
         columns, each, or by name (position, without names). 'auto' calls labels of a
-        DataFrame categorical, two labels or 0 and 1 alone binary, numbers continuous.
+        DataFrame categorical, two labels or 0 and 1 alone binary, whole numbers counts where
+        their distance of one is not small beside their spread, other numbers continuous.
+    bounds : dict or None, default=None
+        Lowest and highest number of columns, as {column: (low, high)} (position, without
+        names), None for an open end. There is no density beyond. A column whose smallest or
+        largest value recurs (zeros of money, a full scale) ends there by itself.
     handle_unknown : {'error', 'smoothed'}, default='error'
-        Labels that fit did not see: an error, or the mass of half a training row.
+        Labels that fit did not see, and numbers in a column of 0 and 1: an error, or the
+        mass of half a training row. Levels that a dtype declares always share it.
     ordering : {'natural', 'random'} or array-like of int, default='random'
         Order of the columns: as in the table, drawn for each member, or their positions,
         the same for all members. With `order_agnostic` it is the first of each member's.
@@ -179,6 +185,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         "n_components": [Interval(Integral, 1, None, closed="left")],
         "min_scale": [Interval(Real, 0, None, closed="neither"), None],
         "feature_types": [StrOptions({"auto", *KINDS}), "array-like", dict],
+        "bounds": [dict, None],
         "handle_unknown": [StrOptions({"error", "smoothed"})],
         "ordering": [StrOptions({"natural", "random"}), "array-like"],
         "order_agnostic": ["boolean"],
@@ -217,6 +224,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         n_components=10,
         min_scale=None,
         feature_types="auto",
+        bounds=None,
         handle_unknown="error",
         ordering="random",
         order_agnostic=False,
@@ -246,6 +254,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         self.n_components = n_components
         self.min_scale = min_scale
         self.feature_types = feature_types
+        self.bounds = bounds
         self.handle_unknown = handle_unknown
         self.ordering = ordering
         self.order_agnostic = order_agnostic
@@ -412,6 +421,10 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
     def sample(self, n_samples=1, random_state=None, given=None):
         """Draw rows from the density, column by column in the order of the members.
+
+        Numbers come as they were recorded: on the grid of their column (whole numbers,
+        decimals) and within its ends; the mass between two numbers of a grid goes to the
+        nearest. Rows are complete: no cell is missing, however many were in fit.
 
         Parameters
         ----------

@@ -15,8 +15,10 @@ from sklearn.utils.parallel import Parallel, delayed
 
 from ._input import (
     MAX_SEED,
+    check_inside,
     declared_words,
     private_random_state,
+    read_bounds,
     read_new_table,
     read_table,
     warn_missing,
@@ -49,6 +51,7 @@ DRAWN_FOR = (
     "feature_types",
     "min_scale",
     "handle_unknown",
+    "bounds",
 )
 
 
@@ -141,7 +144,8 @@ def _read(estimator, rng, X, kept, weight):
     """Read a new table, and learn its columns."""
     new, fold_seed = read_new_table(estimator, X, kept, weight), int(rng.randint(MAX_SEED))
     read = new.numbers.__getitem__
-    table = learn(estimator, new.layout, new.kinds, new.survey, read, weight, fold_seed)
+    known = new.layout, new.kinds, new.bounds, new.survey
+    table = learn(estimator, *known, read, weight, fold_seed)
     return _Read(new.layout, table, new.numbers, weight, fold_seed)
 
 
@@ -149,6 +153,7 @@ def _recall(estimator, ensemble, X, kept, weight):
     """Read a table like the one of fit, whose columns are known."""
     table, layout = ensemble.table, Layout(**estimator._state["layout"])
     numbers = read_table(estimator, X, layout, table, kept=kept).numbers
+    check_inside(table, numbers, layout)
     if not ensemble.architecture.conditioning_weights:
         warn_missing(numbers)
     # The same folds again: rows that were trained on must not become held-out rows.
@@ -171,7 +176,7 @@ def _training_rows(estimator, read, X_val, run, ensemble):
     )
 
 
-def learn(estimator, layout, kinds, surveyed, read, weight, seed):
+def learn(estimator, layout, kinds, bounds, surveyed, read, weight, seed):
     """Learn the columns of a new table as the estimator asks for, and warn of odd ones."""
     table = learn_table(
         read,
@@ -180,6 +185,7 @@ def learn(estimator, layout, kinds, surveyed, read, weight, seed):
         kinds,
         layout.n_levels,
         seed,
+        bounds=bounds,
         smoothed=estimator.handle_unknown == "smoothed",
         min_scale=estimator.min_scale,
     )
@@ -244,7 +250,7 @@ def _resumed(estimator):
     )
     now = _drawn_for(estimator, Layout(**estimator._state["layout"]))
     before = estimator._state.get("drawn_for", now)  # version 0.1.0 did not remember
-    changed += [name for name in DRAWN_FOR if before[name] != now[name]]
+    changed += [name for name in DRAWN_FOR if before.get(name) != now[name]]
     if changed:
         raise ValueError(
             "warm_start and partial_fit go on with the fitted network, but "
@@ -263,6 +269,8 @@ def _drawn_for(estimator, layout):
     asked["handle_unknown"] = str(asked["handle_unknown"])
     for name in ("order_agnostic", "connectivity_agnostic"):
         asked[name] = bool(asked[name])
+    bounds = read_bounds(asked["bounds"], words, layout)
+    asked["bounds"] = None if bounds is None else bounds.tolist()
     asked["n_masks"] = int(asked["n_masks"])
     asked["min_scale"] = None if asked["min_scale"] is None else float(asked["min_scale"])
     return asked

@@ -18,8 +18,17 @@ from sklearn.utils.validation import (
 )
 
 from ._network.ensemble import Ensemble
-from ._table.checks import check_cells, check_kinds, check_known, check_present, warn_user
-from ._table.encoding import KINDS
+from ._table.checks import (
+    check_binary,
+    check_cells,
+    check_edges,
+    check_given,
+    check_known,
+    check_new_cells,
+    check_present,
+    warn_user,
+)
+from ._table.encoding import KINDS, unseen_cells
 from ._table.frame import (
     Labels,
     Layout,
@@ -40,6 +49,10 @@ _ENSEMBLES: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
 # numpy.random.RandomState draws seeds below this.
 MAX_SEED = np.iinfo(np.int32).max
 
+# Weights are numbers of rows if they are multiples of a part of the least, at most such a
+# part, up to rounding, and on average at most so many times the least.
+MAX_PARTS, ROUNDING, MAX_MEAN_ROWS = 12, 1e-6, 1000
+
 # Rows that weigh less than this share of the heaviest are left out.
 MIN_WEIGHT = 1e-30
 
@@ -59,21 +72,36 @@ def working_bytes():
 def weighted_rows(X, sample_weight):
     """Return the rows of positive weight, positions if they are among others, and weights.
 
-    An array of numbers is not copied: it comes whole, with the positions of its rows.
+    Weights count rows, see `counted`. An array of numbers is not copied: it comes whole, with
+    the positions of its rows.
     """
     if sample_weight is None:
         return X, None, None
     weight = _check_sample_weight(sample_weight, X, dtype=np.float64, ensure_non_negative=True)
     if not np.isfinite(weight).all():
         raise ValueError("sample_weight contains NaN or infinity.")
-    # Only ratios count; a share below the resolution of single precision is none.
-    weight = weight / weight.max()
-    kept = weight > MIN_WEIGHT
+    # A share below the resolution of single precision is none.
+    kept = weight > MIN_WEIGHT * weight.max()
     if kept.all():
-        return X, None, weight
+        return X, None, counted(weight)
     if _is_numeric(X):
-        return X, np.flatnonzero(kept), weight[kept]
-    return _safe_indexing(X, kept), None, weight[kept]
+        return X, np.flatnonzero(kept), counted(weight[kept])
+    return _safe_indexing(X, kept), None, counted(weight[kept])
+
+
+def counted(weight):
+    """Return weights that say how many rows each row stands for.
+
+    Only ratios count: those of small whole numbers are numbers of rows. Others together
+    stand for their effective number of rows (Kish 1965).
+    """
+    weight = weight / weight.max()  # their sum is finite
+    for parts in range(1, MAX_PARTS + 1):
+        rows = weight / weight.min() * parts
+        whole = np.rint(rows)
+        if whole.mean() <= MAX_MEAN_ROWS * parts and (np.abs(rows - whole) < ROUNDING).all():
+            return whole
+    return weight * (weight.sum() / np.square(weight).sum())
 
 
 class NewTable(NamedTuple):
@@ -83,6 +111,7 @@ class NewTable(NamedTuple):
     kinds: Any  # (n_features,)
     numbers: Numbers
     survey: Survey
+    bounds: Any  # (2, n_features), or None
 
 
 def read_new_table(estimator, X, kept=None, weight=None):
@@ -90,9 +119,11 @@ def read_new_table(estimator, X, kept=None, weight=None):
     layout, numbers = open_new_table(estimator, X, kept)
     surveyed = survey(numbers, weight)
     check_cells(surveyed.n_infinite, layout)
-    kinds = learn_kinds(estimator, layout, surveyed)
-    _check_kinds(kinds, numbers, layout)
-    return NewTable(layout, kinds, numbers, surveyed)
+    kinds, bounds = learn_kinds(estimator, layout, surveyed)
+    if bounds is not None or not np.isin(kinds, ("auto", "continuous")).all():
+        for rows, chunk in numbers.chunks():
+            check_new_cells(kinds, bounds, chunk, layout, rows.start)
+    return NewTable(layout, kinds, numbers, surveyed, bounds)
 
 
 def open_new_table(estimator, X, kept=None):
@@ -121,10 +152,45 @@ def check_new_columns(estimator, empty):
 
 
 def learn_kinds(estimator, layout, surveyed):
-    """Return the kind of each column, after a look at all rows."""
+    """Return the kind of each column, after a look at all rows, and the bounds of numbers."""
     check_present(surveyed.n_observed, layout)
     words = declared_words(estimator, len(layout.levels), layout.names)
-    return resolve_kinds(words, surveyed.zero_one, layout)
+    kinds = resolve_kinds(words, surveyed, layout)
+    return kinds, read_bounds(estimator.bounds, kinds, layout)
+
+
+def read_bounds(bounds, kinds, layout):
+    """Return the lowest and the highest number of each column, (2, D); None without bounds."""
+    if not bounds:
+        return None
+    names = list(range(len(kinds))) if layout.names is None else list(layout.names)
+    ends = np.array([[-np.inf], [np.inf]]) * np.ones(len(kinds))
+    for column, pair in bounds.items():
+        if column not in names:
+            raise ValueError(f"bounds names {column!r}, which is no column of the table.")
+        position = names.index(column)
+        label = layout.label(position)
+        if kinds[position] in ("binary", "categorical"):
+            raise ValueError(f"{label} has bounds, but is {kinds[position]}: leave them out.")
+        low, high = _pair(pair, label)
+        ends[:, position] = low, high
+    return ends
+
+
+def _pair(pair, label):
+    """Return two ends as floats, infinite where they are open."""
+    try:
+        low, high = pair
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not low < high:
+        raise ValueError(
+            f"The bounds of {label} must be (low, high) with low < high, None for an open end, "
+            f"got {pair!r}."
+        )
+    return low, high
 
 
 class ReadTable(NamedTuple):
@@ -145,14 +211,13 @@ def read_table(estimator, X, layout, table, name="X", kept=None):
         _check_names(frame, layout, name)
         matrix = _check_numbers(to_numbers(layout, frame, name))
         numbers, unknown = Numbers(matrix), unknown_labels(layout, matrix, frame)
-        refused = {k: v for k, v in unknown.items() if not table.unknown_mass[k]}
-        check_known(name, refused, layout)
+        check_known(name, {} if table.smoothed else unknown, layout)
     else:
         matrix = _plain_numbers(estimator, frame, reset=False, name=name)
         numbers, unknown = Numbers(matrix, kept), {}
     n_infinite = sum(np.isinf(chunk).sum(axis=0) for _, chunk in numbers.chunks())
     check_cells(n_infinite, layout, name)
-    _check_kinds(table.kinds, numbers, layout, table.lowest)
+    _check_unseen(table, numbers, layout)
     return ReadTable(frame, numbers, unknown)
 
 
@@ -163,12 +228,18 @@ def check_columns(estimator, empty):
     _check_names(open_frame(empty), layout, "X")
 
 
-def _check_kinds(kinds, numbers, layout, lowest=None):
-    """Refuse values that a kind cannot take."""
-    if (kinds == "continuous").all():
+def _check_unseen(table, numbers, layout):
+    """Refuse numbers beside zero and one, unless mass was kept for them."""
+    if table.smoothed or not (table.kinds == "binary").any():
         return
     for rows, chunk in numbers.chunks():
-        check_kinds(kinds, chunk, layout, lowest, rows.start)
+        check_binary(unseen_cells(table, chunk), chunk, layout, rows.start)
+
+
+def check_inside(table, numbers, layout):
+    """Refuse numbers beyond the ends that the first fit has found, from which to learn more."""
+    for rows, chunk in numbers.chunks():
+        check_edges(table, chunk, layout, rows.start)
 
 
 def read_fitted(estimator, X):
@@ -204,10 +275,10 @@ def read_given(estimator, given, layout, table):
         numbers = to_numbers(layout, row, "given")
         unknown = unknown_labels(layout, numbers, row)
         check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
-        check_kinds(table.kinds, numbers, layout, table.lowest)
     check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
     if len(numbers) != 1:
         raise ValueError(f"given must be a mapping or one row, got {len(numbers)} rows.")
+    check_given(table, numbers, layout)
     return numbers[0]
 
 

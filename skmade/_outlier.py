@@ -29,8 +29,8 @@ from ._density import MADEDensity
 from ._robust_core import find_core
 
 # The smallest scale of the default density, in standard deviations. With none, a row of
-# values that recur (zeros, ends of a range) is far denser than the others, and hides what is
-# odd about it elsewhere.
+# atoms (zeros, ends of a range) is far denser than the others, and hides what is odd about it
+# elsewhere.
 MIN_SCALE = 0.1
 
 # Weight of training rows outside of the core. To a density they are 14 nats less likely.
@@ -65,8 +65,9 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     estimator : estimator or None, default=None
         The density: an estimator with ``fit`` and ``score_samples``, such as
         `MADEDensity`, `KernelDensity`, `GaussianMixture`, or a Pipeline that ends in one.
-        None is ``MADEDensity(min_scale=0.1, random_state=0)``, whose smooth conditionals
-        find outliers better than finer ones, which favour values that recur.
+        None is ``MADEDensity(min_scale=0.1, handle_unknown="smoothed", random_state=0)``,
+        whose smooth conditionals find outliers better than finer ones, which favour values
+        that recur, and which scores values that fit did not see.
     contamination : float or 'auto', default=0.1
         Share of the training rows, in (0, 0.5], that are outliers. 'auto' takes no share
         for granted, but the threshold that half a percent of rows from a Gaussian lie
@@ -150,7 +151,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     def _density(self):
         """Return the density to fit."""
         if self.estimator is None:
-            return MADEDensity(min_scale=MIN_SCALE, random_state=0)
+            return MADEDensity(min_scale=MIN_SCALE, handle_unknown="smoothed", random_state=0)
         return self.estimator
 
     def _routed(self, fit_params):

@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import _safe_indexing, indexable
 
-from ._input import read_new_table
+from ._input import counted, read_new_table
 from ._table.encoding import Table, standardise
 from ._table.learning import described_rows, learn_table
 
@@ -47,10 +47,11 @@ def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
     """
     there = np.flatnonzero(weight)
     rows = X if len(there) == len(weight) else _safe_indexing(indexable(X)[0], there)
-    weight, n_rows = weight[there] / weight.max(), len(weight)  # their sum is finite
-    layout, kinds, numbers, surveyed = read_new_table(copy.copy(reader), rows, None, weight)
-    read = numbers.__getitem__
-    table = learn_table(read, weight, surveyed, kinds, layout.n_levels, SEED, shaped=False)
+    weight, n_rows = counted(weight[there]), len(weight)
+    new = read_new_table(copy.copy(reader), rows, None, weight)
+    surveyed, numbers, read = new.survey, new.numbers, new.numbers.__getitem__
+    n_levels = new.layout.n_levels
+    table = learn_table(read, weight, surveyed, new.kinds, n_levels, SEED, shaped=False)
     drawn = described_rows(surveyed, SEED)
     chosen = slice(None) if drawn is None else drawn
     own, cells = weight[chosen], standardise(table, numbers[chosen])

@@ -15,7 +15,6 @@ import pytest
 from skmade._prediction import background
 from tests.configurations import CONFIGURATIONS
 from tests.ensembles import TRAININGS
-from tests.mixture_laws import RECURRING, mixture_law
 
 # A script, which imports what is beside it.
 collect_ignore = ["same_answers.py"]
@@ -58,12 +57,6 @@ def parts(request):
     """Return which optional connections a network has."""
     names = ("residual", "direct_connections", "conditioning_weights")
     return dict(zip(names, request.param, strict=True))
-
-
-@pytest.fixture(params=RECURRING.values(), ids=RECURRING.keys())
-def recurring_mixture(request):
-    """Return a mixture law for two features, with values that recur or without."""
-    return mixture_law(3, **request.param)
 
 
 @pytest.fixture(scope="module", params=CONFIGURATIONS.values(), ids=CONFIGURATIONS.keys())

@@ -37,6 +37,10 @@ TRAININGS = {
 }
 
 
+# The value of constant columns.
+CONSTANT = 3.0
+
+
 def make_ensemble(
     n_features,
     n_binary=0,
@@ -58,17 +62,21 @@ def make_ensemble(
     columns_scale=1.0,
     missing=0.0,
     unknown=False,
+    bounds=None,
+    n_constant=0,
 ):
     """Return an ensemble of untrained members whose weights are all random.
 
     Columns are binary, categorical (one for each number in `levels`), counts (the first of
-    them never negative), and else continuous, in random order.
+    them never negative), and else continuous, in random order. The first continuous ones may
+    be constant.
     """
     rng = np.random.RandomState(seed)
     kinds, n_levels = draw_kinds(n_features, n_binary, levels, n_counts, rng)
     X = draw_table(kinds, n_levels, 50, rng) * np.where(
         kinds == "continuous", columns_scale, 1.0
     )
+    X[:, np.flatnonzero(kinds == "continuous")[:n_constant]] = CONSTANT
     X[rng.random_sample(X.shape) < missing] = np.nan
     architecture = Architecture(
         hidden_layer_sizes,
@@ -78,7 +86,7 @@ def make_ensemble(
         direct_connections,
         conditioning_weights,
     )
-    table = learn_columns(X, np.ones(50), kinds, n_levels, smoothed=unknown)
+    table = learn_columns(X, np.ones(50), kinds, n_levels, bounds=bounds, smoothed=unknown)
     ensemble = draw_members(
         table,
         Rows(open_source(table, Numbers(X), None, 0), n_members),

@@ -35,7 +35,7 @@ def test_draws_of_labels_and_counts_follow_the_exact_probabilities():
     ensemble = make_ensemble(4, 1, levels=(3,), n_counts=2, scale=0.3, seed=3)
     table, axes = ensemble.table, []
     for column, kind in enumerate(table.kinds):
-        first, last = (max(table.lowest[column], -60), 60) if kind == "count" else (0, 1)
+        first, last = (max(table.ends[0, column], -60), 60) if kind == "count" else (0, 1)
         axes.append(np.arange(first, last + 1 if kind != "categorical" else 3))
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 4)
     expected = 20_000 * np.exp(log_density(ensemble, states)).reshape([len(a) for a in axes])

@@ -19,7 +19,7 @@ from skmade._prediction import scoring
 from skmade._prediction.scoring import feature_log_density
 from skmade._prediction.scoring import log_density as score
 from skmade._table.encoding import transform
-from tests.ensembles import draw_table, make_ensemble
+from tests.ensembles import CONSTANT, draw_table, make_ensemble
 from tests.equations import paths
 from tests.laws import ALPHA, MAX_BYTES, MIXED, discrete_ensemble, log_density, quantile_grid
 
@@ -34,7 +34,7 @@ def test_binary_probabilities_sum_to_one(n_features, configuration):
 def test_probabilities_of_counts_sum_to_one(configuration):
     # The first of them is never negative, and its smallest value has all that is below it.
     ensemble = make_ensemble(2, n_counts=2, **configuration)
-    lowest = np.where(np.isinf(ensemble.table.lowest), -200, ensemble.table.lowest)
+    lowest = np.maximum(ensemble.table.ends[0], -200)
     axes = [np.arange(low, 201) for low in lowest]
     states = np.stack(np.meshgrid(*axes, indexing="ij"), axis=-1).reshape(-1, 2)
     assert sorted(lowest) == [-200, 0]
@@ -59,6 +59,39 @@ def test_continuous_density_integrates_to_one_in_2d(configuration):
     assert abs(simpson(simpson(density, x=b), x=a) - 1) < 1e-3
 
 
+@pytest.mark.parametrize("bounds", [(-60.0, 70.0), (-60.0, np.inf), (-np.inf, 70.0)])
+def test_a_density_that_ends_integrates_to_one_between_its_bounds(configuration, bounds):
+    ends = np.array([[bounds[0]], [bounds[1]]])
+    ensemble = make_ensemble(1, columns_scale=20.0, bounds=ends, **configuration)
+    low, high = np.clip(bounds, -1e5, 1e5)
+    grid = np.sinh(np.linspace(-9, 9, 40_001)) * 10
+    # Next to a bound the density may be steep.
+    near = np.r_[0.0, np.geomspace(1e-9, 10, 4000)]
+    grid = np.unique(np.r_[grid, low + near, high - near])
+    density = np.exp(log_density(ensemble, grid[:, None]))
+    inside = (grid >= low) & (grid <= high)
+    assert abs(np.trapezoid(density[inside], grid[inside]) - 1) < 1e-4
+    # Beyond them the background is alone.
+    assert (density[~inside] < 1e-9).all()
+    assert (density[~inside] > 0).all()
+
+
+def test_a_constant_column_adds_nothing_and_excludes_every_other_value(configuration):
+    ensemble = make_ensemble(3, 1, n_constant=1, scale=0.3, **configuration)
+    (position,) = np.flatnonzero(ensemble.table.constant)
+    X = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 20, np.random.RandomState(0))
+    X[:, position] = CONSTANT
+    scores, holes, others = log_density(ensemble, X), X.copy(), X.copy()
+    holes[:, position], others[:, position] = np.nan, CONSTANT + 1
+    left_out = log_density(ensemble, holes)
+    # The density of a column of numbers has its unit. Order-agnostic members answer for rows
+    # with a hole by other orderings.
+    unit = ensemble.table.log_jacobian[position]
+    if not ensemble.reorderable:
+        assert_allclose(scores - unit, left_out, atol=1e-6)
+    assert (log_density(ensemble, others) < scores - 15).all()
+
+
 # The three ways of marginalising, and what is neither left out nor moved: integrated.
 MARGINALISED = {
     "integrated": {"order_agnostic": False, "conditioning_weights": False},
@@ -77,9 +110,10 @@ def total_probability(ensemble, missing, n_points):
         elif kind == "continuous":
             points = quantile_grid(ensemble, column, n_points)
         elif kind == "count":
-            points = np.arange(table.lowest[column], 50)
+            points = np.arange(max(table.ends[0, column], -100), 50)
         else:
-            first = -1 if table.unknown_mass[column] else 0  # -1 is an unknown label
+            # -1 is an unknown label, or another number than zero and one.
+            first = -1 if table.smoothed else 0
             points = np.arange(first, max(table.n_levels[column], 2))
         weight = np.ones(len(points))
         if kind == "continuous" and not missing[column]:

@@ -39,9 +39,9 @@ print(f"\n{hidden.sum()} cells are missing; {(~hidden.any(axis=1)).sum()} rows a
 # Fit
 # ---
 #
-# Text, categories and booleans of a DataFrame are labels without further ado. Whether integers
-# are counts has to be said. Order-agnostic members can put any columns first, and so
-# complete any row exactly.
+# Text, categories and booleans of a DataFrame are labels without further ado. Integers of a
+# spread as large as that of age are counts only if it is said. Order-agnostic members can put
+# any columns first, and so complete any row exactly.
 
 made = MADEDensity(
     n_estimators=4,

@@ -73,6 +73,7 @@ def read_parameters(arguments: Namespace) -> dict[str, Any]:
     others = {
         "random_state": ("--seed", arguments.seed),
         "feature_types": ("--types", dict(arguments.types) or None),
+        "bounds": ("--bounds", dict(arguments.bounds) or None),
         "verbose": ("--verbose", arguments.verbose or None),
     }
     for name, (option, value) in others.items():

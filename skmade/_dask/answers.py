@@ -43,9 +43,10 @@ def impute_partitions(estimator, X, strategy, random_state):
 
 def _no_rows(table, layout, X):
     """Return completed rows, none of them, of dtypes that do for all partitions."""
-    no_rows, new = np.empty((0, table.n_features)), table.unknown_mass > 0
+    no_rows, new = np.empty((0, table.n_features)), table.smoothed & (table.n_levels > 0)
     # These hold integers alone, in floats too, which had to hold missing cells.
-    whole = np.isin(table.kinds, ("binary", "count")) & (table.n_levels == 0)
+    kinds = ("count",) if table.smoothed else ("binary", "count")
+    whole = np.isin(table.kinds, kinds) & (table.n_levels == 0)
     dtypes = [
         np.dtype(np.int64) if integers else dtype
         for integers, dtype in zip(whole, column_dtypes(X), strict=True)

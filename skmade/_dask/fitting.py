@@ -35,7 +35,7 @@ from .._input import (
     private_random_state,
     read_table,
 )
-from .._table.checks import check_cells, check_kinds, check_known
+from .._table.checks import check_cells, check_known, check_new_cells
 from .._table.frame import joined_layout, to_numbers, unknown_labels
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
@@ -82,9 +82,9 @@ def fit_partitions(estimator, X, sample_weight, X_val, run):
     rng = private_random_state(estimator.random_state)
     fold_seed = int(rng.randint(MAX_SEED))
     sizes = [part.n_rows for part in surveys]
-    kinds = learn_kinds(estimator, layout, surveyed)
-    read = partial(_rows_at, X, layout, kinds, sizes)
-    table = learn(estimator, layout, kinds, surveyed, read, None, fold_seed)
+    kinds, bounds = learn_kinds(estimator, layout, surveyed)
+    read = partial(_rows_at, X, layout, kinds, bounds, sizes)
+    table = learn(estimator, layout, kinds, bounds, surveyed, read, None, fold_seed)
     validation = None
     if X_val is not None:
         validation = read_table(fitted, fetched(X_val), layout, table, "X_val").numbers
@@ -133,20 +133,21 @@ def _survey_partition(partition, estimator, empty):
     return layout, surveyed
 
 
-def _rows_at(X, layout, kinds, sizes, positions):
+def _rows_at(X, layout, kinds, bounds, sizes, positions):
     """Check the cells of all partitions, and return the rows at some positions in the table."""
     ends = np.cumsum(sizes)
     of_partitions = np.split(positions, np.searchsorted(positions, ends[:-1]))
     chosen = [(own - start,) for own, start in zip(of_partitions, ends - sizes, strict=True)]
-    return np.concatenate(together(map_partitions(_chosen_rows, X, layout, kinds, each=chosen)))
+    told = layout, kinds, bounds
+    return np.concatenate(together(map_partitions(_chosen_rows, X, *told, each=chosen)))
 
 
-def _chosen_rows(partition, chosen, layout, kinds):
-    """Check the cells of a partition against the kinds of the columns; return some rows."""
+def _chosen_rows(partition, chosen, layout, kinds, bounds):
+    """Check the cells of a partition against what columns can hold; return some rows."""
     cells = open_filled(partition)
     numbers = to_numbers(layout, cells)
     check_known("X", unknown_labels(layout, numbers, cells), layout, hint=MIXED)
-    check_kinds(kinds, numbers, layout)
+    check_new_cells(kinds, bounds, numbers, layout)
     return numbers[chosen]
 
 

@@ -7,26 +7,28 @@ over components or levels run over contiguous rows. Training has the same log-pr
 with gradients and the same order of axes, in `log_prob`.
 """
 
-from collections.abc import Callable
+import math
 from dataclasses import dataclass, fields
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, log_ndtr, ndtr, ndtri
+from scipy.special import expit, log_expit, ndtr, ndtri
 
 from .special import (
     INPUT_BOUND,
+    MAX_DISTANCE,
     SOFTPLUS_ONE,
     TAIL_WEIGHT,
+    gaussian_quantile,
     log_interval,
     log_mixture,
     log_sum_exp,
     open_unit,
     softplus,
     student_cdf,
-    student_log_mass,
+    student_log_interval,
     student_log_prob,
     student_quantile,
     with_tail,
@@ -100,10 +102,45 @@ class Bernoulli(_SharedLaw):
 
 
 @dataclass(frozen=True)
-class Categorical(_SharedLaw):
-    """A feature with `n_levels` levels, coded 0, 1, ...; the parameters are logits."""
+class Constant(_SharedLaw):
+    """A column of one value, about which there is nothing to say: its probability is one."""
+
+    @property
+    def n_params(self) -> int:
+        """One, of which nothing depends: a network has outputs."""
+        return 1
+
+    @property
+    def n_units(self) -> int:
+        """None: it tells nothing of the others."""
+        return 0
+
+    def units(self, value: Floats) -> Floats:
+        """No unit."""
+        return np.empty((len(value), 0, value.shape[1]))
+
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
+        """Zero."""
+        return np.zeros(value.shape)
+
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
+        """Zero, the standardised value."""
+        return np.zeros(uniform.shape)
+
+    def cdf(self, params: Floats, value: Floats) -> Floats:
+        """One from the value on."""
+        return np.where(value < 0, 0.0, 1.0)
+
+
+@dataclass(frozen=True)
+class Categorical:
+    """A feature with `n_levels` levels, coded 0, 1, ...; the parameters are logits.
+
+    Those of levels that no row of fit had have no part in it: their mass is not the network's.
+    """
 
     n_levels: int
+    absent: NDArray[np.bool_]  # (n_features, n_levels)
 
     @property
     def n_params(self) -> int:
@@ -121,21 +158,33 @@ class Categorical(_SharedLaw):
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of a level."""
-        chosen = np.take_along_axis(params, value[None].astype(np.intp), axis=0)[0]
-        return np.asarray(chosen - log_sum_exp(params))
+        logits = self._logits(params)
+        chosen = np.take_along_axis(logits, value[None].astype(np.intp), axis=0)[0]
+        return np.asarray(chosen - log_sum_exp(logits))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Return the first level whose cumulative probability exceeds the uniform."""
-        upper = np.exp(params - params.max(axis=0)).cumsum(axis=0)
+        logits = self._logits(params)
+        upper = np.exp(logits - logits.max(axis=0)).cumsum(axis=0)
         # The last sum is the total: where the uniform times it rounds to it, the last level.
         level = (uniform * upper[-1] >= upper[:-1]).sum(axis=0)
         return np.asarray(level, dtype=np.float64)
 
     def cdf(self, params: Floats, value: Floats) -> Floats:
         """Probability of a code at most `value`."""
-        masses = np.exp(params - log_sum_exp(params))
+        logits = self._logits(params)
+        masses = np.exp(logits - log_sum_exp(logits))
         levels = np.arange(self.n_levels)[:, None, None]
         return np.asarray((masses * (levels <= value)).sum(axis=0))
+
+    def at(self, positions: Any) -> Self:
+        """Return the law of some features."""
+        return type(self)(self.n_levels, self.absent[positions])
+
+    def _logits(self, params: Floats) -> Floats:
+        if not self.absent.any():
+            return params
+        return np.where(self.absent.T[:, :, None], -np.inf, params)
 
 
 class MixtureParameters(NamedTuple):
@@ -144,7 +193,7 @@ class MixtureParameters(NamedTuple):
     logits: slice  # of the free components, as the following two
     means: slice
     raw_scales: slice
-    recurring: slice  # logits of the values that recur
+    atoms: slice  # logits of the atoms
 
 
 @dataclass(frozen=True)
@@ -152,24 +201,24 @@ class MixtureOfGaussians:
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
 
     The parameters of a feature are logits, means and raw scales, `n_components` of each, and
-    the logits of the values that recur: components with a place of their own and the
+    the logits of the atoms: components with a place of their own and the
     smallest scale. A scale is ``floor + softplus(raw)``: smooth, and never below the floor.
     """
 
     n_components: int
     floor: Floats  # (n_features,), of images
-    recurring: Floats  # (n_features, n_recurring), images; NaN where there are fewer
-    recurring_scale: Floats  # (n_features, n_recurring)
+    atoms: Floats  # (n_features, n_atoms), images; NaN where there are fewer
+    atom_scales: Floats  # (n_features, n_atoms)
 
     @property
-    def n_recurring(self) -> int:
+    def n_atoms(self) -> int:
         """Values that recur, of the feature that has most of them."""
-        return self.recurring.shape[1]
+        return self.atoms.shape[1]
 
     @property
     def n_params(self) -> int:
-        """Logits, means and raw scales, and logits of the values that recur."""
-        return 3 * self.n_components + self.n_recurring
+        """Logits, means and raw scales, and logits of the atoms."""
+        return 3 * self.n_components + self.n_atoms
 
     @property
     def parameters(self) -> MixtureParameters:
@@ -193,7 +242,7 @@ class MixtureOfGaussians:
         precisions = np.reciprocal(self.scales(raw))
         distances = value - means
         distances *= precisions
-        if self.n_recurring:
+        if self.n_atoms:
             places, widths = self.places()
             fixed = (value - places) / widths
             logits = np.concatenate([logits, self.own_logits(params)])
@@ -208,7 +257,7 @@ class MixtureOfGaussians:
         """Choose a component by the uniform, and use what is left of it within."""
         logits, means, raw = self.parts(params)
         below = uniform / (1 - TAIL_WEIGHT)  # one and above: the tail
-        if len(logits) == 1 and not self.n_recurring:
+        if len(logits) == 1 and not self.n_atoms:
             mean, scale, level = means[0], self.scales(raw)[0], below
         else:
             mean, scale, level = self._chosen(params, below)
@@ -243,17 +292,17 @@ class MixtureOfGaussians:
         return scales
 
     def own_logits(self, params: Floats) -> Floats:
-        """Logits of the values that recur; of features that have fewer, the last get none."""
-        absent = np.isnan(self.recurring).T[:, :, None]
-        return np.where(absent, -np.inf, params[self.parameters.recurring])
+        """Logits of the atoms; of features that have fewer, the last get none."""
+        absent = np.isnan(self.atoms).T[:, :, None]
+        return np.where(absent, -np.inf, params[self.parameters.atoms])
 
     def places(self) -> tuple[Floats, Floats]:
-        """Where the values that recur are, and their scales, (n_recurring, F, 1)."""
-        places = np.nan_to_num(self.recurring).T[:, :, None]
-        return places, self._recurring_scale().T[:, :, None]
+        """Where the atoms are, and their scales, (n_atoms, F, 1)."""
+        places = np.nan_to_num(self.atoms).T[:, :, None]
+        return places, self._atom_scales().T[:, :, None]
 
     def unpack(self, params: Floats) -> tuple[Floats, Floats, Floats]:
-        """Logits, means and scales of all components, values that recur included."""
+        """Logits, means and scales of all components, atoms included."""
         logits, means, raw = self.parts(params)
         own = self.own_logits(params)
         places, widths = (np.broadcast_to(part, own.shape) for part in self.places())
@@ -261,82 +310,184 @@ class MixtureOfGaussians:
         logits, means, scales = (np.concatenate(pair) for pair in pairs)
         return logits, means, scales
 
-    def _recurring_scale(self) -> Floats:
-        return np.nan_to_num(self.recurring_scale, nan=1.0)
+    def _atom_scales(self) -> Floats:
+        return np.nan_to_num(self.atom_scales, nan=1.0)
+
+    def log_mass(self, params: Floats, lower: Floats, upper: Floats) -> Floats:
+        """Log-mass between two images (F, n), which may be infinite."""
+        logits, means, scales = self.unpack(params)
+        masses = logits + log_interval((lower - means) / scales, (upper - means) / scales)
+        body = log_sum_exp(masses) - log_sum_exp(logits)
+        return with_tail(body, student_log_interval(lower, upper))
 
     def _chosen(self, params: Floats, level: Floats) -> tuple[Floats, Floats, Floats]:
-        """Mean and scale of the component at a level of the mixture, and the level within."""
+        """Mean and scale of the component at a level of the mixture, and the level within.
+
+        An atom has no scale: it is drawn as it is.
+        """
         logits, means, raw = self.parts(params)
-        if self.n_recurring:
+        if self.n_atoms:
             logits = np.concatenate([logits, self.own_logits(params)])
-        masses = np.exp(logits - logits.max(axis=0))
-        upper = masses.cumsum(axis=0)
-        reached = np.minimum(level, 1) * upper[-1]
-        chosen = (reached >= upper[:-1]).sum(axis=0)
+        chosen, within = _component(np.exp(logits - logits.max(axis=0)), level)
         cells = np.arange(chosen.shape[0])[:, None], np.arange(chosen.shape[1])
-        mass = masses[chosen, *cells]
-        within = (reached - (upper[chosen, *cells] - mass)) / np.maximum(mass, 1e-300)
         free = np.minimum(chosen, self.n_components - 1)
         mean, scale = means[free, *cells], self.scales(raw[free, *cells])
-        if self.n_recurring:
-            recurs = chosen >= self.n_components
+        if self.n_atoms:
+            is_atom = chosen >= self.n_components
             own = np.maximum(chosen - self.n_components, 0)
-            places, widths = (part[own, cells[0], 0] for part in self.places())
-            mean, scale = np.where(recurs, places, mean), np.where(recurs, widths, scale)
+            places = self.places()[0][own, cells[0], 0]
+            mean, scale = np.where(is_atom, places, mean), np.where(is_atom, 0.0, scale)
         return mean, scale, within
+
+
+def _component(masses: Floats, level: Floats) -> tuple[NDArray[np.intp], Floats]:
+    """Return which component is at a level of the mixture, and the level within it, (F, n)."""
+    upper = masses.cumsum(axis=0)
+    reached = np.minimum(level, 1) * upper[-1]
+    chosen = (reached >= upper[:-1]).sum(axis=0)
+    cells = np.arange(chosen.shape[0])[:, None], np.arange(chosen.shape[1])
+    mass = masses[chosen, *cells]
+    within = (reached - (upper[chosen, *cells] - mass)) / np.maximum(mass, 1e-300)
+    return chosen, within
+
+
+@dataclass(frozen=True)
+class TruncatedMixture(MixtureOfGaussians):
+    """A continuous feature that ends: a mixture that has all its mass between two images."""
+
+    edges: Floats  # (n_features, 2), infinite where it does not end
+
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
+        """Log-density of a value between the edges."""
+        return super().log_prob(params, value) - self.log_mass(params, *self._edges)
+
+    def sample(self, params: Floats, uniform: Floats) -> Floats:
+        """Choose a component, or the tail, by its mass between the edges, and a value there."""
+        logits, means, scales = self.unpack(params)
+        lower, upper = self._edges
+        low, high = (lower - means) / scales, (upper - means) / scales
+        logs = logits - log_sum_exp(logits) + log_interval(low, high)
+        tail = student_log_interval(lower, upper) + math.log(TAIL_WEIGHT / (1 - TAIL_WEIGHT))
+        logs = np.concatenate([logs, np.broadcast_to(tail, logs.shape[1:])[None]])
+        chosen, level = _component(np.exp(logs - logs.max(axis=0)), uniform)
+        cells = np.arange(chosen.shape[0])[:, None], np.arange(chosen.shape[1])
+        own = np.minimum(chosen, len(means) - 1), *cells
+        within = gaussian_quantile(level, low[own], high[own])
+        draw = means[own] + np.where(chosen < self.n_components, scales[own], 0.0) * within
+        below, above = student_cdf(lower), student_cdf(upper)
+        beyond = student_quantile(open_unit(below + level * (above - below)))
+        return np.clip(np.where(chosen == len(means), beyond, draw), lower, upper)
+
+    def cdf(self, params: Floats, value: Floats) -> Floats:
+        """Probability of a value at most `value`."""
+        lower, upper = self._edges
+        inside = np.clip(value, lower, upper)
+        return np.exp(
+            self.log_mass(params, lower, inside) - self.log_mass(params, *self._edges)
+        )
+
+    @property
+    def atoms_inside(self) -> Floats:
+        """Mass of each atom's Gaussian between the edges, (n_features, n_atoms)."""
+        lower, upper = self._edges
+        places, widths = (part[:, :, 0].T for part in self.places())
+        return np.exp(log_interval((lower - places) / widths, (upper - places) / widths))
+
+    @property
+    def _edges(self) -> tuple[Floats, Floats]:
+        edges = np.clip(self.edges, -MAX_DISTANCE, MAX_DISTANCE)
+        return edges[:, :1], edges[:, 1:]
 
 
 @dataclass(frozen=True)
 class DiscretisedMixture(MixtureOfGaussians):
-    """A count: the draw of a mixture of Gaussians, rounded to the nearest integer.
+    """A count: the draw of a mixture of Gaussians, moved to the nearest integer.
 
-    The standardised integer k is ``origin + k * step``. `lowest` is that of the smallest
-    possible integer, which takes all mass below it, or minus infinity.
+    The standardised integer k is ``origin + k * step``. A lowest and a highest integer take
+    all mass beyond them, too. Where codes are the only values, all mass goes to the nearest
+    one, but for the sliver of the tail.
     """
 
     origin: Floats  # (n_features,), as the following
     step: Floats
-    lowest: Floats
+    lowest: Floats  # standardised, infinite where there is none
+    highest: Floats
+    codes: Floats  # (n_features, n_codes), standardised; NaN where there are fewer
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of an integer."""
-        logits, means, raw = self.parts(params)
-        step, lowest = self.step[:, None], self.lowest[:, None]
-        scales = self.scales(raw)
-        is_lowest = value < lowest + step / 2
-        middle, width = (value - means) / scales, step / scales
-        masses = log_interval(middle, width)
-        if is_lowest.any():  # it has all that is below it, too
-            masses = np.where(is_lowest, log_ndtr(middle + width / 2), masses)
-        masses += logits
-        if self.n_recurring:
-            # Nothing but the integer itself has the mass of one that recurs.
-            places, _ = self.places()
-            own = self.own_logits(params)
-            same = np.abs(value - places) < step / 2
-            masses = np.concatenate([masses, np.where(same, own, -np.inf)])
-            logits = np.concatenate([logits, own])
+        logits, means, scales = self.unpack(params)
+        (lower, upper), cell = self._cells(value), self._cell(value)
+        masses = logits + log_interval((lower - means) / scales, (upper - means) / scales)
         body = log_sum_exp(masses) - log_sum_exp(logits)
-        return with_tail(body, student_log_mass(value, step, is_lowest))
+        body = np.where(lower < upper, body, -np.inf)
+        return with_tail(body, student_log_interval(*cell, self.step[:, None]))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
-        """Round a draw of the mixture."""
-        return self._round(super().sample(params, uniform), np.rint)
+        """Move a draw of the mixture to an integer, or code."""
+        return self._nearest(super().sample(params, uniform))
 
     def cdf(self, params: Floats, value: Floats) -> Floats:
         """Distribution function of the mixture at the upper edge of the integer below."""
-        step, lowest = self.step[:, None], self.lowest[:, None]
-        levels = super().cdf(params, self._round(value, np.floor) + step / 2)
-        return np.where(value < lowest - step / 2, 0.0, levels)
-
-    def _round(self, value: Floats, nearest: Callable[[Floats], Floats]) -> Floats:
-        """Move a value to an integer's unit, `lowest` or above."""
         origin, step = self.origin[:, None], self.step[:, None]
         # A hair of room: the unit of an integer may lie one rounding error below it.
-        steps = (value - origin) / step
-        close = np.rint(steps)
-        steps = np.where(np.abs(steps - close) < 1e-6, close, nearest(steps))
-        return np.maximum(origin + steps * step, self.lowest[:, None])
+        below = origin + np.floor((value - origin) / step + 1e-6) * step
+        if self.codes.shape[1]:
+            codes = np.where(self._codes < value + 1e-6 * step, self._codes, -np.inf)
+            coded = ~np.isnan(self.codes[:, :1])
+            below = np.where(coded, np.nanmax(codes, axis=0), below)
+        within = np.where(np.isfinite(below), below, 0.0)
+        upper = self._cells(within)[1]
+        levels = np.where(np.isfinite(upper), super().cdf(params, upper), 1.0)
+        beyond = (below < self.lowest[:, None] - step / 2) | ~np.isfinite(below)
+        return np.where(beyond, 0.0, levels)
 
-    def _recurring_scale(self) -> Floats:
-        return np.broadcast_to(1e-3 * self.step[:, None], self.recurring.shape)
+    @property
+    def _codes(self) -> Floats:
+        return self.codes.T[:, :, None]
+
+    def _nearest(self, value: Floats) -> Floats:
+        """Return the nearest integer or code, (F, n)."""
+        origin, step = self.origin[:, None], self.step[:, None]
+        nearest = origin + np.rint((value - origin) / step) * step
+        nearest = np.clip(nearest, self.lowest[:, None], self.highest[:, None])
+        if not self.codes.shape[1]:
+            return nearest
+        distance = np.abs(np.where(np.isnan(self._codes), np.inf, self._codes) - value)
+        chosen = distance.argmin(axis=0)
+        codes = self.codes[np.arange(len(chosen))[:, None], chosen]
+        return np.where(np.isnan(codes), nearest, codes)
+
+    def _cell(self, value: Floats) -> tuple[Floats, Floats]:
+        """Return the edges of an integer's cell, (F, n) each."""
+        origin, half = self.origin[:, None], self.step[:, None] / 2
+        nearest = origin + np.rint((value - origin) / (2 * half)) * (2 * half)
+        is_lowest = nearest < self.lowest[:, None] + half
+        is_highest = nearest > self.highest[:, None] - half
+        return (
+            np.where(is_lowest, -np.inf, nearest - half),
+            np.where(is_highest, np.inf, nearest + half),
+        )
+
+    def _cells(self, value: Floats) -> tuple[Floats, Floats]:
+        """Return the edges of what counts as an integer or code; beside codes nothing does."""
+        lower, upper = self._cell(value)
+        if not self.codes.shape[1]:
+            return lower, upper
+        nearest = self._nearest(value)
+        edges = self.code_edges.T[:, :, None]
+        with np.errstate(invalid="ignore"):
+            own_lower = np.where(edges < nearest, edges, -np.inf).max(axis=0)
+            own_upper = np.where(edges > nearest, edges, np.inf).min(axis=0)
+        same = np.abs(value - nearest) < self.step[:, None] / 2
+        coded = ~np.isnan(self.codes[:, :1])
+        lower = np.where(coded, np.where(same, own_lower, value), lower)
+        return lower, np.where(coded, np.where(same, own_upper, value), upper)
+
+    @property
+    def code_edges(self) -> Floats:
+        """Halfway between two codes their cells meet, (F, n_codes - 1)."""
+        return (self.codes[:, 1:] + self.codes[:, :-1]) / 2
+
+    def _atom_scales(self) -> Floats:
+        return np.broadcast_to(1e-3 * self.step[:, None], self.atoms.shape)

@@ -18,8 +18,10 @@ from .conditionals import (
     Bernoulli,
     Categorical,
     Conditional,
+    Constant,
     DiscretisedMixture,
     MixtureOfGaussians,
+    TruncatedMixture,
 )
 from .made import MADE
 from .masks import Booleans, Integers, move_last
@@ -52,28 +54,30 @@ class Architecture:
 
 def _groups(table: Table, n_components: int) -> Iterator[tuple[Conditional, Integers]]:
     """Yield the laws with the columns they describe."""
-
-    def numbers(kind: str) -> tuple[Integers, dict[str, Floats]]:
-        columns = np.flatnonzero(table.kinds == kind)
-        used = ~np.isnan(table.recurring[columns]).all(axis=0)
-        return columns, {
-            "floor": table.scale_floor[columns],
-            "recurring": table.recurring[columns][:, used],
-            "recurring_scale": table.recurring_scale[columns][:, used],
-        }
-
-    continuous, common = numbers("continuous")
-    if len(continuous):
-        yield MixtureOfGaussians(n_components, **common), continuous
-    counts, common = numbers("count")
+    constant = np.flatnonzero(table.constant)
+    if len(constant):
+        yield Constant(), constant
+    images = table.edge_images.T
+    ends = np.isfinite(images).any(axis=1)
+    numbers = (table.kinds == "continuous") & ~table.constant
+    if (numbers & ~ends).any():
+        columns = np.flatnonzero(numbers & ~ends)
+        yield MixtureOfGaussians(n_components, **_components(table, columns)), columns
+    if (numbers & ends).any():
+        columns = np.flatnonzero(numbers & ends)
+        common = _components(table, columns)
+        yield TruncatedMixture(n_components, **common, edges=images[columns]), columns
+    counts = np.flatnonzero((table.kinds == "count") & ~table.constant)
     if len(counts):
         center, spread = table.center[counts], table.spread[counts]
         law = DiscretisedMixture(
             n_components,
-            **common,
+            **_components(table, counts),
             origin=-center / spread,
             step=1 / spread,
-            lowest=(table.lowest[counts] - center) / spread,
+            lowest=(table.ends[0, counts] - center) / spread,
+            highest=(table.ends[1, counts] - center) / spread,
+            codes=_used((table.codes[counts] - center[:, None]) / spread[:, None]),
         )
         yield law, counts
     binary = np.flatnonzero(table.kinds == "binary")
@@ -82,7 +86,23 @@ def _groups(table: Table, n_components: int) -> Iterator[tuple[Conditional, Inte
     categorical = table.kinds == "categorical"
     for n_levels in np.unique(table.n_levels[categorical]).tolist():
         same = np.flatnonzero(categorical & (table.n_levels == n_levels))
-        yield Categorical(n_levels), same
+        absent = (table.absent[same, :, None] == np.arange(n_levels)).any(axis=1)
+        yield Categorical(n_levels, absent), same
+
+
+def _components(table: Table, columns: Integers) -> dict[str, Floats]:
+    """Return what the mixtures of some columns have in common: floors, and atoms."""
+    atoms = _used(table.atom_images[columns])
+    return {
+        "floor": table.scale_floor[columns],
+        "atoms": atoms,
+        "atom_scales": table.atom_scales[columns, : atoms.shape[1]],
+    }
+
+
+def _used(padded: Floats) -> Floats:
+    """Leave out what no column has."""
+    return padded[:, ~np.isnan(padded).all(axis=0)]
 
 
 # Compared by identity: prediction keeps what it prepared for one.

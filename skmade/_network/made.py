@@ -146,7 +146,10 @@ class MADE:
     def units(self, values: Floats) -> Floats:
         """Turn values (D, n) into what enters the network, (n_units, n)."""
         n_rows = values.shape[1]
-        parts = [law.units(values[columns]).reshape(-1, n_rows) for law, columns in self.groups]
+        parts = [
+            law.units(values[columns]).reshape(len(columns) * law.n_units, n_rows)
+            for law, columns in self.groups
+        ]
         missing = np.isnan(values)
         if self.conditioning_weights:
             # The paper's constant 1, seen through the masks of the inputs (section 4.2).

@@ -8,7 +8,7 @@ import math
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_ndtr, stdtrit
+from scipy.special import log_ndtr, ndtr, ndtri, stdtrit
 
 Floats = NDArray[np.float64]
 
@@ -90,15 +90,16 @@ def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
     return np.logaddexp(log_body + math.log1p(-TAIL_WEIGHT), log_tail + math.log(TAIL_WEIGHT))
 
 
-def log_interval(middle: Floats, width: Floats) -> Floats:
-    """Log of the standard Gaussian's mass in an interval."""
+def log_interval(lower: Floats, upper: Floats) -> Floats:
+    """Log of the standard Gaussian's mass between two numbers, which may be infinite."""
+    lower, upper = (np.clip(end, -MAX_DISTANCE, MAX_DISTANCE) for end in (lower, upper))
     # On the left side neither distribution function is close to one.
-    left = -np.minimum(np.abs(middle), MAX_DISTANCE)
-    width = np.broadcast_to(width, left.shape)
-    wide = np.where(width < NARROW, 1.0, width)
-    upper, lower = log_ndtr(left + wide / 2), log_ndtr(left - wide / 2)
-    mass = upper + np.log(-np.expm1(np.minimum(lower - upper, -1e-300)))
-    density = -0.5 * left**2 - LOG_SQRT_2PI + np.log(width)
+    right_side = lower + upper > 0
+    left, right = np.where(right_side, -upper, lower), np.where(right_side, -lower, upper)
+    width, middle = right - left, (left + right) / 2
+    above, below = log_ndtr(right), log_ndtr(left)
+    mass = above + np.log(-np.expm1(np.minimum(below - above, -1e-300)))
+    density = -0.5 * middle**2 - LOG_SQRT_2PI + np.log(np.maximum(width, TINY))
     return np.where(width < NARROW, density, mass)
 
 
@@ -116,18 +117,38 @@ def student_log_prob(value: Floats) -> Floats:
 def student_cdf(value: Floats) -> Floats:
     """Distribution function of the tail (4 degrees of freedom, closed form)."""
     # 8 to 16 times as fast as scipy's stdtr.
-    half = value / (2 * TAIL_SCALE)
+    half = np.clip(value, -MAX_DISTANCE, MAX_DISTANCE) / (2 * TAIL_SCALE)
     sine = half / np.hypot(1.0, half)
     return np.asarray(0.5 + 0.75 * sine * (1 - sine**2 / 3))
 
 
-def student_log_mass(middle: Floats, width: Floats, from_below: NDArray[np.bool_]) -> Floats:
-    """Log-mass of the tail in an interval, or in all that is below where `from_below`."""
-    below = np.where(from_below, 0.0, student_cdf(middle - width / 2))
-    near = np.maximum(student_cdf(middle + width / 2) - below, np.finfo(np.float64).tiny)
-    far = student_log_prob(middle) + np.log(width)
-    wide = (width >= NARROW_TAIL) & (np.abs(middle) < FAR_TAIL)
-    return np.where(from_below | wide, np.log(near), far)
+def student_log_interval(lower: Floats, upper: Floats, least: Floats | float = 0.0) -> Floats:
+    """Log-mass of the tail between two numbers, which may be infinite.
+
+    Far out, where their difference is lost, they are `least` apart.
+    """
+    lower, upper = (np.clip(end, -1e307, 1e307) for end in (lower, upper))
+    right_side = lower + upper > 0
+    left, right = np.where(right_side, -upper, lower), np.where(right_side, -lower, upper)
+    width = right - left
+    width = np.where(width < 1.5 * least, least, width)
+    near = np.log(np.maximum(student_cdf(right) - student_cdf(left), TINY))
+    far = student_log_prob((left + right) / 2) + np.log(np.maximum(width, TINY))
+    # All that is beyond a far number: the density there falls as its fifth power.
+    beyond = student_log_prob(right) + np.log(np.maximum(-right, 1.0) / 4)
+    far = np.where((width > -right) & (right <= -FAR_TAIL), beyond, far)
+    return np.where((width >= NARROW_TAIL) & (right > -FAR_TAIL), near, far)
+
+
+def gaussian_quantile(level: Floats, lower: Floats, upper: Floats) -> Floats:
+    """Quantile of the standard Gaussian between two numbers."""
+    lower, upper = (np.clip(end, -1e307, 1e307) for end in (lower, upper))
+    right_side = lower + upper > 0
+    left, right = np.where(right_side, -upper, lower), np.where(right_side, -lower, upper)
+    level = np.where(right_side, 1 - level, level)
+    reached = ndtr(left) + level * (ndtr(right) - ndtr(left))
+    quantile = np.clip(ndtri(np.clip(reached, 1e-300, 1 - 1e-12)), left, right)
+    return np.where(right_side, -quantile, quantile)
 
 
 def student_quantile(uniform: Floats) -> Floats:

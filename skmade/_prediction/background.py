@@ -11,7 +11,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.special import student_log_mass, student_log_prob
+from .._network.special import student_log_interval, student_log_prob
 from .._table.encoding import Cells, Table
 
 Floats = NDArray[np.float64]
@@ -25,16 +25,14 @@ def background(table: Table, cells: Cells) -> Floats:
     """Log-density (of labels and counts log-mass) of each cell, (n, D); 0 where missing."""
     log_probs = student_log_prob(cells.standardised)
     for column in np.flatnonzero(table.kinds == "count"):
-        step = 1 / table.spread[column]
-        lowest = (table.lowest[column] - table.center[column]) * step
-        own = cells.standardised[:, column]
-        log_probs[:, column] = student_log_mass(own, step, own < lowest + step / 2)
+        own, half = cells.standardised[:, column], 0.5 / table.spread[column]
+        log_probs[:, column] = student_log_interval(own - half, own + half, 2 * half)
     log_probs[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
-    log_probs += table.log_jacobian + np.log1p(-table.unknown_mass)
+    log_probs += table.log_jacobian + np.log1p(-table.unseen_mass)
     log_probs[cells.missing] = 0.0
-    if cells.unknown.any():
-        _, columns = np.nonzero(cells.unknown)
-        log_probs[cells.unknown] = np.log(table.unknown_mass[columns])
+    if cells.unseen.any():
+        _, columns = np.nonzero(cells.unseen)
+        log_probs[cells.unseen] = table.log_unseen[columns]
     return log_probs
 
 

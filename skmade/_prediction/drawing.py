@@ -196,7 +196,7 @@ def _complete_by_draws(
 def _averages(table: Table, draws: _Draws) -> Floats:
     """Mean of each number and most probable level of each label over weighted draws."""
     weights, (n_rows, n_draws, n_features) = draws.chances, draws.values.shape
-    cells = decode(table, draws.values.reshape(-1, n_features), integers=False)
+    cells = decode(table, draws.values.reshape(-1, n_features), as_recorded=False)
     values = cells.reshape(n_rows, n_draws, n_features)
     averages = np.einsum("nj,njd->nd", weights, values)
     for column in np.flatnonzero(~table.numeric):

@@ -77,7 +77,8 @@ def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
 
 def _beyond_edge(ensemble: Ensemble, cells: Cells) -> Booleans:
     """Which rows (n,) have a number at or beyond the edge of its column."""
-    return np.asarray(ensemble.table.marginals.beyond_edge(cells.values).any(axis=1))
+    beyond = ensemble.table.marginals.beyond_edge(cells.values) | cells.outside
+    return np.asarray(beyond.any(axis=1))
 
 
 def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:

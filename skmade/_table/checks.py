@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import Table
+from .encoding import Table, outside_cells, transform
 from .frame import Layout
 
 Floats = NDArray[np.float64]
@@ -37,8 +37,8 @@ def warn_constant(table: Table, layout: Layout) -> None:
         return
     labels = ", ".join(map(layout.label, np.flatnonzero(table.constant).tolist()))
     warn_user(
-        f"Constant in fit: {labels}. Their conditionals get the value's own magnitude as "
-        "smallest scale, so they say nothing about rows with the same value."
+        f"Constant in fit: {labels}. They say nothing about rows with the same value, and "
+        "every other value is outside of what is possible. Drop them if they vary elsewhere."
     )
 
 
@@ -64,47 +64,93 @@ def check_present(n_observed: NDArray[np.int64], layout: Layout) -> None:
         )
 
 
-def check_kinds(
-    kinds: NDArray[np.str_],
-    X: Floats,
-    layout: Layout,
-    lowest: Floats | None = None,
-    first_row: int = 0,
+def check_binary(
+    unseen: NDArray[np.bool_], X: Floats, layout: Layout, first_row: int = 0
 ) -> None:
-    """Refuse values that a kind cannot take, naming column, row and value.
+    """Refuse numbers in binary columns that are not 0 or 1, naming column, row and value.
 
     `first_row` is the position of these rows in the user's table.
     """
-    unlabelled = layout.n_levels == 0
-    observed = ~np.isnan(X)
-    not_binary = unlabelled & (kinds == "binary") & observed & ~np.isin(X, (0, 1))
     _refuse(
-        not_binary,
+        unseen & (layout.n_levels == 0),
         X,
         layout,
         first_row,
         "{column} is binary, as it held only 0 and 1 in fit or was declared so, but row {row} "
-        "holds {value:g}. Fit again with feature_types='continuous' for this column if it can "
-        "take other values.",
+        "holds {value:g}. Fit with handle_unknown='smoothed' to score such rows, or with "
+        "feature_types='continuous' for this column if it can take other values.",
     )
-    counts = (kinds == "count") & observed
+
+
+def check_new_cells(
+    kinds: NDArray[np.str_],
+    bounds: Floats | None,
+    X: Floats,
+    layout: Layout,
+    first_row: int = 0,
+) -> None:
+    """Refuse numbers of a table to learn from that their column's kind or bounds exclude."""
+    numbers = (layout.n_levels == 0) & ~np.isnan(X)
+    check_binary(numbers & (kinds == "binary") & (X != 0) & (X != 1), X, layout, first_row)
     _refuse(
-        counts & (np.rint(X) != X),
+        numbers & (kinds == "count") & (np.rint(X) != X),
         X,
         layout,
         first_row,
         "{column} is a count, but row {row} holds {value:g}. Declare it 'continuous' in "
         "feature_types if its values need not be integers.",
     )
-    if lowest is not None:
-        _refuse(
-            counts & (lowest > X),
-            X,
-            layout,
-            first_row,
-            "{column} is a count that was never negative in fit, but row {row} holds "
-            "{value:g}. Fit again with rows that hold negative values.",
+    if bounds is None:
+        return
+    _refuse(
+        numbers & ((bounds[0] > X) | (bounds[1] < X)),
+        X,
+        layout,
+        first_row,
+        "{column} holds {value:g} in row {row}, outside of its bounds. Widen them, or remove "
+        "the row.",
+    )
+
+
+def check_edges(table: Table, X: Floats, layout: Layout, first_row: int = 0) -> None:
+    """Refuse numbers beyond the edges of their columns, naming column, row and value."""
+    _refuse(
+        outside_cells(table, X),
+        X,
+        layout,
+        first_row,
+        "{column} holds {value:g} in row {row}, beyond what the first fit found possible: its "
+        "bounds, a smallest or largest value that recurred, or the only one. Fit again from "
+        "the start, with such rows.",
+    )
+
+
+def check_given(table: Table, X: Floats, layout: Layout) -> None:
+    """Refuse given cells that no row can have, as nothing follows from them."""
+    cells = transform(table, X)
+    impossible = cells.unseen | cells.outside
+    counts = (table.kinds == "count") & ~np.isnan(X)
+    impossible |= counts & (np.rint(X) != X)
+    for row, position in np.argwhere(impossible):
+        value, levels = X[row, position], layout.levels[position]
+        shown = f"{value:g}" if levels is None else repr(list(levels)[int(value)])
+        raise ValueError(
+            f"{layout.label(position)} is given as {shown}, which no row can be: "
+            f"{_possible(table, position)}. Give another value."
         )
+
+
+def _possible(table: Table, position: int) -> str:
+    """Say what a column can hold."""
+    if table.kinds[position] == "categorical":
+        return "no row of fit held this level"
+    if table.kinds[position] == "binary":
+        return "it holds 0 or 1"
+    if table.constant[position]:
+        return f"it was {table.ends[0, position]:g} in every row of fit"
+    low, high = table.ends[:, position]
+    kind = "whole numbers" if table.kinds[position] == "count" else "numbers"
+    return f"it holds {kind} from {low:g} to {high:g}"
 
 
 def _refuse(

@@ -34,7 +34,12 @@ class Clusters:
     criterion: float  # mean log-likelihood, less the Bayesian penalty for K
 
 
-def find_clusters(values: Floats, share: Floats, n_most: int = max(N_CLUSTERS)) -> Clusters:
+def find_clusters(
+    values: Floats,
+    share: Floats,
+    n_most: int = max(N_CLUSTERS),
+    n_rows: float | None = None,
+) -> Clusters:
     """Choose the number of clusters by the Bayesian information criterion (Schwarz 1978).
 
     Parameters
@@ -42,12 +47,13 @@ def find_clusters(values: Floats, share: Floats, n_most: int = max(N_CLUSTERS)) 
     values : (n, D)
     share : (n,), weights that sum to one
     n_most : largest number of clusters
+    n_rows : how many rows these stand for; None is their effective number (Kish 1965)
     """
-    n_effective = 1.0 / np.square(share).sum()
+    n_effective = 1.0 / np.square(share).sum() if n_rows is None else n_rows
     center = share @ values
     centred = values - center
     sample = (centred * share[:, None]).T @ centred
-    limit = min(n_most, len(values) / (MIN_ROWS_PER_PARAM * (values.shape[1] + 1)))
+    limit = min(n_most, n_effective / (MIN_ROWS_PER_PARAM * (values.shape[1] + 1)))
     found = []
     # Shrinkage draws the clusters' covariance toward a sphere. What is a sphere, the values
     # as they are or the cloud of all rows, is chosen too: a thin cloud is not one cluster
@@ -58,7 +64,8 @@ def find_clusters(values: Floats, share: Floats, n_most: int = max(N_CLUSTERS)) 
         for n_clusters in N_CLUSTERS:
             if n_clusters == 1 or n_clusters <= limit:
                 for chances in _slices(centred, share, sample, n_clusters):
-                    found.append(_moved(_fit(rows, share, chances), root, center))
+                    fitted = _fit(rows, share, chances, n_effective)
+                    found.append(_moved(fitted, root, center))
     return max(found, key=lambda clusters: clusters.criterion)
 
 
@@ -89,10 +96,9 @@ def _slices(
         yield np.eye(n_clusters)[slice_of]
 
 
-def _fit(rows: Floats, share: Floats, chances: Floats) -> Clusters:
+def _fit(rows: Floats, share: Floats, chances: Floats, n_effective: float) -> Clusters:
     """Expectation-maximisation from the chances of rows to belong to clusters."""
     n_features = rows.shape[1]
-    n_effective = 1.0 / np.square(share).sum()
     second = (rows * share[:, None]).T @ rows
     score = -np.inf
     for _ in range(MAX_EM_STEPS):

@@ -1,8 +1,13 @@
-"""What is learned of one column by itself: location, spread, resolution, what recurs."""
+"""What is learned of one column by itself: location, spread, resolution, atoms, ends."""
+
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
+
+from .grid import NO_GRID, Grid, distinct_values, find_grid, resolution
+from .numbers import whole_numbers
 
 Floats = NDArray[np.float64]
 
@@ -10,81 +15,162 @@ Floats = NDArray[np.float64]
 # even of columns recorded much more finely: it bounds what a duplicated column can add.
 MIN_SCALE = 1e-3
 
+# A column of whole numbers is a count if their distance of one is at least so many spreads.
+MIN_STEP = 0.1
+
+# Whole numbers beyond this are large numbers that happen to be whole.
+MAX_COUNT = 2.0**40
+
 # The mixture of a count may be this narrow, in steps between integers (in spreads: no less
 # than the second number). Its masses are at most one.
 COUNT_SCALE = 0.1
 MIN_COUNT_SCALE = 1e-5
 
+# Whole numbers are codes, and others between and beyond them improbable, if there are at most
+# so many, at most such a share of the rows hold one that no other row does (about the chance
+# of a new one, Good 1953), and each is on average in so many rows.
+MAX_CODES, MAX_ALONE, MIN_MEAN_ROWS = 32, 0.002, 10
+
 # Values that recur far more often than their neighbours (zeros of an income, round numbers)
-# get a component of their own: at most so many in a column, each in at least this share of
-# the rows and five of them, and so many times what the values around it let expect.
-MAX_RECURRING = 32
-MIN_RECURRING_SHARE = 0.002
-MIN_RECURRING_ROWS = 5
-MIN_EXCESS = 3.0
-MAX_CHANCE = 1e-3
+# are atoms: at most so many in a column, each in at least this share of the rows and five of
+# them, and so many times what the values around them let expect.
+MAX_ATOMS = 32
+MIN_ATOM_SHARE = 0.002
+MIN_ATOM_ROWS = 5
+MIN_EXCESS = 2.0
+MAX_CHANCE = 1e-4
 N_NEIGHBOURS = 3  # on each side
+
+# Values that stand for less than this share of a row tell nothing of a column.
+MIN_ROWS = 1e-3
 
 # Distance between the 5 % and the 95 % quantile of a standard Gaussian.
 GAUSSIAN_CENTRAL_RANGE = 3.2897
 
 
+@dataclass(frozen=True)
+class Column:
+    """What fit learned of a column; a number x is (x / 2**exponent - center) / spread."""
+
+    kind: str
+    exponent: int = 0
+    center: float = 0.0
+    spread: float = 1.0
+    floor: float = 1.0  # smallest scale of a conditional
+    constant: bool = False
+    grid: Grid = NO_GRID
+    atoms: tuple[float, ...] = ()  # values as recorded
+    codes: tuple[float, ...] = ()
+    low: float = -np.inf  # ends: nothing beyond them is drawn
+    high: float = np.inf
+    margin: float = 0.0  # beyond ends: half of the cell of a number that was recorded
+
+
 def learn_column(
     values: Floats, weight: Floats, kind: str, min_scale: float | None = None
-) -> tuple[int, float, float, float, bool, Floats]:
-    """Return exponent, center, spread, smallest scale, whether constant, recurring values.
+) -> Column:
+    """Learn a column from its values, and weights that count rows; 'auto' finds its kind.
 
     With `min_scale`, in spreads, no scale of a continuous column is smaller, and none of its
-    values has a component of its own, which would be as narrow as the values are rounded.
+    values is an atom, whose component would be as narrow as the values are rounded.
     """
-    if kind not in ("continuous", "count"):
-        return 0, 0.0, 1.0, 1.0, False, np.empty(0)
+    if kind not in ("auto", "continuous", "count"):
+        return Column(kind)
     # Integers are far from overflow, and keep their distance of one.
     exponent = 0 if kind == "count" else int(np.frexp(np.abs(values).max())[1])
     scaled = np.ldexp(values, -exponent)
+    recorded, mass = distinct_values(values, weight)
+    counting = mass >= min(MIN_ROWS, mass.max())
+    recorded, mass = recorded[counting], mass[counting]
+    distinct, grid = np.ldexp(recorded, -exponent), find_grid(recorded, mass)
     center, spread = location_and_spread(scaled, weight)
     # Below a few ulps of its own magnitude a spread is rounding error, not data. The mean of
     # many equal values may be farther from them.
     rounding = 8 * np.finfo(np.float64).eps * np.abs(scaled).max()
-    constant = bool(spread <= rounding or scaled.min() == scaled.max())
+    if len(distinct) == 1 or spread <= rounding:
+        value = float(distinct[mass.argmax()])
+        return _constant(value, exponent, "count" if kind == "count" else "continuous")
+    if kind == "auto":
+        kind = "count" if _counts(recorded, grid, np.ldexp(spread, exponent)) else "continuous"
     if kind == "count":
-        spread = 1.0 if constant else spread
-        floor, step = max(COUNT_SCALE / spread, MIN_COUNT_SCALE), 1.0
-    elif constant:
-        # No scale to learn: its own magnitude (or 1) stands in, with the floor at one such
-        # scale, so that the column says nothing about rows with the same value.
-        return exponent, float(scaled[0]), abs(float(scaled[0])) or 1.0, 1.0, True, np.empty(0)
-    else:
-        # A value rounded to multiples of `step` has an error of standard deviation
-        # step / sqrt(12): nothing finer than that was recorded.
-        step = max(float(np.diff(np.unique(scaled)).min()), MIN_SCALE * np.sqrt(12) * spread)
-        floor = step / spread / np.sqrt(12)
-        if min_scale is not None:
-            return exponent, center, spread, max(floor, min_scale), False, np.empty(0)
-    recurring = (_recurring_values(scaled, weight, step) - center) / spread
-    return exponent, center, spread, floor, False, recurring
+        center, spread = np.ldexp(center, exponent), np.ldexp(spread, exponent)
+        floor = max(COUNT_SCALE / spread, MIN_COUNT_SCALE)
+        learned = Column(kind, 0, center, spread, floor, grid=grid, margin=0.5)
+        return _with_atoms(_as_count(learned, recorded, mass), recorded, mass, 1.0)
+    # A value rounded to multiples of `step` has an error of standard deviation
+    # step / sqrt(12): nothing finer than that was recorded.
+    step = resolution(distinct, mass)
+    floor = max(step / spread / np.sqrt(12), MIN_SCALE)
+    learned = Column(kind, exponent, center, spread, floor, grid=grid)
+    if min_scale is not None:
+        return replace(learned, floor=max(floor, min_scale))
+    with np.errstate(over="ignore", invalid="ignore"):
+        step, half = np.ldexp([step, np.sqrt(3) * floor * spread], exponent).tolist()
+        return _with_atoms(replace(learned, margin=half), recorded, mass, step)
 
 
-def _recurring_values(values: Floats, weight: Floats, step: float) -> Floats:
-    """Values with far more mass than the values around them let expect in one step."""
-    distinct, position = np.unique(values, return_inverse=True)
-    shares = np.bincount(position, weights=weight) / weight.sum()
-    least = max(MIN_RECURRING_SHARE, MIN_RECURRING_ROWS / len(values))
-    if len(distinct) <= 2 * N_NEIGHBOURS + 1:
-        return distinct[shares >= least]
-    first = np.clip(
-        np.arange(len(distinct)) - N_NEIGHBOURS, 0, len(distinct) - 2 * N_NEIGHBOURS - 1
+def _constant(value: float, exponent: int, kind: str) -> Column:
+    """Return a column of one value, whose own magnitude (or 1) stands in for a scale."""
+    center, spread = value, abs(value) or 1.0
+    recorded = float(np.ldexp(value, exponent))
+    if kind == "count":
+        center, spread = recorded, 1.0
+    column = Column(kind, exponent, center, spread, constant=True)
+    return replace(column, low=recorded, high=recorded)
+
+
+def _counts(recorded: Floats, grid: Grid, spread: float) -> bool:
+    """Whether values are whole numbers, and their distance of one tells beside the spread."""
+    whole = grid.decimals == 0 and np.abs(recorded).max() < MAX_COUNT
+    return bool(whole and whole_numbers(recorded).all() and spread * MIN_STEP <= 1.0)
+
+
+def _as_count(learned: Column, recorded: Floats, mass: Floats) -> Column:
+    """Return a count with its lowest number, or its codes."""
+    codes = (
+        len(recorded) <= MAX_CODES
+        and mass[mass < 1.5].sum() <= MAX_ALONE * mass.sum()
+        and mass.sum() >= MIN_MEAN_ROWS * len(recorded)
     )
-    last = first + 2 * N_NEIGHBOURS
-    upto = np.append(0.0, shares.cumsum())
-    around = upto[last + 1] - upto[first] - shares
-    expected = around * step / (distinct[last] - distinct[first])
+    if codes:
+        return replace(learned, codes=tuple(np.rint(recorded).tolist()))
+    return replace(learned, low=0.0) if recorded[0] >= 0 else learned
+
+
+def _with_atoms(learned: Column, recorded: Floats, mass: Floats, step: float) -> Column:
+    """Return a column with its atoms; one that begins or ends with an atom ends there."""
+    total = mass.sum()
+    enough = mass >= max(MIN_ATOM_SHARE * total, MIN_ATOM_ROWS)
+    stands_out, excess = _excess(recorded, mass, step)
+    stands_out &= enough
+    if len(recorded) <= 2 * N_NEIGHBOURS + 1:
+        atoms = enough
+    else:
+        chosen = np.argsort(np.where(stands_out, -excess, 0), kind="stable")[:MAX_ATOMS]
+        atoms = np.isin(np.arange(len(recorded)), chosen) & stands_out
+    ends = np.array([learned.low, learned.high])
+    if not learned.codes:
+        ends = np.where(stands_out[[0, -1]], recorded[[0, -1]], ends)
+    low, high = ends.tolist()
+    atoms = tuple(learned.grid.nearest(recorded[atoms]).tolist())
+    return replace(learned, atoms=atoms, low=low, high=high)
+
+
+def _excess(recorded: Floats, mass: Floats, step: float) -> tuple[NDArray[np.bool_], Floats]:
+    """Tell which values have far more mass than those around let expect, and how much more.
+
+    What the middle one of them has, in one step, counts: others may be atoms as well.
+    """
+    n_around = min(2 * N_NEIGHBOURS, len(recorded) - 1)
+    positions = np.arange(len(recorded))
+    first = np.clip(positions - N_NEIGHBOURS, 0, len(recorded) - n_around - 1)
+    window = first[:, None] + np.arange(n_around + 1)
+    around = np.where(window == positions[:, None], np.nan, mass[window])
+    width = np.maximum(recorded[first + n_around] - recorded[first], n_around * step)
+    expected = np.nanmedian(around, axis=1) * n_around * step / width
     # The chance of as many rows by coincidence (Poisson).
-    chance = pdtrc(shares * len(values) - 1, np.maximum(expected, 1e-12) * len(values))
-    stands_out = (shares > MIN_EXCESS * expected) & (chance < MAX_CHANCE)
-    excess = np.where((shares >= least) & stands_out, shares - expected, 0)
-    chosen = np.argsort(-excess, kind="stable")[:MAX_RECURRING]
-    return distinct[np.sort(chosen[excess[chosen] > 0])]
+    chance = pdtrc(mass - 1, np.maximum(expected, 1e-12 * mass.sum()))
+    return (mass > MIN_EXCESS * expected) & (chance < MAX_CHANCE), mass - expected
 
 
 def location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:

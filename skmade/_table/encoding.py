@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .frame import UNKNOWN
+from .grid import NO_GRID, SINGLE, Grid
 from .marginals import MAX_STANDARDISED, Marginals
 
 Floats = NDArray[np.float64]
@@ -36,16 +37,23 @@ class Table:
     spread: Floats
     marginals: Marginals
     scale_floor: Floats  # smallest scale of a conditional, of images
-    lowest: Floats  # smallest value of a count, minus infinity if there is none
-    recurring: Floats  # (n_features, n), images of values that recur often, else NaN
-    recurring_scale: Floats  # (n_features, n)
+    grids: NDArray[np.int64]  # (n_features, 3), see `Grid`
+    atoms: Floats  # (n_features, n), values that recur often, as recorded; else NaN
+    atom_images: Floats  # (n_features, n)
+    atom_scales: Floats  # (n_features, n), of images
+    codes: Floats  # (n_features, n), the only values of some counts; else NaN
+    ends: Floats  # (2, n_features), the lowest and the highest number that is drawn
+    edges: Floats  # (2, n_features), beyond them there is no density
     constant: NDArray[np.bool_]
     missing: Floats  # share of cells that were missing in fit, by weight
-    unknown_mass: Floats  # kept for labels that fit did not see
+    absent: Floats  # (n_features, n), levels that no row had; else NaN
+    unseen_mass: Floats  # kept for levels that no row had, and for other values
+    smoothed: bool  # whether it is kept for values that were not declared, too
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> "Table":
         """Rebuild a table from `dataclasses.asdict`."""
+        state = _as_now(state) if "lowest" in state else state
         return cls(**{**state, "marginals": Marginals(**state["marginals"])})
 
     @property
@@ -69,6 +77,48 @@ class Table:
         log_scale = np.log(self.spread) + self.exponent * np.log(2.0)
         return np.where(self.kinds == "continuous", -log_scale, 0.0)
 
+    @property
+    def edge_images(self) -> Floats:
+        """Images of the edges of continuous columns, (2, n_features); infinite for none."""
+        images = self.marginals.forward(standardise(self, self.edges))[0]
+        known = np.isfinite(self.edges) & (self.kinds == "continuous")
+        return np.where(known, images, np.array([[-np.inf], [np.inf]]))
+
+    @property
+    def log_unseen(self) -> Floats:
+        """Log of the mass of each value that no row had; minus infinity for none."""
+        n_unseen = (~np.isnan(self.absent)).sum(axis=1) + self.smoothed
+        with np.errstate(divide="ignore"):
+            return np.log(self.unseen_mass) - np.log(np.maximum(n_unseen, 1))
+
+
+def _as_now(state: dict[str, Any]) -> dict[str, Any]:
+    """Return the state that version 0.1.0 saved, with the names and fields of now.
+
+    It knew no grids, no end but zero of counts, and constant columns had a law like others.
+    """
+    renamed = {
+        "recurring": "atom_images",
+        "recurring_scale": "atom_scales",
+        "unknown_mass": "unseen_mass",
+    }
+    state = {renamed.get(name, name): value for name, value in state.items()}
+    n_features = len(state["kinds"])
+    low, high = state.pop("lowest"), np.full(n_features, np.inf)
+    endless = np.array([[-np.inf], [np.inf]]) * np.ones(n_features)
+    return {
+        **state,
+        "marginals": {**state["marginals"], "bounds": endless},
+        "grids": np.array([NO_GRID] * n_features),
+        "atoms": np.full_like(state["atom_images"], np.nan),
+        "codes": np.empty((n_features, 0)),
+        "ends": np.stack([low, high]),
+        "edges": np.stack([low - 0.5, high]),
+        "constant": np.zeros(n_features, dtype=bool),
+        "absent": np.empty((n_features, 0)),
+        "smoothed": bool((state["unseen_mass"] > 0).any()),
+    }
+
 
 @dataclass(frozen=True)
 class Cells:
@@ -81,7 +131,8 @@ class Cells:
     # see, or what is left of it.
     log_factors: Floats
     missing: Booleans
-    unknown: Booleans  # labels that fit did not see
+    unseen: Booleans  # labels, zeros and ones that no row of fit had
+    outside: Booleans  # numbers beyond the edges of their columns
 
 
 def transform(table: Table, X: Floats) -> Cells:
@@ -90,15 +141,35 @@ def transform(table: Table, X: Floats) -> Cells:
     X = np.asfortranarray(X)
     standardised = standardise(table, X)
     values, log_factors = table.marginals.forward(standardised)
-    log_factors += table.log_jacobian + np.log1p(-table.unknown_mass)
+    log_factors += table.log_jacobian + np.log1p(-table.unseen_mass)
     missing = np.isnan(X)
     log_factors[missing] = 0.0
-    unknown = np.asarray((table.n_levels > 0) & (X == UNKNOWN))
-    if unknown.any():
-        _, columns = np.nonzero(unknown)
-        values[unknown] = np.nan
-        log_factors[unknown] = np.log(table.unknown_mass[columns])
-    return Cells(standardised, values, log_factors, missing, unknown)
+    unseen = unseen_cells(table, X)
+    if unseen.any():
+        _, columns = np.nonzero(unseen)
+        values[unseen] = np.nan
+        log_factors[unseen] = table.log_unseen[columns]
+    return Cells(standardised, values, log_factors, missing, unseen, outside_cells(table, X))
+
+
+def unseen_cells(table: Table, X: Floats) -> Booleans:
+    """Which cells hold labels that no row of fit had, or numbers beside zero and one."""
+    labelled = table.n_levels > 0
+    unseen = labelled & (X == UNKNOWN)
+    for codes in table.absent.T:
+        unseen |= codes == X
+    numbers = ~labelled & (table.kinds == "binary")
+    if numbers.any():
+        unseen |= numbers & ~np.isnan(X) & (X != 0) & (X != 1)
+    return np.asarray(unseen)
+
+
+def outside_cells(table: Table, X: Floats) -> Booleans:
+    """Which cells lie beyond the edges of their columns, by more than rounding noise."""
+    low, high = table.edges
+    room = SINGLE * np.abs(table.edges)
+    room[~np.isfinite(room)] = 0.0
+    return np.asarray((low - room[0] > X) | (high + room[1] < X))
 
 
 def encode(table: Table, X: Floats) -> Floats:
@@ -123,16 +194,24 @@ def _times_power_of_two(values: Floats, exponent: NDArray[np.int64]) -> Floats:
     return values * power if normal.all() else np.asarray(np.ldexp(values, exponent))
 
 
-def decode(table: Table, values: Floats, integers: bool = True) -> Floats:
+def decode(table: Table, values: Floats, as_recorded: bool = True) -> Floats:
     """Turn values of the network back into rows, the inverse of `encode`.
 
-    Counts are integers again, unless `integers` is false (as for their means).
+    As numbers were recorded: atoms exactly, others on their column's grid and between its
+    ends. Without `as_recorded` (as for means) only the ends hold.
     """
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
         standardised = table.marginals.inverse(values)
         X = _times_power_of_two(standardised * table.spread + table.center, table.exponent)
-    X = np.clip(X, -largest, largest)
-    counts = integers & (table.kinds == "count")
+    X = np.clip(X, np.maximum(table.ends[0], -largest), np.minimum(table.ends[1], largest))
+    if not as_recorded:
+        return X
+    counts = table.kinds == "count"
     X[:, counts] = np.rint(X[:, counts])
+    for column in np.flatnonzero((table.grids[:, 0] >= 0) & table.numeric):
+        grid, ends = Grid(*table.grids[column].tolist()), table.ends[:, column].tolist()
+        X[:, column] = grid.nearest(X[:, column], *ends)
+    for atom, image in zip(table.atoms.T, table.atom_images.T, strict=True):
+        X = np.where((values == image) & ~np.isnan(atom), atom, X)
     return X

@@ -8,13 +8,15 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import learn_column
+from .column import MIN_ROWS, learn_column
 from .encoding import Table, standardise
+from .ends import spread_ends
 from .frame import Layout
 from .marginals import MIN_REACH, Marginals, choose_marginals
 from .numbers import Survey
 
 Floats = NDArray[np.float64]
+Bounds = Floats  # (2, D), lowest and highest numbers, infinite where open
 Integers = NDArray[np.int64]
 
 # Columns of a larger table are described by so many of its rows, drawn at random: at most the
@@ -24,10 +26,8 @@ MAX_DESCRIBED_CELLS = 2**23
 MIN_DESCRIBED_ROWS = 20_000
 
 
-def resolve_kinds(
-    words: Sequence[str], zero_one: NDArray[np.bool_], layout: Layout
-) -> NDArray[np.str_]:
-    """Return the kind of each column; 'auto' calls two labels or zeros and ones binary."""
+def resolve_kinds(words: Sequence[str], survey: Survey, layout: Layout) -> NDArray[np.str_]:
+    """Return the kind of each column; 'auto' stays for whole numbers, which may be counts."""
     kinds = []
     for position, word in enumerate(words):
         n_levels = int(layout.n_levels[position])
@@ -38,8 +38,10 @@ def resolve_kinds(
             )
         if word == "auto" and n_levels:
             word = "binary" if n_levels == 2 else "categorical"
-        elif word == "auto":
-            word = "binary" if zero_one[position] else "continuous"
+        elif word == "auto" and survey.zero_one[position]:
+            word = "binary"
+        elif word == "auto" and survey.broken[position] > MIN_ROWS:
+            word = "continuous"
         kinds.append(word)
     return np.array(kinds, dtype=np.str_)
 
@@ -69,6 +71,7 @@ def learn_table(
     n_levels: Integers,
     seed: int,
     *,
+    bounds: Bounds | None = None,
     smoothed: bool = False,
     min_scale: float | None = None,
     shaped: bool = True,
@@ -81,24 +84,31 @@ def learn_table(
     Parameters
     ----------
     read : gives the rows at some positions, or at a slice of them
-    weight : (n_rows,), None for equal weights
+    weight : (n_rows,), how many rows each row stands for, None for one
     survey : of all rows
     kinds, n_levels : (n_features,)
     seed : of the sample
-    smoothed, min_scale, shaped : as in `learn_columns`
+    bounds, smoothed, min_scale, shaped : as in `learn_columns`
     """
     drawn = described_rows(survey, seed)
     chosen: Any = slice(None) if drawn is None else drawn
     X = read(chosen)
     own = np.ones(len(X)) if weight is None else weight[chosen]
     table = learn_columns(
-        X, own, kinds, n_levels, smoothed=smoothed, min_scale=min_scale, shaped=shaped
+        X,
+        own,
+        kinds,
+        n_levels,
+        bounds=bounds,
+        smoothed=smoothed,
+        min_scale=min_scale,
+        shaped=shaped,
     )
     if drawn is None:
         return table
-    expected = (1 - survey.missing) * survey.n_rows + 0.5 * (n_levels + 1)
-    unknown_mass = np.where(table.unknown_mass > 0, 0.5 / expected, 0.0)
-    return replace(table, missing=survey.missing, unknown_mass=unknown_mass)
+    n_observed = (1 - survey.missing) * survey.total
+    unseen_mass = np.where(table.unseen_mass > 0, 0.5 / (n_observed + 0.5), 0.0)
+    return replace(table, missing=survey.missing, unseen_mass=unseen_mass)
 
 
 def learn_columns(
@@ -107,71 +117,126 @@ def learn_columns(
     kinds: NDArray[np.str_],
     n_levels: Integers | None = None,
     *,
+    bounds: Bounds | None = None,
     smoothed: bool = False,
     min_scale: float | None = None,
     shaped: bool = True,
 ) -> Table:
     """Learn location, spread and resolution of each column from rows of positive weight.
 
-    With `smoothed`, labels that are not seen here keep the mass of half a row. With
-    `min_scale`, conditionals of continuous columns are no narrower than that, in spreads.
-    Without `shaped`, columns get no transforms, which take most of the time.
+    Weights say how many rows a row stands for. `bounds` (2, D) are ends that the user knows.
+    With `smoothed`, values that are not seen here keep the mass of half a row; declared
+    levels always do. With `min_scale`, conditionals of continuous columns are no narrower
+    than that, in spreads. Without `shaped`, columns get no transforms, which take most of
+    the time.
     """
     n_features = X.shape[1]
     n_levels = np.zeros(n_features, dtype=np.int64) if n_levels is None else n_levels
     observed = ~np.isnan(X)
-    share, n_rows = weight / weight.sum(), weight / weight.mean()
-    learned = [
+    columns = [
         learn_column(column[seen], weight[seen], str(kind), min_scale)
         for column, seen, kind in zip(X.T, observed.T, kinds, strict=True)
     ]
-    exponent, center, spread, scale_floor, constant, recurring = zip(*learned, strict=True)
-    never_negative = (kinds == "count") & (np.nanmin(X, axis=0) >= 0)
-    recurring_values = np.array(
-        list(itertools.zip_longest(*recurring, fillvalue=np.nan))
-    ).T.reshape(n_features, -1)
+    kinds = np.array([column.kind for column in columns], dtype=np.str_)
+    n_listed = np.where(kinds == "categorical", n_levels, 0)
+    absent = [_absent(X[:, j], int(n_listed[j])) for j in range(n_features)]
+    has_unseen = np.array([len(codes) > 0 for codes in absent])
+    if smoothed:
+        has_unseen |= np.isin(kinds, ("binary", "categorical"))
+
+    def each(name: str) -> NDArray[Any]:
+        return np.array([getattr(column, name) for column in columns])
+
+    ends = np.array([each("low"), each("high")])
+    edges = ends + np.array([[-1.0], [1.0]]) * each("margin")
+    if bounds is not None:
+        known, counts = ~each("constant") & np.isfinite(bounds), kinds == "count"
+        whole = np.array([np.ceil(bounds[0]), np.floor(bounds[1])])
+        half = np.array([[-0.5], [0.5]])
+        ends = np.where(known, np.where(counts, whole, bounds), ends)
+        edges = np.where(known, np.where(counts, whole + half, bounds), edges)
+    atoms = _padded([column.atoms for column in columns])
+    floor = each("floor")
     table = Table(
         kinds=kinds,
         n_levels=n_levels,
-        exponent=np.array(exponent),
-        center=np.array(center),
-        spread=np.array(spread),
+        exponent=each("exponent"),
+        center=each("center"),
+        spread=each("spread"),
         marginals=Marginals.identity(n_features),
-        scale_floor=np.array(scale_floor),
-        lowest=np.where(never_negative, 0.0, -np.inf),
-        recurring=recurring_values,
-        recurring_scale=np.array(scale_floor)[:, None] * np.ones_like(recurring_values),
-        constant=np.array(constant),
-        missing=share @ ~observed,
-        unknown_mass=np.where(
-            smoothed & (n_levels > 0), 0.5 / (n_rows @ observed + 0.5 * (n_levels + 1)), 0.0
-        ),
+        scale_floor=floor,
+        grids=np.array([column.grid for column in columns]),
+        atoms=atoms,
+        atom_images=atoms,
+        atom_scales=floor[:, None] * np.ones_like(atoms),
+        codes=_padded([column.codes for column in columns]),
+        ends=ends,
+        edges=edges,
+        constant=each("constant"),
+        missing=weight @ ~observed / weight.sum(),
+        absent=_padded(absent),
+        unseen_mass=np.where(has_unseen, 0.5 / (weight @ observed + 0.5), 0.0),
+        smoothed=smoothed,
     )
-    return _with_marginals(table, X, weight) if shaped else table
+    table = replace(table, atom_images=standardise(table, atoms.T).T)
+    return _with_marginals(table, X, weight, bounds) if shaped else table
 
 
-def _with_marginals(table: Table, X: Floats, weight: Floats) -> Table:
+def _absent(codes: Floats, n_levels: int) -> Floats:
+    """Return the levels that no row has."""
+    return np.setdiff1d(np.arange(n_levels), codes).astype(np.float64)
+
+
+def _padded(rows: Sequence[Sequence[float] | Floats]) -> Floats:
+    """Return rows of numbers as a matrix, with NaN where one has fewer."""
+    return np.array(list(itertools.zip_longest(*rows, fillvalue=np.nan))).T.reshape(
+        len(rows), -1
+    )
+
+
+def _with_marginals(
+    table: Table, X: Floats, weight: Floats, bounds: Bounds | None = None
+) -> Table:
     """Return the table with transforms of its continuous columns.
 
-    They are fitted to the values that do not recur, since those that do have components of
-    their own. Scales follow the slopes.
+    They are fitted to the values that are no atoms, since those have components of their
+    own. Scales follow the slopes.
     """
     standardised = standardise(table, X)
-    recurs = np.zeros(X.shape, dtype=bool)
-    for value, scale in zip(table.recurring.T, table.recurring_scale.T, strict=True):
-        recurs |= np.abs(standardised - value) < scale / 2
-    described = ~np.isnan(X) & ~recurs & (table.kinds == "continuous") & ~table.constant
-    marginals = choose_marginals(
-        standardised, weight, described, np.sqrt(12) * table.scale_floor
-    )
+    is_atom = np.zeros(X.shape, dtype=bool)
+    for value, scale in zip(table.atom_images.T, table.atom_scales.T, strict=True):
+        is_atom |= np.abs(standardised - value) < scale / 2
+    described = ~np.isnan(X) & ~is_atom & (table.kinds == "continuous") & ~table.constant
+    inner = Marginals.identity(table.n_features).bounds
+    if bounds is not None:
+        # A bound that is an atom needs no room: what is next to it is the atom.
+        at_atom = (bounds[:, :, None] == table.atoms).any(axis=2)
+        bounded = (table.kinds == "continuous") & ~table.constant & ~at_atom
+        bounded &= np.isfinite(bounds)
+        inner = np.where(bounded, standardise(table, bounds), inner)
+    spread = spread_ends(standardised, inner)[0]
+    marginals = choose_marginals(spread, weight, described, np.sqrt(12) * table.scale_floor)
+    marginals = replace(marginals, bounds=inner)
     images, log_slopes = marginals.forward(standardised)
-    recurring, recurring_slopes = marginals.forward(table.recurring.T)
-    farthest = np.maximum(MIN_REACH, np.nanmax(np.abs(images), axis=0))
-    reach = np.where(table.kinds == "continuous", farthest, np.inf)
+    atoms, atom_slopes = marginals.forward(table.atom_images.T)
+    counting = images[weight >= min(MIN_ROWS, weight.max())]
+    farthest = np.maximum(MIN_REACH, np.nanmax(np.abs(counting), axis=0, initial=0.0))
+    reach = np.where((table.kinds == "continuous") & ~table.constant, farthest, np.inf)
     return replace(
         table,
         marginals=replace(marginals, reach=reach),
-        scale_floor=table.scale_floor * np.exp(np.nanmedian(log_slopes, axis=0)),
-        recurring=recurring.T,
-        recurring_scale=table.recurring_scale * np.exp(recurring_slopes.T),
+        scale_floor=table.scale_floor * np.exp(_medians(log_slopes, weight)),
+        atom_images=atoms.T,
+        atom_scales=table.atom_scales * np.exp(atom_slopes.T),
+    )
+
+
+def _medians(values: Floats, weight: Floats) -> Floats:
+    """Return the weighted median of each column; NaN does not count."""
+    known = ~np.isnan(values)
+    return np.array(
+        [
+            np.quantile(column[seen], 0.5, weights=weight[seen], method="inverted_cdf")
+            for column, seen in zip(values.T, known.T, strict=True)
+        ]
     )

@@ -20,6 +20,7 @@ from numpy.typing import NDArray
 
 from .clusters import MAX_CLUSTERED_ROWS, find_clusters
 from .column import location_and_spread
+from .ends import gather_ends, spread_ends
 from .mixture1d import MAX_IMAGE, N_KNOTS, Mixture, fit_mixtures, spread_knots
 
 Floats = NDArray[np.float64]
@@ -40,6 +41,9 @@ BROAD_SHARE, BROAD_SCALE = 0.01, 2.0
 N_POINTS = 400
 MIN_DESCRIBED = 20
 
+# Its multiples are spread evenly over the unit interval, whatever their number.
+GOLDEN_RATIO = (1 + 5**0.5) / 2
+
 # Values farther out than this have the pull of one that is so far.
 MAX_PULL = 10.0
 
@@ -58,8 +62,9 @@ EDGE = 2.0**-40
 class Marginals:
     """The transforms of all columns; arrays have shape (D,) or, of mixtures, (D, K).
 
-    A standardised value s becomes y = (yeo_johnson(s) - center) / spread, and where there is a
-    mixture of distribution function F, the image z with ndtr(z) = F(y); elsewhere z = y.
+    A standardised value s, spread out next to bounds (`ends`), becomes
+    y = (yeo_johnson(s) - center) / spread, and where there is a mixture of distribution
+    function F, the image z with ndtr(z) = F(y); elsewhere z = y.
     """
 
     power: Floats
@@ -70,6 +75,7 @@ class Marginals:
     scales: Floats
     knots: Floats  # (D, N_KNOTS), values y of evenly spread images
     reach: Floats  # infinite for columns without an edge
+    bounds: Floats  # (2, D), of standardised values; infinite where there is none
 
     @classmethod
     def identity(cls, n_columns: int) -> "Marginals":
@@ -87,6 +93,7 @@ class Marginals:
             scales=scales,
             knots=np.tile(images, (n_columns, 1)),
             reach=np.full(n_columns, np.inf),
+            bounds=np.array([[-np.inf], [np.inf]]) * np.ones(n_columns),
         )
 
     @property
@@ -108,13 +115,12 @@ class Marginals:
     def forward(self, standardised: Floats) -> tuple[Floats, Floats]:
         """Return images (n, D) of standardised values, and log-slopes; NaN stays."""
         standardised = np.clip(standardised, -MAX_STANDARDISED, MAX_STANDARDISED)
-        log_slopes = np.zeros_like(standardised)
-        images = standardised.copy() if (self.power != 1).any() else standardised
+        images, log_slopes = spread_ends(standardised, self.bounds)
         for column in np.flatnonzero(self.power != 1):
-            values = standardised[:, column]
+            values = images[:, column].copy()
             powered = yeo_johnson(values, self.power[column])
             images[:, column] = (powered - self.center[column]) / self.spread[column]
-            log_slopes[:, column] = (self.power[column] - 1) * np.sign(values) * np.log1p(
+            log_slopes[:, column] += (self.power[column] - 1) * np.sign(values) * np.log1p(
                 np.abs(values)
             ) - np.log(self.spread[column])
         for column in np.flatnonzero(self.is_mixture):
@@ -138,7 +144,7 @@ class Marginals:
         for column in np.flatnonzero(self.power != 1):
             powered = standardised[:, column] * self.spread[column] + self.center[column]
             standardised[:, column] = inverse_yeo_johnson(powered, self.power[column])
-        return standardised
+        return gather_ends(standardised, self.bounds)
 
     def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
         """Which images (n, D) are of values at or beyond the edge."""
@@ -222,18 +228,17 @@ def choose_marginals(
     """
     full = fit_marginals(standardised, weight, described, step)
     columns = np.flatnonzero(described.any(axis=0))
-    rows = np.flatnonzero(described.any(axis=1))
-    rows = rows[:: 1 + len(rows) // MAX_CLUSTERED_ROWS]
+    rows = _evenly(standardised, np.flatnonzero(described.any(axis=1)))
     if len(rows) < MIN_DESCRIBED:
         return full
     some, share = standardised[rows], weight[rows] / weight[rows].sum()
-    n_rows = weight.sum() ** 2 / np.square(weight).sum()
+    n_rows, n_some = weight.sum(), weight[rows].sum()
 
     def criterion(marginals: Marginals) -> float:
         images, log_slopes = (part[:, columns] for part in marginals.forward(some))
         known = ~np.isnan(images)
         centre = share @ np.nan_to_num(images) / np.maximum(share @ known, 1e-12)
-        clusters = find_clusters(np.where(known, images, centre), share)
+        clusters = find_clusters(np.where(known, images, centre), share, n_rows=n_some)
         gained = share @ np.nansum(log_slopes, axis=1)
         penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
         return clusters.criterion + float(gained) - penalty
@@ -244,6 +249,20 @@ def choose_marginals(
         return plain
     # The first of equals, so that a transform has to earn its place.
     return max((candidates[n] for n in sorted(candidates)), key=criterion)
+
+
+def _evenly(standardised: Floats, rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Choose about as many rows as clusters are found in, spread evenly over the table.
+
+    By a mixed distance from the center, so that the order of the rows tells nothing, and
+    neither do the signs of columns.
+    """
+    step = 1 + len(rows) // MAX_CLUSTERED_ROWS
+    if step == 1:
+        return rows
+    parts = np.modf(np.arange(1, standardised.shape[1] + 1) * GOLDEN_RATIO)[0]
+    distance = np.abs(np.nan_to_num(standardised[rows])) @ (0.5 + parts)
+    return rows[np.sort(np.argsort(distance, kind="stable")[::step])]
 
 
 def fit_marginals(
@@ -290,17 +309,18 @@ def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Flo
 
     And the number of rows that they stand for.
     """
-    order = np.argsort(values, kind="stable")
-    values, weight = np.clip(values[order], -MAX_PULL, MAX_PULL), weight[order]
-    parts = np.array_split(np.arange(len(values)), min(len(values), n_points))
-    first = np.array([part[0] for part in parts])
-    mass = np.add.reduceat(weight, first)
-    last = np.append(first[1:], len(values)) - 1
-    # Up to rounding means lie within their group; equal values shall have an equal mean.
-    means = np.clip(np.add.reduceat(weight * values, first) / mass, values[first], values[last])
-    pad = (0, n_points - len(means))
-    n_effective = weight.sum() ** 2 / np.square(weight).sum()
-    return np.pad(means, pad), np.pad(mass / mass.sum(), pad), float(n_effective)
+    points, position = np.unique(np.clip(values, -MAX_PULL, MAX_PULL), return_inverse=True)
+    mass = np.bincount(position, weights=weight)
+    if len(points) > n_points:
+        level = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
+        group = np.unique((level * n_points).astype(np.int64), return_inverse=True)[1]
+        total = np.bincount(group, weights=mass)
+        first, last = np.searchsorted(group, np.arange(len(total)) + np.array([[0], [1]]))
+        # Up to rounding means lie within their group.
+        means = np.bincount(group, weights=mass * points) / total
+        points, mass = np.clip(means, points[first], points[last - 1]), total
+    pad = (0, n_points - len(points))
+    return np.pad(points, pad), np.pad(mass / mass.sum(), pad), float(weight.sum())
 
 
 def _best_power(points: Floats, share: Floats, n_rows: float) -> float:

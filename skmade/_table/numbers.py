@@ -12,6 +12,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .grid import MAX_ROOM, SINGLE
+
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
@@ -65,6 +67,7 @@ class Survey:
     n_infinite: Integers
     n_observed: Integers  # cells that are not missing
     lost: Floats  # weight of the missing cells
+    broken: Floats  # weight of the cells that are no whole numbers, but for rounding noise
     zero_one: NDArray[np.bool_]  # whether all observed cells are 0 or 1
     extremes: Integers  # (2, D), rows of the smallest and of the largest value
     least: Floats  # (2, D), the smallest value and the largest one, negative
@@ -76,7 +79,8 @@ class Survey:
         all_columns = np.ones(n_features, dtype=bool)
         extremes = np.zeros((2, n_features), dtype=np.int64)
         least = np.full((2, n_features), np.inf)
-        return cls(0, 0.0, none, none, none.astype(np.float64), all_columns, extremes, least)
+        nothing = none.astype(np.float64)
+        return cls(0, 0.0, none, none, nothing, nothing, all_columns, extremes, least)
 
     @property
     def missing(self) -> Floats:
@@ -92,6 +96,7 @@ class Survey:
             self.n_infinite + other.n_infinite,
             self.n_observed + other.n_observed,
             self.lost + other.lost,
+            self.broken + other.broken,
             self.zero_one & other.zero_one,
             np.where(earlier, self.extremes, self.n_rows + other.extremes),
             np.minimum(self.least, other.least),
@@ -122,7 +127,15 @@ def _survey_of(chunk: Floats, weight: NDArray[Any] | None) -> Survey:
         n_infinite=np.isinf(chunk).sum(axis=0),
         n_observed=len(chunk) - holes.sum(axis=0),
         lost=share @ holes,
+        broken=share @ (~holes & ~whole_numbers(chunk)),
         zero_one=(holes | (chunk == 0) | (chunk == 1)).all(axis=0),
         extremes=extremes,
         least=np.take_along_axis(signed, extremes[:, None], axis=1)[:, 0],
     )
+
+
+def whole_numbers(values: Floats) -> NDArray[np.bool_]:
+    """Which values are whole numbers, but for the noise of single precision."""
+    with np.errstate(invalid="ignore"):
+        off = np.abs(values - np.rint(values))
+        return np.asarray(off <= np.minimum(SINGLE * np.abs(values), MAX_ROOM))

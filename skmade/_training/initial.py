@@ -10,7 +10,7 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians
+from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians, TruncatedMixture
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
 from .._network.special import raw_scale
@@ -39,7 +39,7 @@ def initial_weights(
     weights = {name: np.zeros(shape) for name, shape in made.weight_shapes().items()}
     for level in range(len(made.hidden_layer_sizes)):
         n_out, n_in = weights[f"weight{level}"].shape
-        weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / n_in), (n_out, n_in))
+        weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / max(n_in, 1)), (n_out, n_in))
     weights["weight0"][:, made.present_units] = 0.0
     _spread_kinks(made, weights, rng)
     biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
@@ -73,19 +73,21 @@ def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Float
 def _set_shares(
     law: MixtureOfGaussians, biases: Floats, column: Floats, weight: Floats
 ) -> None:
-    """Write the logits of the values that recur, and of what is left to the mixture."""
-    if law.n_recurring == 0:
+    """Write the logits of the atoms, and of what is left to the mixture."""
+    if law.n_atoms == 0:
         return
-    counts = weight @ _recurs(law, column) + 0.5
+    counts = weight @ _is_atom(law, column) + 0.5
     rest = max(weight.sum() + 0.5 - counts.sum(), 0.5)
+    if isinstance(law, TruncatedMixture):  # of an atom at a bound half is beyond
+        counts /= law.atoms_inside[0]
     biases[law.parameters.logits] = np.log(rest / law.n_components)
-    biases[law.parameters.recurring] = np.log(counts)
+    biases[law.parameters.atoms] = np.log(counts)
 
 
-def _recurs(law: MixtureOfGaussians, column: Floats) -> Booleans:
-    """Which cells of a column hold which of the values that recur, (n, n_recurring)."""
-    distance = np.abs(column[:, None] - law.recurring)
-    return np.asarray(distance < law.recurring_scale / 2)
+def _is_atom(law: MixtureOfGaussians, column: Floats) -> Booleans:
+    """Which cells of a column hold which of the atoms, (n, n_atoms)."""
+    distance = np.abs(column[:, None] - law.atoms)
+    return np.asarray(distance < law.atom_scales / 2)
 
 
 def _set_linear_start(
@@ -113,10 +115,10 @@ def _set_linear_start(
         unit_ranks = np.ones_like(unit_ranks)  # no place for coefficients: the marginals
     targets = np.array([target for *_, target in numbers])
     n_components = numbers[0][1].n_components
-    recurs = np.column_stack(
-        [_recurs(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
+    is_atom = np.column_stack(
+        [_is_atom(law, values[:, column]).any(axis=1) for column, law, *_ in numbers]
     )
-    start = fit_linear_start(units, weight, unit_ranks, targets, n_components, recurs)
+    start = fit_linear_start(units, weight, unit_ranks, targets, n_components, is_atom)
     floor = np.concatenate([law.floor for _, law, _, _ in numbers])[:, None]
     raw = raw_scale(start.scale, floor)
     for target, (_, law, outputs, _) in enumerate(numbers):
@@ -146,5 +148,5 @@ def _direct_units(made: MADE, values: Floats) -> Floats:
         of_group = values[:, columns].T
         units = law.units(of_group)
         units = np.where(np.isnan(of_group)[:, None], np.nan, units)
-        parts.append(units.reshape(-1, len(values)))
+        parts.append(units.reshape(len(columns) * law.n_units, len(values)))
     return np.concatenate(parts).T

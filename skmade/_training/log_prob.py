@@ -7,7 +7,7 @@ those of `conditionals`, after one of members.
 
 import math
 from collections.abc import Callable
-from typing import Any, Protocol
+from typing import Any, NamedTuple, Protocol
 
 import numpy as np
 import torch
@@ -19,9 +19,11 @@ from .._network.conditionals import (
     Bernoulli,
     Categorical,
     Conditional,
+    Constant,
     DiscretisedMixture,
     MixtureOfGaussians,
     MixtureParameters,
+    TruncatedMixture,
 )
 from .._network.special import (
     FAR_TAIL,
@@ -41,9 +43,16 @@ FAR = -8.0
 # Beyond this distance (in scales) squares leave single precision.
 MAX_DISTANCE = 1e18
 
+# In place of zero in a logarithm, in single precision.
+TINY = 1e-38
+
 # Exponentials that are no normal numbers in single precision take several times as long;
 # beside the largest, which is one, they count for nothing.
 MIN_LOG_SHARE = -80.0
+
+# Atoms overlap where they are nearer than so many scales; a value is one whose log-density
+# there is hardly less than at its place.
+CROWDED, AT_ATOM = 6.0, -0.5 * 0.05**2
 
 # Turns an array into a tensor on the device and of the precision of training.
 Constants = Callable[[NDArray[Any]], Tensor]
@@ -63,8 +72,12 @@ def trainable(law: Conditional, constants: Constants) -> TrainableLaw:
     """Return the twin of a law that has gradients."""
     if isinstance(law, Bernoulli):
         return _Bernoulli()
+    if isinstance(law, Constant):
+        return _Constant()
     if isinstance(law, Categorical):
         return _Categorical(law, constants)
+    if isinstance(law, TruncatedMixture):
+        return _TruncatedMixture(law, constants)
     if isinstance(law, DiscretisedMixture):
         return _DiscretisedMixture(law, constants)
     assert isinstance(law, MixtureOfGaussians)
@@ -82,32 +95,54 @@ class _Bernoulli:
         return logsigmoid(torch.where(value > 0.5, logit, -logit))
 
 
+class _Constant:
+    def units(self, value: Tensor) -> Tensor:
+        """No unit."""
+        return value.unsqueeze(-2)[..., :0, :]
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Zero."""
+        return 0 * params.squeeze(-3)
+
+
 class _Categorical:
     def __init__(self, law: Categorical, constants: Constants) -> None:
         self.levels = constants(np.arange(law.n_levels)[:, None])
+        self.absent = None
+        if law.absent.any():
+            self.absent = constants(law.absent.T[:, :, None]) > 0
 
     def units(self, value: Tensor) -> Tensor:
-        """1 for the level, 0 for the others (and for all of them where it is missing)."""
+        """1 for the level, 0 for the others."""
         return (value.unsqueeze(-2) == self.levels).to(value.dtype)
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of a level."""
+        if self.absent is not None:
+            params = params.masked_fill(self.absent, -torch.inf)
         chosen = params.gather(-3, value.long().unsqueeze(-3)).squeeze(-3)
         return chosen - params.logsumexp(dim=-3)
 
 
 class _MixtureOfGaussians:
     def __init__(self, law: MixtureOfGaussians, constants: Constants) -> None:
-        self.where, self.n_recurring = law.parameters, law.n_recurring
+        self.where = law.parameters
         self.floor = constants(law.floor[:, None])
         places, widths = law.places()
-        # Of features that have fewer values that recur, the last are not there.
-        absent = np.isnan(law.recurring).T[:, :, None]
+        # Of features that have fewer atoms, the last are not there.
+        absent = np.isnan(law.atoms).T[:, :, None]
         # In memory feature by feature, as outputs are: torch keeps to that order.
         self.places, self.widths, self.absent = (
             constants(part.swapaxes(0, 1)).transpose(0, 1) for part in (places, widths, absent)
         )
         self.absent = self.absent > 0
+        gaps = np.diff(law.atoms, axis=1)
+        self.crowded = bool((gaps < CROWDED * widths[1:, :, 0].T).any())
+
+    @property
+    def constants(self) -> tuple[MixtureParameters, Tensor, Tensor, Tensor, Tensor]:
+        """What does not change in training."""
+        return self.where, self.floor, self.places, self.widths, self.absent
 
     def units(self, value: Tensor) -> Tensor:
         """Return the bounded value."""
@@ -115,35 +150,80 @@ class _MixtureOfGaussians:
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-density; finite for every finite value."""
-        constants = self.floor, self.places, self.widths, self.absent
-        return MixtureLogProb.apply(params, value, self.where, *constants)
+        return MixtureLogProb.apply(params, value, *self.constants, self.crowded)
+
+
+class _TruncatedMixture(_MixtureOfGaussians):
+    def __init__(self, law: TruncatedMixture, constants: Constants) -> None:
+        super().__init__(law, constants)
+        edges = np.clip(law.edges, -MAX_DISTANCE, MAX_DISTANCE)
+        self.edges = constants(edges[:, :1]), constants(edges[:, 1:])
+        self.log_tail = student_log_interval(*self.edges) + math.log(TAIL_WEIGHT)
+
+    def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
+        """Log-density of a value between the edges."""
+        low, high = self.edges
+        inside = MixtureLogMass.apply(params, 0 * low, -low, high, *self.constants)
+        inside = torch.logaddexp(inside + math.log1p(-TAIL_WEIGHT), self.log_tail)
+        return super().log_prob(params, value) - inside
 
 
 class _DiscretisedMixture(_MixtureOfGaussians):
     def __init__(self, law: DiscretisedMixture, constants: Constants) -> None:
         super().__init__(law, constants)
-        self.step, self.lowest = (constants(c[:, None]) for c in (law.step, law.lowest))
+        self.origin, self.step = (constants(c[:, None]) for c in (law.origin, law.step))
+        ends = (np.clip(end, -MAX_DISTANCE, MAX_DISTANCE) for end in (law.lowest, law.highest))
+        self.lowest, self.highest = (constants(end[:, None]) for end in ends)
+        self.coded = constants(~np.isnan(law.codes[:, :1]))  # whether a feature has codes
+        # What is not there is far from every value.
+        self.codes, self.code_edges = (
+            constants(np.nan_to_num(part, nan=MAX_DISTANCE).T[:, :, None])
+            for part in (law.codes, law.code_edges)
+        )
 
     def log_prob(self, params: Tensor, value: Tensor) -> Tensor:
         """Log-mass of an integer."""
-        logits, means, raw, own = views(params, self.where)
-        scales = self.floor + softplus(raw + SOFTPLUS_ONE)
-        is_lowest = value < self.lowest + self.step / 2
-        each = value.unsqueeze(-3)
-        middle, width = (each - means) / scales, self.step / scales
-        below = log_ndtr(middle + width / 2)
-        parts = logits + torch.where(
-            is_lowest.unsqueeze(-3), below, log_interval(middle, width)
-        )
-        if self.n_recurring:
-            own = own.masked_fill(self.absent, -torch.inf)
-            # Nothing but the integer itself has the mass of one that recurs.
-            same = (each - self.places).abs() < self.step / 2
-            parts = joined(parts, own + torch.where(same, 0.0, -torch.inf))
-            logits = joined(logits, own)
-        body = parts.logsumexp(dim=-3) - logits.logsumexp(dim=-3)
-        tail = student_log_mass(value, self.step, is_lowest)
+        lower, upper = self._cell(value)
+        below, above = self._distances(value, lower, upper)
+        tail = student_log_interval(value - below, value + above, below + above)
+        if len(self.codes):
+            lower, upper = self._of_codes(value, lower, upper)
+            coded = self.coded > 0
+            below = torch.where(coded, value - lower, below)
+            above = torch.where(coded, upper - value, above)
+        body = MixtureLogMass.apply(params, value, below, above, *self.constants)
         return torch.logaddexp(body + math.log1p(-TAIL_WEIGHT), tail + math.log(TAIL_WEIGHT))
+
+    def _distances(self, value: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """Return how far below and above an integer its cell ends: half a step, or far."""
+        # Beside a large count single precision has no half steps.
+        half = self.step / 2
+        below = torch.where(lower > -MAX_DISTANCE, half, value - lower)
+        return below, torch.where(upper < MAX_DISTANCE, half, upper - value)
+
+    def _cell(self, value: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the edges of an integer's cell."""
+        half = self.step / 2
+        nearest = self.origin + torch.round((value - self.origin) / self.step) * self.step
+        lower = (nearest - half).masked_fill(nearest < self.lowest + half, -MAX_DISTANCE)
+        upper = (nearest + half).masked_fill(nearest > self.highest - half, MAX_DISTANCE)
+        return lower, upper
+
+    def _of_codes(self, value: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
+        """Return the edges of the cells of codes; between codes there is nothing."""
+        each, far = value.unsqueeze(-3), MAX_DISTANCE
+        is_code = ((each - self.codes).abs() < self.step / 2).any(dim=-3)
+        own_lower = torch.full_like(value, -far)
+        own_upper = torch.full_like(value, far)
+        if len(self.code_edges):
+            below = self.code_edges < each
+            own_lower = self.code_edges.masked_fill(~below, -far).amax(dim=-3)
+            own_upper = self.code_edges.masked_fill(below, far).amin(dim=-3)
+        own_lower, own_upper = (
+            torch.where(is_code, edge, value) for edge in (own_lower, own_upper)
+        )
+        coded = self.coded > 0
+        return torch.where(coded, own_lower, lower), torch.where(coded, own_upper, upper)
 
 
 def views(params: Tensor, where: MixtureParameters) -> tuple[Tensor, ...]:
@@ -174,6 +254,7 @@ class MixtureLogProb(torch.autograd.Function):
         places: Tensor,
         widths: Tensor,
         absent: Tensor,
+        crowded: bool = False,
     ) -> Tensor:
         """Return log-densities (..., F, n) of values (..., F, n).
 
@@ -185,6 +266,7 @@ class MixtureLogProb(torch.autograd.Function):
         where : logits, means and raw scales of K components, logits of R fixed ones
         floor : (F, 1)
         places, widths, absent : (R, F, 1), of the fixed components
+        crowded : whether some of these overlap
         """
         logits, means, raw, own = views(params, where)
         n_fixed, k = len(places), means.shape[-3]
@@ -204,6 +286,9 @@ class MixtureLogProb(torch.autograd.Function):
         result = torch.logaddexp(body, student_log_prob(value) + math.log(TAIL_WEIGHT))
         if ctx.needs_input_grad[0]:
             in_body = (body - result).exp().unsqueeze(-3)
+            if crowded:
+                own = _told_apart(chances[..., k:, :, :], fixed.masked_fill(absent, -torch.inf))
+                chances = joined(chances[..., :k, :, :], own)
             chances = chances.mul_(in_body)
             gradient = torch.empty_like(params)
             by_logit, by_mean, by_raw, by_own = views(gradient, where)
@@ -221,7 +306,123 @@ class MixtureLogProb(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the gradient that came with the value; only parameters have one."""
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream.unsqueeze(-3), *[None] * 6
+        return gradient * upstream.unsqueeze(-3), *[None] * 7
+
+
+class MixtureLogMass(torch.autograd.Function):
+    """Log-mass of mixtures of Gaussians between two values, and its gradient.
+
+    As in `MixtureLogProb`, without the tail.
+    """
+
+    @staticmethod
+    def forward(
+        ctx: Any,
+        params: Tensor,
+        value: Tensor,
+        below: Tensor,
+        above: Tensor,
+        where: MixtureParameters,
+        floor: Tensor,
+        places: Tensor,
+        widths: Tensor,
+        absent: Tensor,
+    ) -> Tensor:
+        """Return log-masses (..., F, n) from so far below values to so far above them."""
+        logits, means, raw, own = views(params, where)
+        k = means.shape[-3]
+        raw = raw + SOFTPLUS_ONE
+        precision = softplus(raw).add_(floor).reciprocal_()
+        value, below, above = (part.unsqueeze(-3) for part in (value, below, above))
+        interval = Interval.around(
+            (value - means) * precision, below * precision, above * precision
+        )
+        parts = logits + interval.log_mass
+        if len(places):
+            own = torch.where(absent, -torch.inf, own)
+            fixed = Interval.around((value - places) / widths, below / widths, above / widths)
+            parts, logits = joined(parts, own + fixed.log_mass), joined(logits, own)
+        log_sum, chances = _logsumexp(parts)
+        log_total, shares = _logsumexp(logits)
+        if ctx.needs_input_grad[0]:
+            gradient = torch.empty_like(params)
+            by_logit, by_mean, by_raw, by_own = views(gradient, where)
+            excess = chances - shares
+            by_logit.copy_(excess[..., :k, :, :])
+            by_own.copy_(excess[..., k:, :, :]).masked_fill_(absent, 0.0)
+            pull = chances[..., :k, :, :] * precision
+            torch.mul(pull, interval.by_mean, out=by_mean)
+            torch.mul(pull.mul_(interval.by_scale), torch.sigmoid(raw), out=by_raw)
+            ctx.save_for_backward(gradient)
+        return log_sum - log_total
+
+    @staticmethod
+    def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
+        """Scale the gradient that came with the masses; only parameters have one."""
+        (gradient,) = ctx.saved_tensors
+        return gradient * upstream.unsqueeze(-3), *[None] * 8
+
+
+class Interval(NamedTuple):
+    """Log-mass of the standard Gaussian in intervals, and how it changes, all of one shape."""
+
+    log_mass: Tensor
+    by_mean: Tensor  # per scale that the mean moves up
+    by_scale: Tensor  # per share that the scale grows
+
+    @classmethod
+    def between(cls, lower: Tensor, upper: Tensor) -> "Interval":
+        """Describe the intervals between two edges."""
+        return cls.around(torch.zeros_like(lower), -lower, upper)
+
+    @classmethod
+    def around(cls, value: Tensor, below: Tensor, above: Tensor) -> "Interval":
+        """Describe the intervals from so far below values to so far above them."""
+        below, above = (part.clamp(-MAX_DISTANCE, MAX_DISTANCE) for part in (below, above))
+        lower, upper = value - below, value + above
+        lower, upper = (edge.clamp(-MAX_DISTANCE, MAX_DISTANCE) for edge in (lower, upper))
+        # On the left side neither distribution function is close to one.
+        right_side = lower + upper > 0
+        left, right = (
+            torch.where(right_side, -upper, lower),
+            torch.where(right_side, -lower, upper),
+        )
+        width, middle = below + above, 0.5 * (left + right)
+        narrow, far = width < NARROW, right < FAR
+        # Each formula gets arguments that it can take.
+        near = right.clamp(min=FAR)
+        mass = (_ndtr(near) - _ndtr(left)).clamp_(min=TINY)
+        log_mass = mass.log()
+        at_right = torch.exp(-0.5 * near.square() - LOG_SQRT_2PI) / mass
+        at_left = torch.exp(-0.5 * left.square() - LOG_SQRT_2PI) / mass
+        if bool(far.any()):
+            distance = right.clamp(max=FAR)
+            ratio = (width * middle).clamp(max=-1e-30)
+            part = -torch.expm1(ratio)
+            series = _log_ndtr_far(distance)
+            log_mass = torch.where(far, series + part.log(), log_mass)
+            steep = -distance - distance.reciprocal()
+            at_right = torch.where(far, steep / part, at_right)
+            at_left = torch.where(far, steep / part * ratio.exp(), at_left)
+        by_mean = at_left - at_right
+        by_scale = left * at_left - right * at_right
+        if bool(narrow.any()):
+            density = -0.5 * middle.square() - LOG_SQRT_2PI + width.clamp(min=TINY).log()
+            log_mass = torch.where(narrow, density, log_mass)
+            by_mean = torch.where(narrow, middle, by_mean)
+            by_scale = torch.where(narrow, middle.square() - 1, by_scale)
+        return cls(log_mass, torch.where(right_side, -by_mean, by_mean), by_scale)
+
+
+def _told_apart(chances: Tensor, fixed: Tensor) -> Tensor:
+    """Give the chances of all atoms (..., R, F, n) to the one that a value is.
+
+    Where atoms are nearer to each other than they are wide, densities cannot tell them apart,
+    and their shares would drift. Recorded values can.
+    """
+    is_own = (fixed == fixed.amax(dim=-3, keepdim=True)) & (fixed > AT_ATOM)
+    told = is_own.any(dim=-3, keepdim=True)
+    return torch.where(told, chances.sum(dim=-3, keepdim=True) * is_own, chances)
 
 
 def _logsumexp(logs: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Tensor]:
@@ -234,30 +435,6 @@ def _logsumexp(logs: Tensor, weights: Tensor | None = None) -> tuple[Tensor, Ten
     total = shares.sum(dim=-3, keepdim=True)
     log_sum = (top + total.log()).squeeze(-3)
     return log_sum, shares.div_(total)
-
-
-def log_ndtr(value: Tensor) -> Tensor:
-    """Log of the standard Gaussian's distribution function."""
-    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
-    far = _log_ndtr_far(value.clamp(min=-MAX_DISTANCE, max=FAR))
-    return torch.where(value < FAR, far, torch.log(_ndtr(value.clamp(min=FAR))))
-
-
-def log_interval(middle: Tensor, width: Tensor) -> Tensor:
-    """Log of the standard Gaussian's mass in an interval."""
-    # On the left side neither distribution function is close to one.
-    left = -middle.abs().clamp(max=MAX_DISTANCE)
-    narrow = width < NARROW
-    wide = torch.where(narrow, 1.0, width)
-    far = left + wide / 2 < FAR
-    # Each formula gets arguments that it can take, or the other's gradient would be NaN.
-    near = torch.where(far, 0.0, left)
-    mass = _ndtr(near + wide / 2) - _ndtr(near - wide / 2)
-    upper = torch.where(far, left + wide / 2, FAR)
-    ratio = torch.where(far, left * wide, -1.0)
-    tail = _log_ndtr_far(upper) + torch.log(-torch.expm1(ratio))
-    density = -0.5 * left.square() - LOG_SQRT_2PI + torch.log(width)
-    return torch.where(narrow, density, torch.where(far, tail, mass.log()))
 
 
 def _ndtr(value: Tensor) -> Tensor:
@@ -285,10 +462,18 @@ def student_cdf(value: Tensor) -> Tensor:
     return 0.5 + 0.75 * sine * (1 - sine.square() / 3)
 
 
-def student_log_mass(middle: Tensor, width: Tensor, from_below: Tensor) -> Tensor:
-    """Log-mass of the tail in an interval, or in all that is below where `from_below`."""
-    below = student_cdf(middle - width / 2).masked_fill(from_below, 0.0)
-    near = (student_cdf(middle + width / 2) - below).clamp(min=torch.finfo(middle.dtype).tiny)
-    far = student_log_prob(middle) + width.log()
-    wide = (width >= NARROW_TAIL) & (middle.abs() < FAR_TAIL)
-    return torch.where(from_below | wide, near.log(), far)
+def student_log_interval(lower: Tensor, upper: Tensor, width: Tensor | None = None) -> Tensor:
+    """Log-mass of the tail between two values, whose difference may be known better."""
+    right_side = lower + upper > 0
+    left, right = (
+        torch.where(right_side, -upper, lower),
+        torch.where(right_side, -lower, upper),
+    )
+    width = right - left if width is None else width
+    middle = (left + right) / 2
+    near = (student_cdf(right) - student_cdf(left)).clamp(min=TINY).log()
+    far = student_log_prob(middle) + width.clamp(min=TINY).log()
+    # All that is beyond a far number: the density there falls as its fifth power.
+    beyond = student_log_prob(right) + ((-right).clamp(min=1.0) / 4).log()
+    far = torch.where((width > -right) & (right <= -FAR_TAIL), beyond, far)
+    return torch.where((width >= NARROW_TAIL) & (right > -FAR_TAIL), near, far)

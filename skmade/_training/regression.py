@@ -63,7 +63,7 @@ def fit_linear_start(
     ranks: Integers,
     targets: Integers,
     n_components: int,
-    recurs: NDArray[np.bool_] | None = None,
+    is_atom: NDArray[np.bool_] | None = None,
 ) -> LinearStart:
     """Regress each target on the units of lower rank, in expectation over the masks.
 
@@ -77,17 +77,17 @@ def fit_linear_start(
     ranks : (n_masks, n_units)
     targets : (n_targets,), positions of the units of numeric features
     n_components : components of the residual mixture
-    recurs : (n_samples, n_targets), cells that the mixture need not describe
+    is_atom : (n_samples, n_targets), cells that the mixture need not describe
     """
     share = weight / weight.sum()
     clusters = None
-    if len(ranks) == 1 and len(targets) == units.shape[1] and not np.any(recurs):
+    if len(ranks) == 1 and len(targets) == units.shape[1] and not np.any(is_atom):
         clusters = _clusters_of(units, share, n_components)
     if clusters is not None:
         return _clustered_start(clusters, units, share, ranks[0], targets, n_components)
     described = ~np.isnan(units[:, targets])
-    if recurs is not None:
-        described &= ~recurs
+    if is_atom is not None:
+        described &= ~is_atom
     return _gaussian_start(units, share, ranks, targets, n_components, described)
 
 
@@ -120,7 +120,7 @@ def _gaussian_start(
     expected = np.mean(
         [_residual_variance(covariance, m, targets, observed) for m in masked], axis=0
     )
-    # What recurs is in the covariance, but not in the mixture: its variance says nothing here.
+    # Atoms are in the covariance, but not in the mixture: its variance says nothing here.
     expected = np.where((described | ~present[:, targets]).all(axis=0), expected, 0.0)
     step = 1 + len(units) // MAX_RESIDUAL_ROWS
     some = centred[::step]

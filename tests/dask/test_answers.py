@@ -280,9 +280,17 @@ def test_wrong_cells_are_told_with_their_partition(of_numbers, of_frames):
     wrong[30, 1] = np.inf
     with pytest.raises(ValueError, match=r"Partition 2 of X: .*infinity in column 1"):
         of_numbers.score_samples(partitioned(wrong)).compute()
-    wrong = FRAME.assign(size=FRAME["size"].where(FRAME.index != 3, -1))
-    with pytest.raises(ValueError, match="Partition 0 of X: column 'size' is a count"):
+    kind = FRAME["kind"].cat.add_categories("z").where(FRAME.index != 3, "z")
+    wrong = FRAME.assign(kind=kind)
+    with pytest.raises(ValueError, match="Partition 0 of X: column 'kind' of X holds 'z'"):
         of_frames.score_samples(partitioned(wrong)).compute()
+
+
+def test_counts_that_no_row_can_have_score_low_and_are_not_refused(of_frames):
+    odd = FRAME.assign(size=FRAME["size"].where(FRAME.index != 3, -1))
+    scores = of_frames.score_samples(partitioned(odd)).compute()
+    assert_allclose(scores, of_frames.score_samples(odd), rtol=1e-7)
+    assert scores[3] < of_frames.score_samples(FRAME)[3] - 10
 
 
 def test_a_density_of_polars_tables_completes_none_of_dask():

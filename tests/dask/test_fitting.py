@@ -167,7 +167,8 @@ def test_columns_are_described_by_all_partitions():
     tables = [fitted._state["table"] for fitted in fits]
     assert_array_equal(*(fitted.feature_types_ for fitted in fits))
     assert_array_equal(*(fitted.feature_names_in_ for fitted in fits))
-    assert_array_equal(*(table["lowest"] for table in tables))
+    assert_array_equal(*(table["ends"] for table in tables))
+    assert tables[1]["ends"][0, 3] == -np.inf
     assert_allclose(*(table["missing"] for table in tables))
     assert_allclose(*(table["center"] for table in tables), atol=0.2)
     layouts = [fitted._state["layout"] for fitted in fits]

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 from scipy.special import log_expit
 
-from skmade._network import conditionals, masks, special
+from skmade._network import masks, special
 from skmade._network.conditionals import Categorical, DiscretisedMixture
 from skmade._network.made import MADE
 from skmade._prediction import prepared, scoring, walk
@@ -232,8 +232,8 @@ def mass_of_unknown_labels_counted_twice():
     @patch(encoding, "transform")
     def transform(old, table, X):
         cells = old(table, X)
-        known = ~(cells.missing | cells.unknown)
-        own = np.where(known, np.log1p(-table.unknown_mass), 0.0)
+        known = ~(cells.missing | cells.unseen)
+        own = np.where(known, np.log1p(-table.unseen_mass), 0.0)
         return replace(cells, log_factors=cells.log_factors - own)
 
 
@@ -241,9 +241,10 @@ def mass_of_unknown_labels_counted_twice():
 def intervals_of_counts_shifted():
     """An integer has the mass from itself to the next one."""
 
-    @patch(conditionals, "log_interval")
-    def log_interval(old, middle, width):
-        return old(middle + width / 2, width)
+    @patch(DiscretisedMixture, "_cell")
+    def cell(old, self, value):
+        half = self.step[:, None] / 2
+        return tuple(edge + half for edge in old(self, value))
 
 
 @defect("density", LAWS + "probabilities_of_counts_sum_to_one")

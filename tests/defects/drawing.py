@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmade._network import special
-from skmade._network.conditionals import MixtureOfGaussians
+from skmade._network.conditionals import MixtureOfGaussians, TruncatedMixture
 from skmade._prediction import ancestral, drawing, prepared
 from skmade._prediction.scoring import Explanation
 from skmade._table import encoding
@@ -80,14 +80,16 @@ def draws_of_wrong_scale():
         return mean, scale**2, within
 
 
-@defect("density", COLUMNS + "draws_of_transformed_columns_have_their_density")
-def recurring_values_never_drawn():
+@defect("density", "test_recorded.py::test_money_is_drawn_as_it_was_recorded")
+def atoms_never_drawn():
     """Values that recur have a density of their own, but no draws."""
 
-    @patch(MixtureOfGaussians, "sample")
     def sample(old, self, params, uniform):
-        none = self.recurring[:, :0]
-        return old(replace(self, recurring=none, recurring_scale=none), params, uniform)
+        none = self.atoms[:, :0]
+        return old(replace(self, atoms=none, atom_scales=none), params, uniform)
+
+    for law in (MixtureOfGaussians, TruncatedMixture):
+        patch(law, "sample")(sample)
 
 
 @defect("density", DRAWS + "fill_cells_as_the_density_says")
@@ -128,4 +130,5 @@ def means_of_images():
 
     @patch(drawing, "_averages")
     def averages(_, table, draws):
-        return decode(table, np.einsum("nj,njd->nd", draws.chances, draws.values))
+        means = np.einsum("nj,njd->nd", draws.chances, draws.values)
+        return decode(table, means, as_recorded=False)

@@ -17,8 +17,8 @@ def build(**options):
 
 def test_outputs_and_units_are_grouped_by_law():
     _, made, _ = build(n_components=2)
-    n_recurring = made.groups[1][0].n_recurring  # small counts recur
-    assert [law.n_params for law, _ in made.groups] == [6, 6 + n_recurring, 1, 3]
+    n_atoms = made.groups[1][0].n_atoms  # small counts are atoms
+    assert [law.n_params for law, _ in made.groups] == [6, 6 + n_atoms, 1, 3]
     for column, (law, outputs, units) in enumerate(made.by_feature()):
         assert_array_equal(made.output_features[outputs], [column] * law.n_params)
         assert_array_equal(made.unit_features[units], [column] * law.n_units)
@@ -36,9 +36,9 @@ def test_missing_cells_enter_as_zeros(n_levels, conditioning_weights):
 
 def test_categories_of_many_levels_have_no_direct_connections():
     ensemble, made, _ = build(levels=(1000,))
-    n_recurring = made.groups[1][0].n_recurring
+    n_atoms = made.groups[1][0].n_atoms
     n_outputs, n_units = (
-        9 * 3 + n_recurring + 2,
+        9 * 3 + n_atoms + 2,
         3 + 2 + 6,
     )  # the last six tell which cells are present
     assert made.weight_shapes()["direct"] == (n_outputs, n_units)

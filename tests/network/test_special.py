@@ -30,17 +30,45 @@ def test_mass_of_the_tail_is_that_of_an_interval(width):
     middle = np.linspace(-70, 70, 141)
     expected = np.diff(TAIL.cdf([middle - width / 2, middle + width / 2]), axis=0)[0]
     expected = np.where(width < 0.1, TAIL.pdf(middle) * width, expected)
-    nowhere = np.zeros(141, dtype=bool)
-    logs = special.student_log_mass(middle, np.full(141, width), nowhere)
+    logs = special.student_log_interval(middle - width / 2, middle + width / 2)
+    # The density changes within wide intervals far out, where they are density times width.
     assert_allclose(logs, np.log(expected), rtol=1e-3)
-    from_below = special.student_log_mass(middle, np.full(141, width), ~nowhere)
-    assert_allclose(from_below, TAIL.logcdf(middle + width / 2), rtol=1e-5)
+    below = special.student_log_interval(np.full(141, -np.inf), middle + width / 2)
+    assert_allclose(below, TAIL.logcdf(middle + width / 2), rtol=1e-5, atol=0.01)
+    above = special.student_log_interval(middle - width / 2, np.full(141, np.inf))
+    assert_allclose(above, TAIL.logsf(middle - width / 2), rtol=1e-5, atol=0.01)
+
+
+@pytest.mark.parametrize("interval", [special.log_interval, special.student_log_interval])
+def test_intervals_may_be_infinite_far_and_mirrored(interval):
+    ends = np.r_[0.0, np.geomspace(1e-6, 1e300, 400), np.inf]
+    ends = np.unique(np.r_[-ends, ends])
+    lower, upper = (part.ravel() for part in np.meshgrid(ends, ends))
+    lower, upper = lower[lower < upper], upper[lower < upper]
+    logs = interval(lower, upper)
+    assert np.isfinite(logs).all()
+    assert (logs <= 1e-12).all()
+    assert_allclose(interval(-upper, -lower), logs, rtol=1e-12)
+    assert_allclose(interval(np.array([-np.inf]), np.array([np.inf])), 0, atol=1e-12)
+
+
+@pytest.mark.parametrize("interval", [special.log_interval, special.student_log_interval])
+def test_a_longer_interval_has_more_mass(interval):
+    for end in (-1e4, -60.0, -3.0, 0.0, 2.0, 49.9):
+        upper = end + np.geomspace(1e-6, 1e6, 500)
+        logs = interval(np.full(500, end), upper)
+        # Two formulas that meet differ by less than this.
+        assert (np.diff(logs) >= -5e-3).all()
 
 
 @pytest.mark.parametrize("value", [1e10, 1e160, -1e300, 1.7e308])
 def test_tail_is_finite_to_the_end_of_the_float_range(value):
     assert np.isfinite(special.student_log_prob(np.array([value]))).all()
     assert special.student_cdf(np.array([value])) == (value > 0)
+
+
+def test_the_whole_tail_lies_between_infinite_ends():
+    assert special.student_cdf(np.array([-np.inf, 0.0, np.inf])).tolist() == [0.0, 0.5, 1.0]
 
 
 def test_raw_scale_is_the_inverse():
@@ -53,14 +81,50 @@ def test_raw_scale_is_the_inverse():
 @pytest.mark.parametrize("width", [1e-6, 1e-3, 0.5, 3.0, 1e3])
 def test_log_interval_is_the_mass_between_two_points(width):
     middle = np.linspace(-12, 12, 97)
-    logs = special.log_interval(middle, np.full(97, width))
+    logs = special.log_interval(middle - width / 2, middle + width / 2)
+    # A width below single precision is a difference of numbers that have lost digits.
     assert_allclose(logs, log_masses(middle, width), atol=2e-3)
+
+
+def test_log_interval_from_or_to_infinity_is_that_of_scipy():
+    end, infinite = np.linspace(-60, 60, 121), np.full(121, np.inf)
+    assert_allclose(special.log_interval(-infinite, end), stats.norm.logcdf(end), rtol=1e-12)
+    assert_allclose(special.log_interval(end, infinite), stats.norm.logsf(end), rtol=1e-12)
 
 
 def test_an_interval_far_out_has_a_finite_log_mass():
     middle = np.array([-1e300, -1e5, 1e5, 1e300])
     for width in (1e-6, 0.5, 1e3):
-        assert np.isfinite(special.log_interval(middle, np.full(4, width))).all()
+        logs = special.log_interval(middle - width / 2, middle + width / 2)
+        assert np.isfinite(logs).all()
+
+
+@pytest.mark.parametrize(
+    "ends",
+    [(-1.0, 2.0), (-np.inf, 0.3), (-0.3, np.inf), (3.0, 5.0), (-8.0, -7.5), (20.0, np.inf),
+     (-np.inf, np.inf), (-30.0, 30.0)],
+)  # fmt: skip
+def test_gaussian_quantiles_between_ends_undo_the_distribution_function(ends):
+    level = np.linspace(0.001, 0.999, 101)
+    lower, upper = (np.full(101, end) for end in ends)
+    quantile = special.gaussian_quantile(level, lower, upper)
+    assert ((quantile >= lower) & (quantile <= upper)).all()
+    # On the side where neither distribution function is close to one.
+    if sum(ends) > 0:
+        lower, quantile, upper, level = -upper, -quantile, -lower, 1 - level
+    below, reached, above = stats.norm.cdf([lower, quantile, upper])
+    assert_allclose((reached - below) / (above - below), level, rtol=1e-9)
+
+
+@pytest.mark.parametrize(
+    "ends", [(50.0, np.inf), (-np.inf, -50.0), (-1e300, -1e299), (1e9, 2e9), (40.0, 41.0)]
+)
+def test_gaussian_quantiles_between_far_ends_lie_there(ends):
+    level = np.array([0.0, 1e-300, 0.5, 1 - 1e-16, 1.0])
+    lower, upper = (np.full(5, end) for end in ends)
+    quantile = special.gaussian_quantile(level, lower, upper)
+    assert np.isfinite(quantile).all()
+    assert ((quantile >= lower) & (quantile <= upper)).all()
 
 
 def test_open_unit_keeps_off_the_ends():

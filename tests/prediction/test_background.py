@@ -52,10 +52,11 @@ def test_masses_with_a_background_sum_to_one(missing, unknown):
     ensemble = make_ensemble(
         3, 1, levels=(3,), n_counts=1, unknown=unknown, order_agnostic=False, missing=0.2
     )
-    values = {"binary": [0, 1], "categorical": [0, 1, 2], "count": range(3000)}
+    values = {"binary": [0, 1], "categorical": [0, 1, 2], "count": range(-3000, 3000)}
     columns = [list(values[kind]) for kind in ensemble.table.kinds]
     if unknown:
         columns[int(ensemble.table.n_levels.argmax())].append(UNKNOWN)
+        columns[int(np.argmax(ensemble.table.kinds == "binary"))].append(0.5)
     for column in missing:
         columns[column] = [np.nan]
     assert abs(logsumexp(log_density(ensemble, list(itertools.product(*columns))))) < 1e-5
@@ -104,7 +105,7 @@ def test_the_background_has_no_say_where_rows_were():
 def test_unseen_labels_have_the_mass_kept_for_them():
     ensemble = make_ensemble(2, levels=(3, 3), unknown=True)
     parts = background_of(ensemble, np.array([[UNKNOWN, 0.0], [1.0, np.nan]]))
-    kept = ensemble.table.unknown_mass
+    kept = ensemble.table.unseen_mass
     assert_allclose(parts[0, 0], np.log(kept[0]))
     assert_allclose(parts[1, 0], np.log((1 - kept[0]) / 3))
     assert parts[1, 1] == 0

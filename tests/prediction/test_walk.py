@@ -72,12 +72,12 @@ def test_every_activation_is_that_of_the_equations(activation):
     assert_walks_are_those_of_the_equations(ensemble, values)
 
 
-def test_values_that_recur_are_those_of_the_equations():
+def test_atoms_are_those_of_the_equations():
     # Features of one kind with different numbers of them, spread over the steps of a walk.
     ensemble = make_ensemble(8, n_counts=6, seed=1)
     counted = np.flatnonzero(ensemble.table.kinds == "count")
-    ensemble.table.recurring[counted[::2], 1:] = np.nan
-    ensemble.table.recurring_scale[counted[::2], 1:] = np.nan
+    ensemble.table.atom_images[counted[::2], 1:] = np.nan
+    ensemble.table.atom_scales[counted[::2], 1:] = np.nan
     values = draw_values(ensemble, 50, np.random.RandomState(0))
     assert_walks_are_those_of_the_equations(ensemble, values)
 

@@ -18,8 +18,7 @@ def layout_of(n_features, levels=None, names=None):
 def resolve(feature_types, X, levels=None, names=None):
     """Return the kinds of columns whose types are declared as for an estimator."""
     words = column_words(feature_types, X.shape[1], names, (*KINDS, "auto"))
-    zero_one = survey(Numbers(X)).zero_one
-    return resolve_kinds(words, zero_one, layout_of(X.shape[1], levels, names))
+    return resolve_kinds(words, survey(Numbers(X)), layout_of(X.shape[1], levels, names))
 
 
 def learn(X, weight=None, feature_types="auto", **options):

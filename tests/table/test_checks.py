@@ -7,14 +7,17 @@ import pytest
 
 from skmade._table.checks import (
     MANY_LEVELS,
+    check_binary,
     check_cells,
-    check_kinds,
+    check_given,
     check_known,
+    check_new_cells,
     check_present,
     warn_constant,
     warn_free_text,
     warn_user,
 )
+from skmade._table.frame import UNKNOWN
 from skmade._table.numbers import Numbers, survey
 from tests.table.learned import column, layout_of, learn
 
@@ -33,22 +36,70 @@ def test_columns_without_any_cell_are_named():
     check_present(np.array([2]), layout_of(1))
 
 
+KINDS = np.array(["continuous", "binary", "count", "continuous"])
+LAYOUT = layout_of(4, names=["a", "b", "c", "d"])
+BOUNDS = np.array([[-np.inf, -np.inf, 0, 0], [np.inf, np.inf, np.inf, 10]])
+
+
 @pytest.mark.parametrize(
-    ("kind", "value", "lowest", "message"),
+    ("column", "value", "message"),
     [
-        ("binary", 2.0, -np.inf, "'b' is binary.* row 1 holds 2"),
-        ("count", 0.5, -np.inf, "'b' is a count, but row 1 holds 0.5.*'continuous'"),
-        ("count", -1.0, 0.0, "'b' is a count that was never negative in fit, but row 1"),
+        (1, 2.0, "'b' is binary.* row 1 holds 2.*handle_unknown='smoothed'.*'continuous'"),
+        (1, 0.5, "'b' is binary.* row 1 holds 0.5"),
+        (2, 0.5, "'c' is a count, but row 1 holds 0.5.*'continuous'"),
+        (2, -1.0, "'c' holds -1 in row 1, outside of its bounds.*Widen"),
+        (3, -1e-9, "'d' holds -1e-09 in row 1, outside of its bounds"),
+        (3, 10.5, "'d' holds 10.5 in row 1, outside of its bounds"),
     ],
 )
-def test_values_that_a_kind_cannot_take_are_named(kind, value, lowest, message):
-    kinds, layout = np.array(["continuous", kind]), layout_of(2, names=["a", "b"])
-    lowest = np.array([-np.inf, lowest])
-    check_kinds(kinds, np.array([[0.5, 1.0], [0.5, np.nan]]), layout, lowest)
+def test_values_that_a_kind_or_bounds_exclude_are_named(column, value, message):
+    rows = np.array([[0.5, 1.0, 3, 10], [0.5, 0, 0, 0], [np.nan] * 4])
+    check_new_cells(KINDS, BOUNDS, rows, LAYOUT)
+    rows[1, column] = value
     with pytest.raises(ValueError, match=message):
-        check_kinds(kinds, np.array([[0.5, 1.0], [0.5, value]]), layout, lowest)
+        check_new_cells(KINDS, BOUNDS, rows, LAYOUT)
     with pytest.raises(ValueError, match=message.replace("row 1", "row 701")):
-        check_kinds(kinds, np.array([[0.5, 1.0], [0.5, value]]), layout, lowest, 700)
+        check_new_cells(KINDS, BOUNDS, rows, LAYOUT, 700)
+    if "bounds" in message:
+        check_new_cells(KINDS, None, rows, LAYOUT)
+
+
+def test_labels_have_neither_kinds_of_numbers_nor_bounds():
+    layout = layout_of(2, [["a", "b"], ["x", "y", "z"]])
+    check_new_cells(
+        np.array(["binary", "categorical"]), None, np.array([[UNKNOWN, 2.0]]), layout
+    )
+
+
+def test_numbers_beside_zero_and_one_are_named():
+    layout = layout_of(2, [None, ["no", "yes"]], names=["a", "b"])
+    unseen = np.array([[False, False], [False, True]])
+    check_binary(unseen, np.array([[0.0, 1], [1, UNKNOWN]]), layout)
+    unseen[1, 0] = True
+    with pytest.raises(ValueError, match=r"'a' is binary.* row 8 holds 0\.25"):
+        check_binary(unseen, np.array([[0.0, 1], [0.25, UNKNOWN]]), layout, 7)
+
+
+def test_given_cells_that_no_row_can_have_are_named():
+    rng = np.random.RandomState(0)
+    money = np.where(rng.random_sample(200) < 0.4, 0, rng.gamma(2, 9, 200))
+    X = np.column_stack(
+        [money, rng.randint(0, 2, 200), rng.poisson(30, 200), np.full(200, 5.0)]
+    )
+    table = learn(X)
+    assert table.kinds.tolist() == KINDS.tolist()
+    check_given(table, np.array([[0.0, 1, 1000, 5], [999, 0, 0, np.nan]]), LAYOUT)
+    for position, value, message in (
+        (0, -3.0, "'a' is given as -3, .*it holds numbers from 0 to inf. Give another value"),
+        (1, 2.0, "'b' is given as 2, which no row can be: it holds 0 or 1"),
+        (2, -1.0, "'c' is given as -1, .*it holds whole numbers from 0 to inf"),
+        (2, 7.5, "'c' is given as 7.5, .*it holds whole numbers"),
+        (3, 5.5, "'d' is given as 5.5, .*it was 5 in every row of fit"),
+    ):
+        row = np.full((1, 4), np.nan)
+        row[0, position] = value
+        with pytest.raises(ValueError, match=message):
+            check_given(table, row, LAYOUT)
 
 
 def test_unknown_labels_are_named():
@@ -61,7 +112,7 @@ def test_unknown_labels_are_named():
 def test_constant_columns_are_named():
     layout = layout_of(2, names=["age", "income"])
     table = learn([[0.5, 5.0], [1.5, 5.0], [2.5, 5.0]])
-    with pytest.warns(UserWarning, match="Constant in fit: column 'income'\\. Their") as caught:
+    with pytest.warns(UserWarning, match="Constant in fit: column 'income'\\. They") as caught:
         warn_constant(table, layout)
     assert caught[0].filename == __file__
     warn_constant(learn(column([0.5, 1.5])), layout_of(1))

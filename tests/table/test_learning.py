@@ -1,12 +1,14 @@
-"""What is learned of the columns of a table: kinds, scales, what recurs."""
+"""What is learned of the columns of a table: kinds, scales, atoms, ends."""
+
+from dataclasses import asdict
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._table import learning
-from skmade._table.column import MAX_RECURRING, MIN_SCALE
-from skmade._table.encoding import decode, encode, transform
+from skmade._table.column import MAX_ATOMS, MIN_SCALE
+from skmade._table.encoding import encode, transform
 from skmade._table.learning import learn_table
 from skmade._table.numbers import Numbers, survey
 from tests.table.learned import column, learn, resolve
@@ -15,12 +17,13 @@ from tests.table.learned import column, learn, resolve
 def test_columns_of_zeros_and_ones_are_binary():
     X = np.array([[0, 0, 1, 0.5], [1, 0, 1, 1], [0, np.nan, 1, 0]])
     assert resolve("auto", X).tolist() == ["binary"] * 3 + ["continuous"]
+    assert learn(X).kinds.tolist() == ["binary"] * 3 + ["continuous"]
     assert resolve("continuous", X).tolist() == ["continuous"] * 4
     words = ["continuous", "auto", "binary", "auto"]
-    expected = ["continuous", "binary", "binary", "continuous"]
+    expected = ["continuous", "binary", "binary", "auto"]
     assert resolve(words, X).tolist() == expected
     by_name = resolve({"b": "continuous"}, X, names=list("abcd"))
-    assert by_name.tolist() == ["binary", "continuous", "binary", "continuous"]
+    assert by_name.tolist() == ["binary", "continuous", "binary", "auto"]
     assert resolve({1: "continuous"}, X).tolist() == by_name.tolist()
 
 
@@ -33,12 +36,68 @@ def test_columns_of_labels_are_categorical_or_binary():
         resolve(["binary"] * 2, X, levels)
 
 
-def test_weights_count_rows():
+def test_whole_numbers_are_counts_unless_they_are_far_apart():
     rng = np.random.RandomState(0)
-    X, weight = rng.normal(size=(30, 2)), rng.randint(1, 4, size=30)
-    weighted, repeated = learn(X, weight), learn(np.repeat(X, weight, axis=0))
-    assert_allclose(weighted.center, repeated.center)
-    assert_allclose(weighted.spread, repeated.spread)
+    X = np.column_stack([rng.poisson(3, 200), rng.poisson(900, 200), rng.poisson(3, 200) + 0.5])
+    assert learn(X).kinds.tolist() == ["count", "continuous", "continuous"]
+    assert learn(X, feature_types="continuous").kinds.tolist() == ["continuous"] * 3
+
+
+def mixed(n_rows=300):
+    """Columns of every kind of number, some cells missing."""
+    rng = np.random.RandomState(0)
+    money = np.where(rng.random_sample(n_rows) < 0.4, 0, rng.lognormal(3, 1, n_rows).round(1))
+    modes = np.where(rng.random_sample(n_rows) < 0.4, -3, 3) + rng.normal(size=n_rows)
+    columns = money, modes, rng.poisson(5, n_rows), rng.randint(0, 2, n_rows)
+    X = np.column_stack([*columns, rng.choice([1.0, 2, 4], n_rows), np.full(n_rows, 7.0)])
+    X[rng.random_sample(X.shape) < 0.1] = np.nan
+    return X
+
+
+def assert_alike(table, expected):
+    """Compare what was learned of two tables, up to rounding."""
+    found, known = asdict(table), asdict(expected)
+    for name, value in known.pop("marginals").items():
+        assert_allclose(found["marginals"][name], value, rtol=1e-6, atol=1e-6)
+    for name, value in known.items():
+        if np.asarray(value).dtype.kind == "f":
+            assert_allclose(found[name], value, rtol=1e-6, atol=1e-9)
+        else:
+            assert_array_equal(found[name], value)
+
+
+@pytest.mark.parametrize("shaped", [False, True])
+def test_weights_count_rows(shaped):
+    X, weight = mixed(), np.random.RandomState(1).randint(1, 4, size=300)
+    weighted = learn(X, weight, shaped=shaped, smoothed=True)
+    assert_alike(weighted, learn(np.repeat(X, weight, axis=0), shaped=shaped, smoothed=True))
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+def test_the_order_of_rows_is_no_information(weighted):
+    X, rng = mixed(), np.random.RandomState(1)
+    weight = rng.randint(1, 4, size=300) if weighted else np.ones(300)
+    order = rng.permutation(300)
+    assert_alike(learn(X[order], weight[order]), learn(X, weight))
+
+
+@pytest.mark.parametrize("noise", ["ulps", "inches and back", "single precision"])
+def test_rounding_noise_is_no_information(noise):
+    X = mixed()
+    noisy = X / 2.54 * 2.54
+    if noise == "ulps":
+        noisy = X * (1 + np.random.RandomState(1).randint(-8, 9, size=X.shape) * 2.0**-52)
+    elif noise == "single precision":
+        noisy = X.astype(np.float32).astype(float)
+    noisy[:, 3] = X[:, 3]  # zeros and ones
+    table, expected = learn(noisy), learn(X)
+    assert_array_equal(table.kinds, expected.kinds)
+    assert_array_equal(table.grids, expected.grids)
+    assert_array_equal(table.constant, expected.constant)
+    for name in ("atoms", "codes", "ends", "edges", "scale_floor"):
+        assert_allclose(getattr(table, name), getattr(expected, name), rtol=1e-4)
+    images, expected_images = encode(table, noisy), encode(expected, X)
+    assert_allclose(images, expected_images, atol=1e-3)
 
 
 @pytest.mark.parametrize("value", [0.0, 5.0, -1e-300, 1e300, 0.1])
@@ -60,7 +119,7 @@ def test_scale_floor_is_the_rounding_error_of_the_column():
     rng = np.random.RandomState(0)
     uniform, gaussian = rng.randint(0, 10, size=500), np.rint(rng.normal(scale=20, size=500))
     for integers in (column(uniform), column(gaussian)):
-        table = learn(integers)
+        table = learn(integers, feature_types="continuous")
         step = 1 / (table.spread * 2.0**table.exponent)
         log_slopes = transform(table, integers).log_factors - table.log_jacobian
         slope = np.exp(np.median(log_slopes))
@@ -95,41 +154,42 @@ def test_a_column_that_is_mostly_one_value_keeps_its_standard_deviation():
     assert_allclose(table.spread * 2.0**table.exponent, values.std())
 
 
-def test_values_that_recur_are_found():
+def test_atoms_are_found():
     rng = np.random.RandomState(0)
     spiky = np.r_[np.zeros(300), np.full(60, 40.0), rng.normal(40, 20, size=640)]
     table = learn(column(spiky))
-    found = decode(table, table.recurring.T)[:, 0]
-    assert_allclose(np.sort(found), [0, 40], atol=1e-9)
+    assert np.sort(table.atoms).tolist() == [[0, 40]]
+    assert_allclose(encode(table, table.atoms.T), table.atom_images.T)
     smooth = learn(column(rng.normal(size=1000)))
-    assert smooth.recurring.size == 0
+    assert smooth.atoms.size == 0
     rounded = learn(column(rng.normal(size=1000).round(1)))
-    assert rounded.recurring.size == 0
+    assert rounded.atoms.size == 0
 
 
-def test_few_values_all_recur_and_many_are_bounded():
+def test_few_values_are_all_atoms_and_many_are_bounded():
     grades = learn(column([1, 2, 2, 3, 3, 3, 4] * 20), feature_types="count")
-    assert_allclose(decode(grades, grades.recurring.T)[:, 0], [1, 2, 3, 4])
+    assert grades.atoms.tolist() == [[1, 2, 3, 4]]
     sparse = np.repeat(np.arange(100) ** 3.0, 20)
     table = learn(column(sparse), feature_types="count")
-    assert table.recurring.shape == (1, MAX_RECURRING)
+    assert table.atoms.shape == (1, MAX_ATOMS)
 
 
-def test_columns_with_fewer_values_that_recur_are_filled_up():
+def test_columns_with_fewer_atoms_are_filled_up():
     X = np.c_[np.repeat([1.0, 2.0, 4.0], 30), np.random.RandomState(0).normal(size=90)]
     table = learn(X, feature_types="continuous")
-    assert table.recurring.shape == (2, 3)
-    assert np.isnan(table.recurring[1]).all()
+    for part in (table.atoms, table.atom_images):
+        assert part.shape == (2, 3)
+        assert np.isnan(part[1]).all()
 
 
-def test_scales_of_what_recurs_follow_the_slopes():
+def test_scales_of_atoms_follow_the_slopes():
     rng = np.random.RandomState(0)
     values = np.r_[np.zeros(100), np.full(100, 50.0), rng.lognormal(3, 1, size=600)]
     table = learn(column(values), feature_types="continuous")
     assert table.marginals.power[0] != 1
     slopes = np.exp(transform(table, column([0.0, 50.0])).log_factors - table.log_jacobian)
-    assert_allclose(decode(table, table.recurring.T)[:, 0], [0, 50], atol=1e-6)
-    ratio = table.recurring_scale[0] / slopes[:, 0]
+    assert table.atoms.tolist() == [[0, 50]]
+    ratio = table.atom_scales[0] / slopes[:, 0]
     assert_allclose(ratio[0], ratio[1])
 
 
@@ -156,13 +216,13 @@ def test_columns_of_a_large_table_are_described_by_a_sample(monkeypatch):
     assert_allclose(sample.center, whole.center, atol=0.1)
     assert_allclose(sample.spread, whole.spread, rtol=0.1)
     assert_array_equal(sample.exponent, whole.exponent)
-    assert_array_equal(sample.lowest, whole.lowest)
+    assert_array_equal(sample.ends, whole.ends)
     assert_allclose(sample.missing, whole.missing)
 
 
-def test_masses_of_unknown_labels_are_of_all_rows(monkeypatch):
+def test_masses_of_unseen_labels_are_of_all_rows(monkeypatch):
     X = np.random.RandomState(0).randint(3, size=(3000, 1)).astype(float)
     whole = learn_as_fit(X, None, ["categorical"], [3], smoothed=True)
     monkeypatch.setattr(learning, "MAX_DESCRIBED_ROWS", 100)
     sample = learn_as_fit(X, None, ["categorical"], [3], smoothed=True)
-    assert_allclose(sample.unknown_mass, whole.unknown_mass)
+    assert_allclose(sample.unseen_mass, whole.unseen_mass)

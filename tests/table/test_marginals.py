@@ -169,9 +169,11 @@ def test_gaussian_columns_are_left_as_they_are():
 
 def test_groups_of_equal_values_have_equal_means():
     for value in np.random.RandomState(0).normal(size=50):
-        values = np.append(np.full(2527, value), np.linspace(5, 9, 6))
-        points, share, _ = m._summary(values, np.ones(len(values)), n_points=400)
-        assert set(points[share > 0][:-1]) == {value}
+        values = np.append(np.full(2527, value), np.linspace(5, 9, 600))
+        points, share, n_rows = m._summary(values, np.ones(len(values)), n_points=400)
+        assert points[0] == value
+        assert_allclose(share[0], 2527 / 3127)
+        assert_allclose([share.sum(), n_rows], [1, 3127])
 
 
 def test_columns_with_few_cells_are_left_as_they_are():
@@ -204,10 +206,26 @@ def test_weights_count_rows():
     assert_allclose(weighted.forward(grid)[0], repeated.forward(grid)[0], atol=0.3)
 
 
-def test_only_ratios_of_weights_count():
-    weight = np.random.RandomState(0).uniform(1, 2, size=N_SAMPLES)
-    images, scaled = (fit(TABLE, w).forward(TABLE)[0] for w in (weight, 1024 * weight))
-    assert_allclose(scaled, images)
+def test_a_weight_says_how_many_rows_a_row_stands_for():
+    # Rows that stand for few are not believed, others are.
+    values = COLUMNS["a little skewed"][::25, None]
+    assert fit(values, np.full(40, 0.05)).power == 1
+    weighted, repeated = fit(values, np.full(40, 25.0)), fit(np.repeat(values, 25, axis=0))
+    assert weighted.power == repeated.power < 1
+    assert_allclose(weighted.forward(values)[0], repeated.forward(values)[0], atol=1e-6)
+
+
+def test_the_order_of_rows_is_no_information():
+    values = np.column_stack([columns(4000)[name] for name in ("skewed", "bimodal", "uniform")])
+    rng = np.random.RandomState(1)
+    order, weight = rng.permutation(4000), rng.randint(1, 4, size=4000).astype(float)
+    for function in (m.fit_marginals, m.choose_marginals):
+        first, permuted = (
+            fit(values[rows], weight[rows], function=function) for rows in (slice(None), order)
+        )
+        assert first.n_params == permuted.n_params > 0
+        expected, images = (part.forward(values)[0] for part in (first, permuted))
+        assert_allclose(images, expected, atol=1e-6)
 
 
 @pytest.mark.parametrize("step", [1e-3, 0.1, 0.5])

@@ -191,8 +191,8 @@ def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
     holed = X.copy()
     holed[0, 0] = np.nan
     ranks = ordering_to_ranks(ORDERING)[None]
-    recurs = np.zeros(X.shape, dtype=bool)
-    recurs[0, 0] = True
+    is_atom = np.zeros(X.shape, dtype=bool)
+    is_atom[0, 0] = True
     weight, targets = np.ones(len(X)), np.arange(3)
     assert start_of(X, [ORDERING], n_components=4).gates.any()
     assert start_of(X[:, :1], [[0]], n_components=4).logits.any()
@@ -201,7 +201,7 @@ def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
         start_of(X, [ORDERING, ORDERING[::-1]], n_components=4),
         start_of(holed, [ORDERING], n_components=4),
         fit_linear_start(X, weight, ranks, targets[:2], 4),
-        fit_linear_start(X, weight, ranks, targets, 4, recurs),
+        fit_linear_start(X, weight, ranks, targets, 4, is_atom),
     ):
         assert not start.gates.any()
         assert not start.logits.any()
@@ -234,7 +234,7 @@ def test_binary_outputs_start_at_smoothed_rates():
     assert (weights["weight2"] == 0).all()
 
 
-def test_the_start_has_the_frequencies_of_what_recurs():
+def test_the_start_has_the_frequencies_of_atoms():
     rng = np.random.RandomState(0)
     x = np.where(rng.random_sample(2000) < 0.6, 0, rng.poisson(50, size=2000))
     density = MADEDensity(

@@ -1,0 +1,148 @@
+"""The grid on which a column was recorded, found from its values whatever their noise.
+
+Values that differ by rounding alone are one value: whoever converts a table to inches and
+back, or through single precision, records nothing new. What is left tells the resolution,
+the usual distance of close neighbours, and the decimals: draws are rounded as values were.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+Floats = NDArray[np.float64]
+
+# Rounding moves a value by at most this share of it: in single precision, or by some ulps.
+SINGLE, ULPS = 2.0**-23, 2.0**-47
+
+# Noise is believed where it makes few values of one (of single precision at most so many),
+# and others are so many times farther apart, but for a share of the rows: elsewhere values
+# were recorded more finely.
+MAX_VARIANTS, CLEAR, MAX_DOUBTFUL = 3, 8, 0.02
+
+# The resolution is the smallest distance of neighbours that more than this share of all
+# pairs of neighbours keep, and so many rows, or this share of few: a few values off the grid
+# tell nothing. Of a pair only the value with fewer rows counts.
+MAX_OFF_GRID, MIN_PAIRS, MIN_SHARE_OF_FEW = 0.02, 3.0, 0.25
+
+# Of the distance between two numbers of a grid, noise takes at most so much.
+MAX_ROOM = 0.05
+
+# Decimals to look for; on a grid lie all values but this share, as chance would not do: the
+# logarithm of its inverse is at least the third number. The last is a chance, too: that all
+# values are multiples of something larger than their last decimal.
+MAX_DECIMALS, MAX_SHARE_OFF, MIN_EVIDENCE, MAX_CHANCE = 15, 0.05, 11.0, 1e-4
+
+# Whole numbers up to this are exact.
+MAX_EXACT = 2.0**53
+
+
+def distinct_values(values: Floats, weight: Floats) -> tuple[Floats, Floats]:
+    """Return the values (n,) without repetition, in order, and the weight of each.
+
+    Of values that differ by rounding noise the heaviest stands for all.
+    """
+    found, position = np.unique(values, return_inverse=True)
+    mass = np.bincount(position, weights=weight).astype(np.float64)
+    found, mass = _merged(found, mass, ULPS, np.inf)
+    # Numbers that lie on a grid but for some ulps are what was recorded, however large.
+    grid = find_grid(found, mass, (ULPS,))
+    recorded = np.abs(grid.nearest(found) - found) <= ULPS * np.abs(found)
+    return _merged(found, mass, SINGLE, MAX_VARIANTS, recorded & (grid.decimals >= 0))
+
+
+def _merged(
+    found: Floats,
+    mass: Floats,
+    noise: float,
+    max_variants: float,
+    recorded: NDArray[np.bool_] | None = None,
+) -> tuple[Floats, Floats]:
+    """Merge neighbours that differ by a share of them, unless too many rows are in doubt.
+
+    In doubt are values nearly as close as merged ones, and what would be merged of more
+    values than noise makes, or farther apart. Two that were `recorded` are not merged.
+    """
+    with np.errstate(over="ignore"):
+        gaps = np.diff(found)
+    size = np.maximum(np.abs(found[1:]), np.abs(found[:-1]))
+    apart = False if recorded is None else recorded[1:] & recorded[:-1]
+    same = (gaps <= noise * size) & ~np.asarray(apart)
+    unclear = ~same & (gaps <= CLEAR * noise * size) & ~np.asarray(apart)
+    group = np.append(0, np.cumsum(~same))
+    first = np.flatnonzero(np.append(True, ~same))
+    last = np.append(first[1:], len(found)) - 1
+    together = np.bincount(group, weights=mass).astype(np.float64)
+    wide = found[last] - found[first] > noise * np.abs(found[[first, last]]).max(axis=0)
+    many = (last - first + 1 > max_variants) | wide
+    doubtful = together[many].sum() + np.minimum(mass[1:], mass[:-1])[unclear].sum()
+    if doubtful > MAX_DOUBTFUL * mass.sum():
+        return found, mass
+    preferred = mass if recorded is None else mass + recorded * mass.sum()
+    heaviest = np.lexsort((-preferred, group))
+    return found[heaviest[first]], together
+
+
+def resolution(distinct: Floats, mass: Floats) -> float:
+    """Return the distance that neighbouring values keep, all but a few of them."""
+    gaps, rows = np.diff(distinct), np.minimum(mass[1:], mass[:-1])
+    order = np.argsort(gaps, kind="stable")
+    upto, total = np.cumsum(rows[order]), rows.sum()
+    enough = max(MAX_OFF_GRID * total, min(MIN_PAIRS, MIN_SHARE_OF_FEW * total))
+    return float(gaps[order][min(np.searchsorted(upto, enough), len(gaps) - 1)])
+
+
+class Grid(NamedTuple):
+    """Numbers ``(offset + k * multiple) / 10**decimals`` for every integer k, or all."""
+
+    decimals: int  # negative where there is no grid
+    multiple: int
+    offset: int
+
+    def nearest(self, values: Floats, low: float = -np.inf, high: float = np.inf) -> Floats:
+        """Move values to the nearest number of the grid between two ends."""
+        inside = np.clip(values, low, high)
+        if self.decimals < 0:
+            return inside
+        power = 10.0**self.decimals
+        steps = np.rint((inside * power - self.offset) / self.multiple)
+        first, last = ((end * power - self.offset) / self.multiple for end in (low, high))
+        # An end on the grid may lie a rounding error beyond it.
+        first, last = np.ceil(first - SINGLE), np.floor(last + SINGLE)
+        if first <= last:
+            steps = np.clip(steps, first, last)
+        whole = self.offset + steps * self.multiple
+        return np.where(np.abs(whole) < MAX_EXACT, whole / power, inside)
+
+
+NO_GRID = Grid(-1, 1, 0)
+
+
+def find_grid(
+    distinct: Floats, mass: Floats, noises: tuple[float, ...] = (SINGLE, ULPS)
+) -> Grid:
+    """Return the coarsest grid of decimals on which nearly all values lie, up to noise."""
+    for noise in noises:
+        for decimals in range(MAX_DECIMALS + 1):
+            last = distinct * 10.0**decimals
+            size = np.abs(last)
+            if size.max() >= MAX_EXACT:
+                break
+            room = noise * np.maximum(size, mass @ size / mass.sum())
+            # Where numbers have no such digits, all of them are whole.
+            room = np.minimum(np.maximum(room, np.spacing(size)), MAX_ROOM)
+            on_grid = np.abs(last - np.rint(last)) <= room
+            on_grid &= np.spacing(size) < MAX_ROOM
+            evidence = -np.log(2 * room[on_grid & (size > room)]).sum()
+            off = mass[~on_grid].sum()
+            if off <= MAX_SHARE_OFF * mass.sum() and evidence >= MIN_EVIDENCE:
+                return Grid(decimals, *_multiple(np.rint(last[on_grid]).astype(np.int64)))
+    return NO_GRID
+
+
+def _multiple(last: NDArray[np.int64]) -> tuple[int, int]:
+    """Return the largest step between whole numbers, and the first; one where by chance."""
+    multiple = int(np.gcd.reduce(last - last[0])) if len(last) > 1 else 0
+    if multiple == 0 or multiple ** -(len(last) - 2.0) > MAX_CHANCE:
+        return 1, 0
+    return multiple, int(last[0] % multiple)
