@@ -1,0 +1,106 @@
+"""Whether draws look as rows were recorded: shares of values, grids, ends.
+
+    python benchmarks/recorded.py                             # all tables, all rows
+    python benchmarks/recorded.py --only adult --rows 4000 --seeds 0
+
+Tables are read from the folder in the environment variable SKMADE_BENCHMARK_DATA (default:
+benchmarks/data) as `mixed/<name>.csv.gz`, all columns as pandas reads them but free text and
+identifiers. A default fit draws as many rows. For each
+column: how many values stand in at least 1 % of the rows, the largest difference of a share
+in points and what is allowed for it (four binomial standard errors of the draw and of the
+rows, or half a point), the drawn values off the recorded grid (decimals of a hundredth of
+the rows and more) and beyond an end that is an atom. A column that misses is marked.
+"""
+
+import argparse
+import os
+import pathlib
+import warnings
+
+import numpy as np
+import pandas as pd
+
+from skmade import MADEDensity
+
+DATA = pathlib.Path(
+    os.environ.get("SKMADE_BENCHMARK_DATA", pathlib.Path(__file__).parent / "data")
+)
+FILES = {"adult": "adult_train"}
+TABLES = ("adult", "titanic3", "german_credit", "shoppers", "beijing", "abalone")
+DROPPED = {"titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"]}
+MIN_SHARE, HALF_A_POINT, N_ERRORS = 0.01, 0.005, 4
+ATOM_EXCESS = 2  # an end is an atom if it has so many times the rows of the value next to it
+MAX_DECIMALS = 6
+
+
+def read(name, max_rows, seed):
+    """Read a table, or a random sample of its rows."""
+    frame = pd.read_csv(DATA / "mixed" / f"{FILES.get(name, name)}.csv.gz")
+    frame = frame.drop(columns=DROPPED.get(name, []))
+    return frame.sample(min(max_rows, len(frame)), random_state=seed).reset_index(drop=True)
+
+
+def decimals(cells):
+    """Return the fewest decimals that hold all but a hundredth of the numbers."""
+    for digits in range(MAX_DECIMALS + 1):
+        if (np.abs(cells - cells.round(digits)) <= 1e-9 * cells.abs().max()).mean() >= 0.99:
+            return digits
+    return None
+
+
+def compare(recorded, drawn):
+    """Return number of frequent values, worst difference, what it may be, off grid, beyond."""
+    recorded, drawn = recorded.dropna(), drawn.dropna()
+    shares = recorded.value_counts(normalize=True)
+    shares = shares[shares >= MIN_SHARE]
+    found = drawn.value_counts(normalize=True).reindex(shares.index, fill_value=0.0)
+    error = np.sqrt(shares * (1 - shares) * (1 / len(drawn) + 1 / len(recorded)))
+    allowed = np.maximum(N_ERRORS * error, HALF_A_POINT)
+    excess = (found - shares).abs() / allowed
+    worst = (0.0, HALF_A_POINT)
+    if len(shares):
+        at = excess.idxmax()
+        worst = abs(found[at] - shares[at]), allowed[at]
+    off = beyond = 0
+    is_number = pd.api.types.is_numeric_dtype(recorded) and recorded.dtype != bool
+    if is_number and recorded.nunique() > 1:
+        digits = decimals(recorded)
+        if digits is not None:
+            off = int((np.abs(drawn - drawn.round(digits)) > 1e-9 * drawn.abs().max()).sum())
+        counts = recorded.value_counts().sort_index()
+        for sign, (end, following) in ((1, counts.index[:2]), (-1, counts.index[:-3:-1])):
+            if counts[end] >= max(MIN_SHARE * len(recorded), ATOM_EXCESS * counts[following]):
+                beyond += int((sign * drawn < sign * end).sum())
+    return len(shares), *worst, off, beyond
+
+
+def main():
+    """Print a line for each column."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="+", default=TABLES, choices=TABLES)
+    parser.add_argument("--rows", type=int, default=10**9, help="at most so many of each table")
+    parser.add_argument("--seeds", type=int, nargs="+", default=[0])
+    arguments = parser.parse_args()
+    print(f"{'column':34}{'kind':>12}{'values':>8}{'worst':>8}{'allowed':>9}  off  beyond")
+    n_columns = n_missed = 0
+    for name in arguments.only:
+        for seed in arguments.seeds:
+            table = read(name, arguments.rows, seed)
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                density = MADEDensity(random_state=seed).fit(table)
+                drawn = density.sample(len(table), random_state=seed)
+            for column, kind in zip(table.columns, density.feature_types_, strict=True):
+                n, worst, allowed, off, beyond = compare(table[column], drawn[column])
+                missed = worst > allowed or off > 0 or beyond > 0
+                n_columns, n_missed = n_columns + 1, n_missed + missed
+                print(
+                    f"{name + '.' + column:34}{kind:>12}{n:8}{100 * worst:8.2f}"
+                    f"{100 * allowed:9.2f}{off:5}{beyond:8}{'  missed' if missed else ''}",
+                    flush=True,
+                )
+    print(f"{n_columns - n_missed} of {n_columns} columns come back as they were recorded")
+
+
+if __name__ == "__main__":
+    main()
