@@ -43,9 +43,14 @@ def read(name, max_rows, seed):
 def decimals(cells):
     """Return the fewest decimals that hold all but a hundredth of the numbers."""
     for digits in range(MAX_DECIMALS + 1):
-        if (np.abs(cells - cells.round(digits)) <= 1e-9 * cells.abs().max()).mean() >= 0.99:
+        if on_grid(cells, digits).mean() >= 0.99:
             return digits
     return None
+
+
+def on_grid(cells, digits):
+    """Tell which numbers have so many decimals, but for rounding errors."""
+    return np.abs(cells - cells.round(digits)) <= 1e-12 * np.maximum(cells.abs(), 1.0)
 
 
 def compare(recorded, drawn):
@@ -66,7 +71,7 @@ def compare(recorded, drawn):
     if is_number and recorded.nunique() > 1:
         digits = decimals(recorded)
         if digits is not None:
-            off = int((np.abs(drawn - drawn.round(digits)) > 1e-9 * drawn.abs().max()).sum())
+            off = int((~on_grid(drawn, digits)).sum())
         counts = recorded.value_counts().sort_index()
         for sign, (end, following) in ((1, counts.index[:2]), (-1, counts.index[:-3:-1])):
             if counts[end] >= max(MIN_SHARE * len(recorded), ATOM_EXCESS * counts[following]):

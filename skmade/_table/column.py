@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import pdtrc
 
-from .grid import NO_GRID, Grid, distinct_values, find_grid, resolution
+from .grid import NO_GRID, SINGLE, Grid, distinct_values, find_grid, resolution
 from .numbers import whole_numbers
 
 Floats = NDArray[np.float64]
@@ -43,6 +43,10 @@ N_NEIGHBOURS = 3  # on each side
 
 # Values that stand for less than this share of a row tell nothing of a column.
 MIN_ROWS = 1e-3
+
+# Levels of the central 90 %, a hair apart from those at which one more row of hardly any
+# weight would move a quantile to another row.
+CENTRAL = 0.05 - 1e-4, 0.95 + 1e-4
 
 # Distance between the 5 % and the 95 % quantile of a standard Gaussian.
 GAUSSIAN_CENTRAL_RANGE = 3.2897
@@ -82,7 +86,9 @@ def learn_column(
     recorded, mass = distinct_values(values, weight)
     counting = mass >= min(MIN_ROWS, mass.max())
     recorded, mass = recorded[counting], mass[counting]
-    distinct, grid = np.ldexp(recorded, -exponent), find_grid(recorded, mass)
+    grid = find_grid(recorded, mass)
+    recorded = _without_noise(recorded, grid)
+    distinct = np.ldexp(recorded, -exponent)
     center, spread = location_and_spread(scaled, weight)
     # Below a few ulps of its own magnitude a spread is rounding error, not data. The mean of
     # many equal values may be farther from them.
@@ -107,6 +113,12 @@ def learn_column(
     with np.errstate(over="ignore", invalid="ignore"):
         step, half = np.ldexp([step, np.sqrt(3) * floor * spread], exponent).tolist()
         return _with_atoms(replace(learned, margin=half), recorded, mass, step)
+
+
+def _without_noise(recorded: Floats, grid: Grid) -> Floats:
+    """Move values to the grid where they lie beside it by noise alone."""
+    nearest = grid.nearest(recorded)
+    return np.where(np.abs(nearest - recorded) <= SINGLE * np.abs(recorded), nearest, recorded)
 
 
 def _constant(value: float, exponent: int, kind: str) -> Column:
@@ -143,7 +155,7 @@ def _with_atoms(learned: Column, recorded: Floats, mass: Floats, step: float) ->
     enough = mass >= max(MIN_ATOM_SHARE * total, MIN_ATOM_ROWS)
     stands_out, excess = _excess(recorded, mass, step)
     stands_out &= enough
-    if len(recorded) <= 2 * N_NEIGHBOURS + 1:
+    if learned.codes or len(recorded) <= 2 * N_NEIGHBOURS + 1:
         atoms = enough
     else:
         chosen = np.argsort(np.where(stands_out, -excess, 0), kind="stable")[:MAX_ATOMS]
@@ -180,7 +192,7 @@ def location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:
     a Gaussian with the same central 90 %, unless these are one value.
     """
     share = weight / weight.sum()
-    low, high = np.quantile(values, (0.05, 0.95), weights=weight, method="inverted_cdf")
+    low, high = np.quantile(values, CENTRAL, weights=weight, method="inverted_cdf")
     mean = float(share @ values)
     deviation = float(np.sqrt(share @ (values - mean) ** 2))
     inner = float(high - low) / GAUSSIAN_CENTRAL_RANGE

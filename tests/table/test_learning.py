@@ -20,10 +20,10 @@ def test_columns_of_zeros_and_ones_are_binary():
     assert learn(X).kinds.tolist() == ["binary"] * 3 + ["continuous"]
     assert resolve("continuous", X).tolist() == ["continuous"] * 4
     words = ["continuous", "auto", "binary", "auto"]
-    expected = ["continuous", "binary", "binary", "auto"]
+    expected = ["continuous", "binary", "binary", "continuous"]
     assert resolve(words, X).tolist() == expected
     by_name = resolve({"b": "continuous"}, X, names=list("abcd"))
-    assert by_name.tolist() == ["binary", "continuous", "binary", "auto"]
+    assert by_name.tolist() == ["binary", "continuous", "binary", "continuous"]
     assert resolve({1: "continuous"}, X).tolist() == by_name.tolist()
 
 
