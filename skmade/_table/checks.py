@@ -148,6 +148,9 @@ def _possible(table: Table, position: int) -> str:
         return "it holds 0 or 1"
     if table.constant[position]:
         return f"it was {table.ends[0, position]:g} in every row of fit"
+    codes = table.codes[position]
+    if not np.isnan(codes).all():
+        return f"it holds {', '.join(f'{code:g}' for code in codes[~np.isnan(codes)])}"
     low, high = table.ends[:, position]
     kind = "whole numbers" if table.kinds[position] == "count" else "numbers"
     return f"it holds {kind} from {low:g} to {high:g}"

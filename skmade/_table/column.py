@@ -37,7 +37,8 @@ MAX_CODES, MAX_ALONE, MIN_MEAN_ROWS = 32, 0.002, 10
 MAX_ATOMS = 32
 MIN_ATOM_SHARE = 0.002
 MIN_ATOM_ROWS = 5
-MIN_EXCESS = 2.0
+MIN_EXCESS = 1.5
+END_EXCESS = 2.0  # of an atom at which the column ends
 MAX_CHANCE = 1e-4
 N_NEIGHBOURS = 3  # on each side
 
@@ -138,38 +139,39 @@ def _counts(recorded: Floats, grid: Grid, spread: float) -> bool:
 
 
 def _as_count(learned: Column, recorded: Floats, mass: Floats) -> Column:
-    """Return a count with its lowest number, or its codes."""
+    """Return a count with its lowest number, and its codes if it has any."""
     codes = (
         len(recorded) <= MAX_CODES
         and mass[mass < 1.5].sum() <= MAX_ALONE * mass.sum()
         and mass.sum() >= MIN_MEAN_ROWS * len(recorded)
     )
-    if codes:
-        return replace(learned, codes=tuple(np.rint(recorded).tolist()))
-    return replace(learned, low=0.0) if recorded[0] >= 0 else learned
+    learned = replace(learned, low=0.0) if recorded[0] >= 0 else learned
+    return replace(learned, codes=tuple(np.rint(recorded).tolist())) if codes else learned
 
 
 def _with_atoms(learned: Column, recorded: Floats, mass: Floats, step: float) -> Column:
     """Return a column with its atoms; one that begins or ends with an atom ends there."""
     total = mass.sum()
     enough = mass >= max(MIN_ATOM_SHARE * total, MIN_ATOM_ROWS)
-    stands_out, excess = _excess(recorded, mass, step)
-    stands_out &= enough
+    expected, clear = _expected(recorded, mass, step)
+    clear &= enough
     if learned.codes or len(recorded) <= 2 * N_NEIGHBOURS + 1:
         atoms = enough
     else:
-        chosen = np.argsort(np.where(stands_out, -excess, 0), kind="stable")[:MAX_ATOMS]
-        atoms = np.isin(np.arange(len(recorded)), chosen) & stands_out
+        stands_out = clear & (mass > MIN_EXCESS * expected)
+        most = np.argsort(np.where(stands_out, expected - mass, 0), kind="stable")
+        atoms = np.isin(np.arange(len(recorded)), most[:MAX_ATOMS]) & stands_out
     ends = np.array([learned.low, learned.high])
     if not learned.codes:
-        ends = np.where(stands_out[[0, -1]], recorded[[0, -1]], ends)
+        is_end = (clear & (mass > END_EXCESS * expected))[[0, -1]]
+        ends = np.where(is_end, recorded[[0, -1]], ends)
     low, high = ends.tolist()
     atoms = tuple(learned.grid.nearest(recorded[atoms]).tolist())
     return replace(learned, atoms=atoms, low=low, high=high)
 
 
-def _excess(recorded: Floats, mass: Floats, step: float) -> tuple[NDArray[np.bool_], Floats]:
-    """Tell which values have far more mass than those around let expect, and how much more.
+def _expected(recorded: Floats, mass: Floats, step: float) -> tuple[Floats, NDArray[np.bool_]]:
+    """Return the mass that the values around each let expect, and which have clearly more.
 
     What the middle one of them has, in one step, counts: others may be atoms as well.
     """
@@ -182,7 +184,7 @@ def _excess(recorded: Floats, mass: Floats, step: float) -> tuple[NDArray[np.boo
     expected = np.nanmedian(around, axis=1) * n_around * step / width
     # The chance of as many rows by coincidence (Poisson).
     chance = pdtrc(mass - 1, np.maximum(expected, 1e-12 * mass.sum()))
-    return (mass > MIN_EXCESS * expected) & (chance < MAX_CHANCE), mass - expected
+    return expected, chance < MAX_CHANCE
 
 
 def location_and_spread(values: Floats, weight: Floats) -> tuple[float, float]:

@@ -109,8 +109,9 @@ class Grid(NamedTuple):
         first, last = ((end * power - self.offset) / self.multiple for end in (low, high))
         # An end on the grid may lie a rounding error beyond it.
         first, last = np.ceil(first - SINGLE), np.floor(last + SINGLE)
-        if first <= last:
-            steps = np.clip(steps, first, last)
+        if first > last:
+            return inside
+        steps = np.clip(steps, first, last)
         whole = self.offset + steps * self.multiple
         return np.where(np.abs(whole) < MAX_EXACT, whole / power, inside)
 
@@ -134,10 +135,18 @@ def find_grid(
             on_grid = np.abs(last - np.rint(last)) <= room
             on_grid &= np.spacing(size) < MAX_ROOM
             evidence = -np.log(2 * room[on_grid & (size > room)]).sum()
-            off = mass[~on_grid].sum()
+            off = mass.sum() - _told_apart(np.rint(last[on_grid]), mass[on_grid])
             if off <= MAX_SHARE_OFF * mass.sum() and evidence >= MIN_EVIDENCE:
                 return Grid(decimals, *_multiple(np.rint(last[on_grid]).astype(np.int64)))
     return NO_GRID
+
+
+def _told_apart(rounded: Floats, mass: Floats) -> float:
+    """Return the mass of the heaviest values at each number: a grid loses what it merges."""
+    if len(rounded) == 0:
+        return 0.0
+    first = np.flatnonzero(np.append(True, np.diff(rounded) != 0))
+    return float(np.maximum.reduceat(mass, first).sum())
 
 
 def _multiple(last: NDArray[np.int64]) -> tuple[int, int]:

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .column import MIN_ROWS, learn_column
+from .column import MIN_ROWS, Column, learn_column
 from .encoding import Table, standardise
 from .ends import spread_ends
 from .frame import Layout
@@ -147,14 +147,7 @@ def learn_columns(
     def each(name: str) -> NDArray[Any]:
         return np.array([getattr(column, name) for column in columns])
 
-    ends = np.array([each("low"), each("high")])
-    edges = ends + np.array([[-1.0], [1.0]]) * each("margin")
-    if bounds is not None:
-        known, counts = ~each("constant") & np.isfinite(bounds), kinds == "count"
-        whole = np.array([np.ceil(bounds[0]), np.floor(bounds[1])])
-        half = np.array([[-0.5], [0.5]])
-        ends = np.where(known, np.where(counts, whole, bounds), ends)
-        edges = np.where(known, np.where(counts, whole + half, bounds), edges)
+    ends, edges = _ends(columns, bounds)
     atoms = _padded([column.atoms for column in columns])
     floor = each("floor")
     table = Table(
@@ -180,6 +173,19 @@ def learn_columns(
     )
     table = replace(table, atom_images=standardise(table, atoms.T).T)
     return _with_marginals(table, X, weight, bounds) if shaped else table
+
+
+def _ends(columns: Sequence[Column], bounds: Bounds | None) -> tuple[Bounds, Bounds]:
+    """Return what is drawn at most and at least, and beyond what there is no density."""
+    ends = np.array([[column.low, column.high] for column in columns]).T
+    margin = np.array([[-1.0], [1.0]]) * [column.margin for column in columns]
+    if bounds is None:
+        return ends, ends + margin
+    counts = np.array([column.kind == "count" for column in columns])
+    known = np.isfinite(bounds) & ~np.array([column.constant for column in columns])
+    whole = np.array([np.ceil(bounds[0]), np.floor(bounds[1])])
+    ends = np.where(known, np.where(counts, whole, bounds), ends)
+    return ends, np.where(known & ~counts, bounds, ends + margin)
 
 
 def _absent(codes: Floats, n_levels: int) -> Floats:

@@ -252,7 +252,7 @@ def test_few_values_are_all_atoms_and_many_are_bounded():
 def test_whole_numbers_of_many_rows_are_codes():
     column = learned(VALUES["codes"])
     assert column.codes == (1, 2, 4, 9)
-    assert (column.low, column.high) == (-np.inf, np.inf)
+    assert (column.low, column.high) == (0, np.inf)
     codes = np.repeat(np.arange(MAX_CODES) ** 2.0, 10)
     assert learned(codes, kind="count").codes == tuple(np.arange(MAX_CODES) ** 2.0)
     too_many = np.repeat(np.arange(MAX_CODES + 1) ** 2.0, 10)

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skmade._table.column import learn_column
 from skmade._table.grid import NO_GRID, Grid, distinct_values, find_grid, resolution
 
 EPS = np.finfo(np.float64).eps
@@ -253,10 +254,20 @@ def test_the_nearest_number_lies_between_two_ends():
     assert_array_equal(
         Grid(1, 1, 0).nearest(np.array([-5.0, 5.0]), -0.3, 0.1 + 0.2), [-0.3, 0.3]
     )
-    # Where no number of the grid lies between the ends, these hold anyway, nearly.
-    assert_allclose(grid.nearest(np.array([0.0, 9.0]), 0.6, 0.9), [0.5, 1.0])
+    # Where no number of the grid lies between the ends, these hold all the same.
+    assert_array_equal(grid.nearest(np.array([0.0, 9.0]), 0.6, 0.9), [0.6, 0.9])
 
 
 def test_numbers_too_large_for_a_grid_stay_as_they_are():
     large = np.array([1e20, -1e300, 2.0**60 + 2**10])
     assert_array_equal(Grid(2, 1, 0).nearest(large), large)
+
+
+@pytest.mark.parametrize("offset", [1e7, 1.0, 32.0, 0.5])
+@pytest.mark.parametrize("size", [1e-10, 3e-9, 1e-8])
+def test_what_is_finer_than_single_precision_is_no_noise(offset, size):
+    rng = np.random.RandomState(0)
+    values = offset + size * offset * rng.normal(1, 1, 600)
+    column = learn_column(values, np.ones(600), "auto")
+    assert column.kind == "continuous"
+    assert len(np.unique(column.grid.nearest(values))) > 300
