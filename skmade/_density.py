@@ -70,6 +70,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     min_scale : float or None, default=None
         Smallest width of the Gaussians of continuous columns, in standard deviations of
         the column; None is as narrow as its values are rounded, and at values that recur.
+        With a number, 'auto' below calls no column a count.
     feature_types : str, list of str or dict, default='auto'
         'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
         columns, each, or by name (position, without names). 'auto' calls labels of a

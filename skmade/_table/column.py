@@ -76,8 +76,9 @@ def learn_column(
 ) -> Column:
     """Learn a column from its values, and weights that count rows; 'auto' finds its kind.
 
-    With `min_scale`, in spreads, no scale of a continuous column is smaller, and none of its
-    values is an atom, whose component would be as narrow as the values are rounded.
+    With `min_scale`, in spreads, no scale of a continuous column is smaller, none of its
+    values is an atom, whose component would be as narrow as the values are rounded, and 'auto'
+    calls no column a count.
     """
     if kind not in ("auto", "continuous", "count"):
         return Column(kind)
@@ -98,7 +99,8 @@ def learn_column(
         value = float(distinct[mass.argmax()])
         return _constant(value, exponent, "count" if kind == "count" else "continuous")
     if kind == "auto":
-        kind = "count" if _counts(recorded, grid, np.ldexp(spread, exponent)) else "continuous"
+        is_count = min_scale is None and _counts(recorded, grid, np.ldexp(spread, exponent))
+        kind = "count" if is_count else "continuous"
     if kind == "count":
         center, spread = np.ldexp(center, exponent), np.ldexp(spread, exponent)
         floor = max(COUNT_SCALE / spread, MIN_COUNT_SCALE)

@@ -204,6 +204,12 @@ def test_the_floor_is_the_rounding_error_of_the_column():
     assert_allclose(learned(VALUES["counts"]).floor * VALUES["counts"].std(), 0.1, rtol=0.1)
 
 
+def test_a_least_scale_leaves_no_counts_but_declared_ones():
+    assert learned(VALUES["counts"]).kind == "count"
+    assert learned(VALUES["counts"], min_scale=0.1).kind == "continuous"
+    assert learned(VALUES["counts"], kind="count", min_scale=0.1).kind == "count"
+
+
 def test_a_least_scale_leaves_no_atoms():
     for name in ("zeros", "capped", "round numbers"):
         column = learned(VALUES[name], min_scale=1e-6)
