@@ -306,6 +306,16 @@ def test_a_bounded_column_integrates_to_one(column, bounds):
     assert drawn.max() <= ends[1]
 
 
+def test_a_column_that_ends_at_an_atom_integrates_to_one():
+    scale = np.minimum(np.random.RandomState(0).normal(80, 20, 800).round(1), 100)
+    density = small(max_iter=2).fit(scale[:, None])
+    grid = np.union1d(np.linspace(-100, 99, 20_001), np.linspace(99, 100.05, 20_001))
+    inside = np.trapezoid(np.exp(density.score_samples(grid[:, None])), grid)
+    assert_allclose(inside, 1, atol=2e-3)
+    assert density.score_samples([[100.2]])[0] < density.score_samples([[99.8]])[0] - 15
+    assert density.sample(2000, random_state=0).max() == 100
+
+
 @pytest.mark.parametrize("bounds", [(0, None), (None, 100), (0, 100)])
 def test_bounds_far_from_all_rows_change_little(bounds):
     rows = np.random.RandomState(0).normal(13, 0.8, size=(200, 1))

@@ -14,7 +14,7 @@ REWRITTEN = RECORDED + "noise_and_order_of_rows_are_no_information"
 MONEY = RECORDED + "money_is_drawn_as_it_was_recorded"
 CODES = RECORDED + "between_codes_there_is_the_tail_alone"
 LEVELS = RECORDED + "levels_that_no_row_has_share_half_a_row"
-WITHIN = RECORDED + "a_bounded_column_integrates_to_one"
+WITHIN = RECORDED + "a_column_that_ends_at_an_atom_integrates_to_one"
 
 
 @defect("API", RECORDED + "integer_weights_are_repeated_rows")
