@@ -416,9 +416,15 @@ class DiscretisedMixture(MixtureOfGaussians):
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of an integer."""
-        logits, means, scales = self.unpack(params)
+        logits, means, raw = self.parts(params)
+        scales = self.scales(raw)
         (lower, upper), cell = self._cells(value), self._cell(value)
         masses = logits + log_interval((lower - means) / scales, (upper - means) / scales)
+        if self.n_atoms:
+            own, places = self.own_logits(params), self.places()[0]
+            inside = (lower < places) & (places < upper)
+            masses = np.concatenate([masses, np.where(inside, own, -np.inf)])
+            logits = np.concatenate([logits, own])
         body = log_sum_exp(masses) - log_sum_exp(logits)
         body = np.where(lower < upper, body, -np.inf)
         return with_tail(body, student_log_interval(*cell, self.step[:, None]))

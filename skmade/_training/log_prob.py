@@ -191,7 +191,7 @@ class _DiscretisedMixture(_MixtureOfGaussians):
             coded = self.coded > 0
             below = torch.where(coded, value - lower, below)
             above = torch.where(coded, upper - value, above)
-        body = MixtureLogMass.apply(params, value, below, above, *self.constants)
+        body = MixtureLogMass.apply(params, value, below, above, *self.constants, True)
         return torch.logaddexp(body + math.log1p(-TAIL_WEIGHT), tail + math.log(TAIL_WEIGHT))
 
     def _distances(self, value: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
@@ -327,8 +327,12 @@ class MixtureLogMass(torch.autograd.Function):
         places: Tensor,
         widths: Tensor,
         absent: Tensor,
+        points: bool = False,
     ) -> Tensor:
-        """Return log-masses (..., F, n) from so far below values to so far above them."""
+        """Return log-masses (..., F, n) from so far below values to so far above them.
+
+        Atoms are `points`, or Gaussians as other components are.
+        """
         logits, means, raw, own = views(params, where)
         k = means.shape[-3]
         raw = raw + SOFTPLUS_ONE
@@ -340,8 +344,13 @@ class MixtureLogMass(torch.autograd.Function):
         parts = logits + interval.log_mass
         if len(places):
             own = torch.where(absent, -torch.inf, own)
-            fixed = Interval.around((value - places) / widths, below / widths, above / widths)
-            parts, logits = joined(parts, own + fixed.log_mass), joined(logits, own)
+            if points:
+                inside = (places > value - below) & (places < value + above)
+                fixed = torch.where(inside, own, -torch.inf)
+            else:
+                reach = (part / widths for part in (value - places, below, above))
+                fixed = own + Interval.around(*reach).log_mass
+            parts, logits = joined(parts, fixed), joined(logits, own)
         log_sum, chances = _logsumexp(parts)
         log_total, shares = _logsumexp(logits)
         if ctx.needs_input_grad[0]:
@@ -360,7 +369,7 @@ class MixtureLogMass(torch.autograd.Function):
     def backward(ctx: Any, upstream: Tensor) -> tuple[Tensor | None, ...]:
         """Scale the gradient that came with the masses; only parameters have one."""
         (gradient,) = ctx.saved_tensors
-        return gradient * upstream.unsqueeze(-3), *[None] * 8
+        return gradient * upstream.unsqueeze(-3), *[None] * 9
 
 
 class Interval(NamedTuple):
