@@ -9,9 +9,9 @@ are fitted by default, the others scored. The training rows are disturbed: every
 eight ulps, one cell times 1 + 8e-15, half of the rows through single precision, all through
 inches and back, one value written with an error in the eighth digit, the rows in another
 order. "moved" is how far the held-out mean moves, the mean over the seeds of its size;
-"seeds" is how far two seeds of the undisturbed table differ, on average over eight. "same" says whether
-grids, kinds, atoms, codes and ends are the same, and "floor" is the largest relative change
-of a column's smallest scale.
+"seeds" is how far two seeds of the undisturbed table differ, on average over eight. "same"
+says whether grids, kinds, atoms, codes and ends are the same, and "floor" is the largest
+relative change of a column's smallest scale.
 """
 
 import argparse
