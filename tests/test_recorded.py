@@ -316,6 +316,12 @@ def test_a_column_that_ends_at_an_atom_integrates_to_one():
     assert density.sample(2000, random_state=0).max() == 100
 
 
+def test_a_column_ends_at_its_atom_within_wider_bounds():
+    scale = np.minimum(np.random.RandomState(0).normal(80, 20, 800).round(1), 100)
+    density = small(max_iter=2, bounds={0: (None, 120)}).fit(scale[:, None])
+    assert density.sample(2000, random_state=0).max() == 100
+
+
 @pytest.mark.parametrize("bounds", [(0, None), (None, 100), (0, 100)])
 def test_bounds_far_from_all_rows_change_little(bounds):
     rows = np.random.RandomState(0).normal(13, 0.8, size=(200, 1))

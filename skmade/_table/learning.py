@@ -184,8 +184,15 @@ def _ends(columns: Sequence[Column], bounds: Bounds | None) -> tuple[Bounds, Bou
     counts = np.array([column.kind == "count" for column in columns])
     known = np.isfinite(bounds) & ~np.array([column.constant for column in columns])
     whole = np.array([np.ceil(bounds[0]), np.floor(bounds[1])])
-    ends = np.where(known, np.where(counts, whole, bounds), ends)
-    return ends, np.where(known & ~counts, bounds, ends + margin)
+    inner = np.where(known, np.where(counts, whole, bounds), np.array([[-np.inf], [np.inf]]))
+    # A column that ends at an atom within its bounds ends there.
+    ends, edges = _inside(ends, inner), _inside(ends + margin, inner)
+    return ends, np.where(counts, ends + margin, edges)
+
+
+def _inside(ends: Bounds, bounds: Bounds) -> Bounds:
+    """Return the narrower of two pairs of ends for each column."""
+    return np.array([np.maximum(ends[0], bounds[0]), np.minimum(ends[1], bounds[1])])
 
 
 def _absent(codes: Floats, n_levels: int) -> Floats:

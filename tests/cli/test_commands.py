@@ -169,6 +169,17 @@ def test_fit_says_what_it_has_learned(run, folder):
     assert lines[6].startswith("Saved to model-2 after ")
 
 
+def test_bounds_are_passed_on(run, folder):
+    bounds = ["--bounds=number=:1e6", "--bounds=count=0:"]
+    run("fit", "table.csv", "model-2", *bounds, *QUICK_OPTIONS)
+    loaded = skops.io.load(folder / "model-2", trusted=[MADEDensity])
+    (folder / "model-2").unlink()
+    assert loaded.bounds == {"number": (None, 1e6), "count": (0, None)}
+    for text in ("number", "number=1", "number=a:b", "number=0:1:2"):
+        with pytest.raises(SystemExit):
+            run("fit", "table.csv", "model-2", f"--bounds={text}", *QUICK_OPTIONS)
+
+
 def test_a_saved_model_keeps_no_callbacks_and_all_parameters(folder):
     loaded = skops.io.load(folder / "model", trusted=[MADEDensity])
     assert not hasattr(loaded, "_skl_callbacks")

@@ -178,6 +178,17 @@ def test_columns_are_described_by_all_partitions():
 
 
 @pytest.mark.usefixtures("large")
+def test_bounds_hold_on_partitions():
+    X = labelled(ROWS)
+    bounds = {"x": (X["x"].min(), None), "number": (None, X["number"].max())}
+    drawn = quick(bounds=bounds).fit(partitioned(X)).sample(500, random_state=0)
+    assert drawn["x"].min() >= X["x"].min()
+    assert drawn["number"].max() <= X["number"].max()
+    with pytest.raises(ValueError, match=r"column 'x' holds .* outside of its bounds"):
+        quick(bounds={"x": (0, None)}).fit(partitioned(X))
+
+
+@pytest.mark.usefixtures("large")
 def test_masked_cells_are_missing():
     holes = np.random.RandomState(0).uniform(size=ROWS.shape) < 0.2
     masked = np.ma.masked_array(np.where(holes, -999.0, ROWS), holes)
