@@ -303,7 +303,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         y : None
             Ignored; here for the API.
         sample_weight : array-like of shape (n_samples,), default=None
-            Weight of each row, relative to the others; zero leaves it out.
+            Weight of each row, relative to the others; zero leaves it out. Small multiples of
+            the least weight are numbers of rows.
         X_val : array-like of shape (n_val_samples, n_features), default=None
             Rows to stop early by (in a Pipeline, name them in its `transform_input`).
 

@@ -306,6 +306,15 @@ def test_a_bounded_column_integrates_to_one(column, bounds):
     assert drawn.max() <= ends[1]
 
 
+def test_few_amounts_beside_many_zeros_keep_their_decimals():
+    rng = np.random.RandomState(0)
+    amounts = np.exp(rng.normal(5, 1, 1000)).round(2)
+    density = small(max_iter=2).fit(np.where(rng.rand(1000) < 0.97, 0, amounts)[:, None])
+    drawn = density.sample(5000, random_state=0)[:, 0]
+    assert_array_equal(drawn, drawn.round(2))
+    assert (drawn % 1 > 0).sum() > 0.9 * (drawn > 0).sum()
+
+
 def test_a_column_that_ends_at_an_atom_integrates_to_one():
     scale = np.minimum(np.random.RandomState(0).normal(80, 20, 800).round(1), 100)
     density = small(max_iter=2).fit(scale[:, None])

@@ -33,6 +33,9 @@ MAX_ROOM = 0.05
 # values are multiples of something larger than their last decimal.
 MAX_DECIMALS, MAX_SHARE_OFF, MIN_EVIDENCE, MAX_CHANCE = 15, 0.05, 11.0, 1e-4
 
+# Of many values that stand alone about so many are looked at first.
+N_LOOKED_AT = 1000
+
 # Whole numbers up to this are exact.
 MAX_EXACT = 2.0**53
 
@@ -122,23 +125,37 @@ NO_GRID = Grid(-1, 1, 0)
 def find_grid(
     distinct: Floats, mass: Floats, noises: tuple[float, ...] = (SINGLE, ULPS)
 ) -> Grid:
-    """Return the coarsest grid of decimals on which nearly all values lie, up to noise."""
+    """Return the coarsest grid of decimals on which nearly all values lie, up to noise.
+
+    The most frequent value is on many grids, and counts for none.
+    """
+    at_most = MAX_SHARE_OFF * (mass.sum() - mass.max())
+    # Where most values stand alone, some of them tell at once of most grids that they are none.
+    some = slice(None, None, 1 + len(mass) // N_LOOKED_AT)
+    alone = len(mass) > 0.5 * mass.sum()
     for noise in noises:
         for decimals in range(MAX_DECIMALS + 1):
             last = distinct * 10.0**decimals
-            size = np.abs(last)
-            if size.max() >= MAX_EXACT:
+            if np.abs(last).max() >= MAX_EXACT:
                 break
-            room = noise * np.maximum(size, mass @ size / mass.sum())
-            # Where numbers have no such digits, all of them are whole.
-            room = np.minimum(np.maximum(room, np.spacing(size)), MAX_ROOM)
-            on_grid = np.abs(last - np.rint(last)) <= room
-            on_grid &= np.spacing(size) < MAX_ROOM
-            evidence = -np.log(2 * room[on_grid & (size > room)]).sum()
+            if alone and _on_grid(last[some], mass[some], noise)[0].mean() < 0.5:
+                continue
+            on_grid, room = _on_grid(last, mass, noise)
+            evidence = -np.log(2 * room[on_grid & (np.abs(last) > room)]).sum()
             off = mass.sum() - _told_apart(np.rint(last[on_grid]), mass[on_grid])
-            if off <= MAX_SHARE_OFF * mass.sum() and evidence >= MIN_EVIDENCE:
+            if off <= at_most and evidence >= MIN_EVIDENCE:
                 return Grid(decimals, *_multiple(np.rint(last[on_grid]).astype(np.int64)))
     return NO_GRID
+
+
+def _on_grid(last: Floats, mass: Floats, noise: float) -> tuple[NDArray[np.bool_], Floats]:
+    """Tell which numbers are whole up to noise, and how much of that each is allowed."""
+    size = np.abs(last)
+    room = noise * np.maximum(size, mass @ size / mass.sum())
+    # Where numbers have no such digits, all of them are whole.
+    spacing = np.spacing(size)
+    room = np.minimum(np.maximum(room, spacing), MAX_ROOM)
+    return (np.abs(last - np.rint(last)) <= room) & (spacing < MAX_ROOM), room
 
 
 def _told_apart(rounded: Floats, mass: Floats) -> float:
