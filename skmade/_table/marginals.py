@@ -44,6 +44,9 @@ MIN_DESCRIBED = 20
 # Its multiples are spread evenly over the unit interval, whatever their number.
 GOLDEN_RATIO = (1 + 5**0.5) / 2
 
+# Values that are no farther apart are one, up to rounding.
+NOISE = 1e-6
+
 # Values farther out than this have the pull of one that is so far.
 MAX_PULL = 10.0
 
@@ -311,6 +314,8 @@ def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Flo
     """
     points, position = np.unique(np.clip(values, -MAX_PULL, MAX_PULL), return_inverse=True)
     mass = np.bincount(position, weights=weight)
+    first = np.flatnonzero(np.append(True, np.diff(points) > NOISE))
+    points, mass = points[first], np.add.reduceat(mass, first)
     if len(points) > n_points:
         level = (np.cumsum(mass) - 0.5 * mass) / mass.sum()
         group = np.unique((level * n_points).astype(np.int64), return_inverse=True)[1]

@@ -226,3 +226,16 @@ def test_masses_of_unseen_labels_are_of_all_rows(monkeypatch):
     monkeypatch.setattr(learning, "MAX_DESCRIBED_ROWS", 100)
     sample = learn_as_fit(X, None, ["categorical"], [3], smoothed=True)
     assert_allclose(sample.unseen_mass, whole.unseen_mass)
+
+
+def test_rounding_noise_changes_no_transform():
+    rng = np.random.RandomState(0)
+    X = rng.exponential(size=(1500, 2)).round(2)  # of fewer values than a summary has
+    noisy = X * (1 + rng.randint(-8, 9, X.shape) * np.finfo(float).eps)
+    plain, other = learn(X), learn(noisy)
+    assert_allclose(other.scale_floor, plain.scale_floor, rtol=1e-6)
+    values = np.linspace(-1, 4, 50)[:, None] * np.ones(2)
+    for one, two in zip(
+        plain.marginals.forward(values), other.marginals.forward(values), strict=True
+    ):
+        assert_allclose(one, two, atol=1e-6)
