@@ -78,8 +78,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         their distance of one is not small beside their spread, other numbers continuous.
     bounds : dict or None, default=None
         Lowest and highest number of columns, as {column: (low, high)} (position, without
-        names), None for an open end. There is no density beyond. A column whose smallest or
-        largest value recurs (zeros of money, a full scale) ends there by itself.
+        names), None for an open end. There is no density beyond, and training rows with such
+        cells are an error, as are bounds of labels. A column whose smallest or largest value
+        recurs (zeros of money, a full scale) ends there by itself.
     handle_unknown : {'error', 'smoothed'}, default='error'
         Labels that fit did not see, and numbers in a column of 0 and 1: an error, or the
         mass of half a training row. Levels that a dtype declares always share it.
@@ -477,8 +478,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         X : array-like of shape (n_samples, n_features)
             Rows with missing cells (NaN, None).
         strategy : {'sample', 'mean'}, default='sample'
-            'sample' draws the missing cells of a row together; 'mean' takes the
-            conditional mean of a number and the most probable label.
+            'sample' draws the missing cells of a row together, as they were recorded; 'mean'
+            takes the conditional mean of a number and the most probable label.
         random_state : int, RandomState instance or None, default=None
             Source of the draws; None gives different cells at each call.
 

@@ -306,6 +306,18 @@ def test_a_bounded_column_integrates_to_one(column, bounds):
     assert drawn.max() <= ends[1]
 
 
+def test_atoms_nearer_than_they_are_wide_keep_their_shares():
+    rng, fares = np.random.RandomState(0), [7.75, 7.775, 7.8958, 8.05]
+    shares, others = [0.12, 0.03, 0.2, 0.08], np.exp(rng.normal(4, 1, 800)).round(4)
+    chosen = rng.choice(5, 800, p=[*shares, 1 - sum(shares)])
+    fare = np.where(chosen < 4, np.array([*fares, 0])[chosen], others)
+    drawn = small(max_iter=40).fit(fare[:, None]).sample(4000, random_state=0)[:, 0]
+    for value in fares:
+        share = (fare == value).mean()
+        error = np.sqrt(share * (1 - share) / 4000)
+        assert abs((drawn == value).mean() - share) < 4 * error + 0.01
+
+
 def test_few_amounts_beside_many_zeros_keep_their_decimals():
     rng = np.random.RandomState(0)
     amounts = np.exp(rng.normal(5, 1, 1000)).round(2)

@@ -1,10 +1,11 @@
 """The law of one feature given those before it.
 
-Bernoulli (binary), categorical, a mixture of Gaussians (continuous) and one that is rounded
-to integers (count). Parameters (n_params, n_features, n_rows) are outputs of the network,
-values have shape (n_features, n_rows), so one call serves every feature of a kind, and sums
-over components or levels run over contiguous rows. Training has the same log-probabilities
-with gradients and the same order of axes, in `log_prob`.
+Bernoulli (binary), categorical, a mixture of Gaussians (continuous), one that ends at edges,
+one that is rounded to integers (count), and that of a constant column. Parameters (n_params,
+n_features, n_rows) are outputs of the network, values have shape (n_features, n_rows), so one
+call serves every feature of a kind, and sums over components or levels run over contiguous
+rows. Training has the same log-probabilities with gradients and the same order of axes, in
+`log_prob`.
 """
 
 import math
@@ -201,8 +202,9 @@ class MixtureOfGaussians:
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
 
     The parameters of a feature are logits, means and raw scales, `n_components` of each, and
-    the logits of the atoms: components with a place of their own and the
-    smallest scale. A scale is ``floor + softplus(raw)``: smooth, and never below the floor.
+    the logits of the atoms: components with a place of their own and the smallest scale, which
+    are drawn exactly at their place. A scale is ``floor + softplus(raw)``: smooth, and never
+    below the floor.
     """
 
     n_components: int
@@ -212,7 +214,7 @@ class MixtureOfGaussians:
 
     @property
     def n_atoms(self) -> int:
-        """Values that recur, of the feature that has most of them."""
+        """Number of atoms, of the feature that has most of them."""
         return self.atoms.shape[1]
 
     @property

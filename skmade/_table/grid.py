@@ -28,10 +28,13 @@ MAX_OFF_GRID, MIN_PAIRS, MIN_SHARE_OF_FEW = 0.02, 3.0, 0.25
 # Of the distance between two numbers of a grid, noise takes at most so much.
 MAX_ROOM = 0.05
 
-# Decimals to look for; on a grid lie all values but this share, as chance would not do: the
-# logarithm of its inverse is at least the third number. The last is a chance, too: that all
-# values are multiples of something larger than their last decimal.
-MAX_DECIMALS, MAX_SHARE_OFF, MIN_EVIDENCE, MAX_CHANCE = 15, 0.05, 11.0, 1e-4
+# So many decimals are looked for, on which all rows lie but this share.
+MAX_DECIMALS, MAX_SHARE_OFF = 15, 0.05
+
+# A grid is no coincidence: numbers as they come would lie on it with a chance of whose inverse
+# the logarithm is at least this. All are multiples of a larger step only if the chance of that
+# is at most the second number.
+MIN_EVIDENCE, MAX_CHANCE = 11.0, 1e-4
 
 # Of many values that stand alone about so many are looked at first.
 N_LOOKED_AT = 1000
@@ -142,7 +145,7 @@ def find_grid(
                 continue
             on_grid, room = _on_grid(last, mass, noise)
             evidence = -np.log(2 * room[on_grid & (np.abs(last) > room)]).sum()
-            off = mass.sum() - _told_apart(np.rint(last[on_grid]), mass[on_grid])
+            off = mass.sum() - _mass_kept(np.rint(last[on_grid]), mass[on_grid])
             if off <= at_most and evidence >= MIN_EVIDENCE:
                 return Grid(decimals, *_multiple(np.rint(last[on_grid]).astype(np.int64)))
     return NO_GRID
@@ -158,7 +161,7 @@ def _on_grid(last: Floats, mass: Floats, noise: float) -> tuple[NDArray[np.bool_
     return (np.abs(last - np.rint(last)) <= room) & (spacing < MAX_ROOM), room
 
 
-def _told_apart(rounded: Floats, mass: Floats) -> float:
+def _mass_kept(rounded: Floats, mass: Floats) -> float:
     """Return the mass of the heaviest values at each number: a grid loses what it merges."""
     if len(rounded) == 0:
         return 0.0

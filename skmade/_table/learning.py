@@ -40,7 +40,7 @@ def resolve_kinds(words: Sequence[str], survey: Survey, layout: Layout) -> NDArr
             word = "binary" if n_levels == 2 else "categorical"
         elif word == "auto" and survey.zero_one[position]:
             word = "binary"
-        elif word == "auto" and survey.broken[position] > MIN_ROWS:
+        elif word == "auto" and survey.fractional[position] > MIN_ROWS:
             word = "continuous"
         kinds.append(word)
     return np.array(kinds, dtype=np.str_)

@@ -67,7 +67,7 @@ class Survey:
     n_infinite: Integers
     n_observed: Integers  # cells that are not missing
     lost: Floats  # weight of the missing cells
-    broken: Floats  # weight of the cells that are no whole numbers, but for rounding noise
+    fractional: Floats  # weight of the cells that are no whole numbers, but for noise
     zero_one: NDArray[np.bool_]  # whether all observed cells are 0 or 1
     extremes: Integers  # (2, D), rows of the smallest and of the largest value
     least: Floats  # (2, D), the smallest value and the largest one, negative
@@ -96,7 +96,7 @@ class Survey:
             self.n_infinite + other.n_infinite,
             self.n_observed + other.n_observed,
             self.lost + other.lost,
-            self.broken + other.broken,
+            self.fractional + other.fractional,
             self.zero_one & other.zero_one,
             np.where(earlier, self.extremes, self.n_rows + other.extremes),
             np.minimum(self.least, other.least),
@@ -127,7 +127,7 @@ def _survey_of(chunk: Floats, weight: NDArray[Any] | None) -> Survey:
         n_infinite=np.isinf(chunk).sum(axis=0),
         n_observed=len(chunk) - holes.sum(axis=0),
         lost=share @ holes,
-        broken=share @ (~holes & ~whole_numbers(chunk)),
+        fractional=share @ (~holes & ~whole_numbers(chunk)),
         zero_one=(holes | (chunk == 0) | (chunk == 1)).all(axis=0),
         extremes=extremes,
         least=np.take_along_axis(signed, extremes[:, None], axis=1)[:, 0],

@@ -380,11 +380,6 @@ class Interval(NamedTuple):
     by_scale: Tensor  # per share that the scale grows
 
     @classmethod
-    def between(cls, lower: Tensor, upper: Tensor) -> "Interval":
-        """Describe the intervals between two edges."""
-        return cls.around(torch.zeros_like(lower), -lower, upper)
-
-    @classmethod
     def around(cls, value: Tensor, below: Tensor, above: Tensor) -> "Interval":
         """Describe the intervals from so far below values to so far above them."""
         below, above = (part.clamp(-MAX_DISTANCE, MAX_DISTANCE) for part in (below, above))

@@ -6,6 +6,7 @@ from scipy.special import ndtri
 from skmade import _input
 from skmade._network.conditionals import MixtureOfGaussians, TruncatedMixture
 from skmade._table import encoding, grid, learning
+from skmade._training import log_prob
 
 from .planting import defect, patch, put
 
@@ -100,3 +101,9 @@ def mass_beyond_the_bounds():
     @patch(TruncatedMixture, "log_prob")
     def log_prob(_, self, params, value):
         return MixtureOfGaussians.log_prob(self, params, value)
+
+
+@defect("density", RECORDED + "atoms_nearer_than_they_are_wide_keep_their_shares")
+def overlapping_atoms_not_told_apart():
+    """Of atoms that overlap the densities alone say which one a value is."""
+    put(log_prob, "_told_apart", lambda chances, fixed: chances)

@@ -255,6 +255,18 @@ def test_few_values_are_all_atoms_and_many_are_bounded():
     assert len(sparse.atoms) == MAX_ATOMS
 
 
+def test_atoms_beside_larger_ones_are_found():
+    rows = np.where(np.arange(61) % 4 == 0, 100, np.where(np.arange(61) % 2 == 0, 40, 4))
+    column = learned(np.repeat(np.arange(61) + 100.0, rows), kind="continuous")
+    assert set(100.0 + np.arange(4, 57, 2)) <= set(column.atoms)
+    assert not np.isin(100.0 + np.arange(1, 61, 2), column.atoms).any()
+
+
+def test_all_codes_are_atoms():
+    column = learned(np.repeat(np.arange(1.0, 12), 50))
+    assert column.codes == column.atoms == tuple(np.arange(1.0, 12))
+
+
 def test_whole_numbers_of_many_rows_are_codes():
     column = learned(VALUES["codes"])
     assert column.codes == (1, 2, 4, 9)

@@ -297,8 +297,8 @@ def test_tail_is_a_student_t():
 def interval(lower, upper, dtype=torch.float64):
     """Describe intervals between two edges, given as arrays."""
     edges = np.broadcast_arrays(lower, upper)
-    edges = (torch.tensor(np.array(edge), dtype=dtype) for edge in edges)
-    return gradients.Interval.between(*edges)
+    below, above = (torch.tensor(np.array(edge), dtype=dtype) for edge in edges)
+    return gradients.Interval.around(torch.zeros_like(below), -below, above)
 
 
 @pytest.mark.parametrize("width", [1e-6, 1e-3, 0.5, 3.0, 1e3])
