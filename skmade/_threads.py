@@ -1,0 +1,139 @@
+"""The processors, shared fairly: coarse work on threads of our own, one thread inside each.
+
+Small products that a library splits over its threads meet at barriers, thousands a second,
+where its threads spin until the last one is there. Beside other busy processes that takes many
+times as long. So a fit hands out members, and an answer chunks of rows; what runs on a thread
+of ours is computed by that thread alone. How the work is cut never depends on how many there
+are, and so no result does.
+"""
+
+import contextvars
+import os
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache
+from typing import Any, TypeVar
+
+from threadpoolctl import ThreadpoolController
+
+Result = TypeVar("Result")
+
+
+class _Limit:
+    """Keeps BLAS on one thread as long as any call is inside; the last to leave lifts it."""
+
+    def __init__(self) -> None:
+        self.lock, self.n_inside, self.n_threads = threading.Lock(), 0, 1
+        self.limiter: Any = None
+
+    def enter(self) -> int:
+        """Begin a call; return how many threads BLAS has where nobody limits it."""
+        with self.lock:
+            if self.n_inside == 0:
+                libraries = _blas()
+                self.n_threads = max(
+                    (one["num_threads"] for one in libraries.info()), default=1
+                )
+                self.limiter = libraries.limit(limits=1)
+            self.n_inside += 1
+            return self.n_threads
+
+    def leave(self) -> None:
+        """End a call."""
+        with self.lock:
+            self.n_inside -= 1
+            if self.n_inside == 0:
+                self.limiter.restore_original_limits()
+
+    def forget(self) -> None:
+        """Lift the limit in a forked child, where the calls of its parent do not run."""
+        if self.n_inside:
+            self.limiter.restore_original_limits()
+        self.__init__()  # type: ignore[misc]
+
+
+_limit = _Limit()
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_limit.forget)
+
+
+@cache
+def _blas() -> ThreadpoolController:
+    """Find the libraries of linear algebra: looking for them takes milliseconds."""
+    return ThreadpoolController().select(user_api="blas")
+
+
+@contextmanager
+def one_thread_inside() -> Iterator[int]:
+    """Keep NumPy's products on one thread, and yield how many they may have: for ours.
+
+    BLAS knows one number for the whole process. It is as before when the last call that
+    entered has left, after an error too.
+    """
+    n_threads = _limit.enter()
+    try:
+        yield n_threads
+    finally:
+        _limit.leave()
+
+
+def on_threads(
+    tasks: Sequence[Callable[[], Result]],
+    n_threads: int,
+    begin: Callable[[], object] = lambda: None,
+    begun: Callable[[], object] = lambda: None,
+    stop: Callable[[], object] = lambda: None,
+) -> list[Result]:
+    """Run tasks on threads of our own, and return their results in order.
+
+    After an error or Ctrl-C no other task begins. It is raised when those that run have ended.
+
+    Parameters
+    ----------
+    tasks : called without arguments, each in a copy of the caller's context
+    n_threads : how many run at a time
+    begin : called on each thread before its first task
+    begun : called here when all threads have done so
+    stop : called after an error, to tell the tasks that run
+    """
+    n_threads = max(min(n_threads, len(tasks)), 1)
+    ready = threading.Barrier(n_threads + 1)
+
+    def first() -> None:
+        begin()
+        _wait(ready)
+
+    with ThreadPoolExecutor(n_threads, "skmade", initializer=first) as pool:
+        futures = [pool.submit(contextvars.copy_context().run, task) for task in tasks]
+        if futures:
+            _wait(ready)
+        begun()
+        try:
+            return [future.result() for future in futures]
+        except BaseException:
+            stop()
+            for future in futures:
+                future.cancel()
+            raise
+
+
+def _wait(ready: threading.Barrier) -> None:
+    """Wait until all threads are there, or none of them waits for another."""
+    try:
+        ready.wait()
+    except BaseException:
+        ready.abort()
+        raise
+
+
+def in_order(
+    tasks: Sequence[Callable[[], Result]], n_threads: int | None = None
+) -> list[Result]:
+    """Run tasks of NumPy, on threads where there are several, and return their results."""
+    with one_thread_inside() as n_available:
+        n_threads = n_available if n_threads is None else n_threads
+        if min(n_threads, len(tasks)) < 2:
+            return [task() for task in tasks]
+        return on_threads(tasks, n_threads)
