@@ -6,7 +6,8 @@ do. The one place that calls scikit-learn's callbacks.
 
 import copy
 from contextlib import contextmanager
-from dataclasses import asdict
+from dataclasses import asdict, replace
+from functools import partial
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -80,7 +81,7 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
         run = run._replace(early_stopping=False, max_iter=0)
     ensemble = ensemble or _drawn(fitted, read.table, rows, rng)
     schedule = read_schedule(estimator, rows.n_rows, run)
-    stacks = list(members.stacks(ensemble))
+    stacks = list(members.stacks(ensemble, schedule.batch_size))
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
     with telling_callbacks(estimator, len(stacks), data) as context:
         trained = _train(estimator, context, ensemble, stacks, rows, schedule, rng)
@@ -256,7 +257,7 @@ def _resumed(estimator):
             "warm_start and partial_fit go on with the fitted network, but "
             f"{', '.join(changed)} has been changed. Fit a clone, or set warm_start=False."
         )
-    return ensemble
+    return replace(ensemble, weights=ensemble.weights.copy())  # the old ones stay as they are
 
 
 def _drawn_for(estimator, layout):
@@ -301,18 +302,22 @@ def read_schedule(estimator, n_rows, run):
 
 
 def _train(estimator, context, ensemble, stacks, rows, schedule, rng):
-    """Train the stacks of members, in parallel if `n_jobs` says so."""
+    """Train the stacks of members side by side: on threads, or on jobs if `n_jobs` says so.
+
+    The trained weights take the place of those that the ensemble had.
+    """
     seeds = rng.randint(MAX_SEED, size=len(stacks))
-    made, told = ensemble.made, without_state(estimator)
+    told = without_state(estimator)
     contexts = [
         task_context(context, _label(part, ensemble), position, schedule)
         for position, (part, _, _) in enumerate(stacks)
     ]
-    return Parallel(n_jobs=estimator.n_jobs)(
-        delayed(train_stack)(
+    tasks = [
+        partial(
+            train_stack,
             told,
             subcontext,
-            made=made,
+            made=ensemble.made,
             start=start,
             masks=masks,
             rows=rows.of_members(part),
@@ -320,7 +325,27 @@ def _train(estimator, context, ensemble, stacks, rows, schedule, rng):
             seed=int(seed),
         )
         for (part, start, masks), subcontext, seed in zip(stacks, contexts, seeds, strict=True)
-    )
+    ]
+    parts = [part for part, _, _ in stacks]
+    jobs = Parallel(n_jobs=estimator.n_jobs)
+    if estimator.n_jobs is not None or jobs.n_jobs != 1:  # of joblib's context
+        trained = jobs(delayed(alone)(task) for task in tasks)
+        both = zip(parts, trained, strict=True)
+        return [members.put_in_place(ensemble.weights, *stack) for stack in both]
+    from ._training.threads import side_by_side  # imports torch, which only training needs
+
+    def placed(task, part, stopped):
+        return members.put_in_place(ensemble.weights, part, task(stopped=stopped))
+
+    return side_by_side([partial(placed, *both) for both in zip(tasks, parts, strict=True)])
+
+
+def alone(task):
+    """Run the task of a job as it would run beside others, to the same result."""
+    from ._training.threads import side_by_side
+
+    (trained,) = side_by_side([lambda stopped: task(stopped=stopped)], 1)
+    return trained
 
 
 def without_state(estimator):

@@ -13,6 +13,7 @@ from functools import partial, reduce
 import numpy as np
 
 from .._fitting import (
+    alone,
     count_members,
     finish,
     fit_rows,
@@ -39,7 +40,7 @@ from .._table.checks import check_cells, check_known, check_new_cells
 from .._table.frame import joined_layout, to_numbers, unknown_labels
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
-from .._training.members import draw_members, stacks, with_trained
+from .._training.members import draw_members, put_in_place, stacks, with_trained
 from .._training.rows import InMemory, Rows, encode_numbers, open_source, window_rows
 from .partitions import (
     empty_like,
@@ -234,8 +235,9 @@ def _trained_member(
     member = draw_members(
         table, rows, architecture, seeds=[mask_seed], **mask_options(estimator)
     )
-    ((_, start, masks),) = stacks(member)
-    trained = train_stack(
+    ((part, start, masks),) = stacks(member, schedule.batch_size)
+    task = partial(
+        train_stack,
         estimator,
         context,
         made=member.made,
@@ -245,6 +247,7 @@ def _trained_member(
         schedule=schedule,
         seed=training_seed,
     )
+    trained = put_in_place(member.weights, part, alone(task))
     # The weights travel once, and the optimiser's arrays not at all.
     nothing = np.empty((1, 0), dtype=np.float32)
     summary = replace(trained, average=nothing, current=nothing, moments=())

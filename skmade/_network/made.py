@@ -115,9 +115,9 @@ class MADE:
         return shapes
 
     @cached_property
-    def n_matrix_weights(self) -> int:
-        """How many of a member's weights are of matrices; biases follow them."""
-        return sum(math.prod(s) for s in self.weight_shapes().values() if len(s) == 2)
+    def n_matrices(self) -> int:
+        """How many of the weights' arrays are matrices; they come first."""
+        return sum(len(shape) == 2 for shape in self.weight_shapes().values())
 
     def unflatten(self, flat: NDArray[Any]) -> dict[str, NDArray[Any]]:
         """View one member's flat weights by name."""
@@ -161,10 +161,9 @@ class MADE:
 
 
 @dataclass(frozen=True)
-class MaskList(Sequence[list[Booleans]]):
-    """The layer masks (M, n_out, n_in) of M members, each list made when it is asked for."""
+class MaskList(Sequence[tuple[Integers, list[Integers]]]):
+    """The ranks (M, D) and degrees (M, n_units) that make each mask of M members' lists."""
 
-    made: MADE
     ranks: Integers  # (M, K, D)
     degrees: Sequence[Integers]  # (M, K, n_units) for each hidden layer
 
@@ -174,7 +173,7 @@ class MaskList(Sequence[list[Booleans]]):
     def __getitem__(self, k: Any) -> Any:
         if k >= len(self):
             raise IndexError(k)
-        return self.made.masks(self.ranks[:, k], [layer[:, k] for layer in self.degrees])
+        return self.ranks[:, k], [layer[:, k] for layer in self.degrees]
 
 
 def is_large(law: Conditional) -> bool:

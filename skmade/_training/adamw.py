@@ -1,14 +1,15 @@
 """AdamW for a few large tensors (Kingma and Ba 2015; Loshchilov and Hutter 2019).
 
-torch's own does the same, but its first use in a process imports torch's compiler, which
-takes longer than many a fit.
+torch's fused step updates weights and moments in one pass over memory. Its function is called
+as it is: its class imports torch's compiler when it is first used, which takes longer than many
+a fit.
 """
 
-import math
 from collections.abc import Sequence
 
 import torch
 from torch import Tensor
+from torch.optim.adamw import adamw
 
 # How fast the running means of gradients and of their squares forget, as in torch.
 BETAS = 0.9, 0.999
@@ -20,25 +21,38 @@ class AdamW:
 
     def __init__(
         self,
-        parameters: Sequence[Tensor],
+        parameters: list[Tensor],
         decays: Sequence[float],
         moments: Sequence[Sequence[Tensor]],
         n_steps: int,
     ) -> None:
-        self.parameters, self.decays, self.n_steps = parameters, decays, n_steps
+        # The caller's own list, which may change: members that are done leave.
+        self.parameters, self.decays, self.n_steps = parameters, list(decays), n_steps
         # Running means and mean squares of each parameter's gradients.
-        self.moments = moments or [[torch.zeros_like(p) for p in parameters] for _ in BETAS]
+        self.moments = [list(moment) for moment in moments] or [
+            [torch.zeros_like(p) for p in parameters] for _ in BETAS
+        ]
+        self.steps = [
+            torch.full((), n_steps, dtype=torch.float32, device=p.device) for p in parameters
+        ]
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], size: float) -> None:
         """Move all parameters by one step, and toward zero by their decay."""
         self.n_steps += 1
-        corrections = [1 - beta**self.n_steps for beta in BETAS]
-        for parameter, decay, gradient, mean, square in zip(
-            self.parameters, self.decays, gradients, *self.moments, strict=True
-        ):
-            mean.lerp_(gradient, 1 - BETAS[0])
-            square.mul_(BETAS[1]).addcmul_(gradient, gradient, value=1 - BETAS[1])
-            root = square.sqrt().div_(math.sqrt(corrections[1])).add_(EPSILON)
-            parameter.mul_(1 - size * decay)
-            parameter.addcdiv_(mean, root, value=-size / corrections[0])
+        for decay in set(self.decays):
+            own = [index for index, other in enumerate(self.decays) if other == decay]
+            lists = self.parameters, gradients, *self.moments
+            adamw(
+                *([each[index] for index in own] for each in lists),
+                max_exp_avg_sqs=[],
+                state_steps=[self.steps[index] for index in own],
+                fused=True,
+                amsgrad=False,
+                beta1=BETAS[0],
+                beta2=BETAS[1],
+                lr=size,
+                weight_decay=decay,
+                eps=EPSILON,
+                maximize=False,
+            )

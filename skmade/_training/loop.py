@@ -11,9 +11,9 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._network.made import MADE
-from .._network.masks import Booleans
 from .adamw import AdamW
-from .objective import Layers, Objective, private_torch
+from .objective import Layers, Objective, masked, private_torch
+from .order import Order
 from .rows import Encoded, Integers, Rows
 from .schedule import REPORTED_STEPS, Schedule, TrainingState, n_parts
 
@@ -34,6 +34,9 @@ AVERAGED_EPOCHS = 3
 MIN_AVERAGED_STEPS = 10
 MAX_AVERAGED_SHARE = 0.1
 
+# Products are a fifth faster over multiples of 16 rows; small batches stay of equal size.
+ROUND_ROWS, MIN_ROUND_ROWS = 16, 48
+
 # Over the first steps the step size rises, while the optimiser learns the gradient's size.
 N_RISING_STEPS = 100
 
@@ -42,13 +45,14 @@ N_RISING_STEPS = 100
 def fit_network(
     made: MADE,
     start: TrainingState,
-    masks: Sequence[Sequence[Booleans]],
+    masks: Sequence[tuple[Integers, Sequence[Integers]]],
     rows: Rows,
     schedule: Schedule,
     seed: int,
     device: str = "cpu",
     on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
     on_part: Callable[[int], None] = lambda *_: None,
+    stopped: Callable[[], bool] = lambda: False,
 ) -> TrainingState:
     """Train a stack of members and return the averaged weights of their best epochs.
 
@@ -57,13 +61,13 @@ def fit_network(
     and Hutter 2019), by steps that get smaller until `max_iter`. Prediction uses a running
     average of the weights (Polyak and Juditsky 1992). With held-out rows the average is
     scored on them after every epoch; a member keeps its best epoch, the start included, and
-    is done after `n_iter_no_change` epochs without a gain of `tol`.
+    leaves the stack after `n_iter_no_change` epochs without a gain of `tol`.
 
     Parameters
     ----------
     made : the network's shape
     start : weights to start from
-    masks : layer masks, each with a leading axis of length M, for each mask of the list
+    masks : ranks (M, D) and degrees (M, n_units) of each mask of the list
     rows : where rows are read, and which are trained on or held out
     schedule : length and speed
     seed : of the private generator of batches and dropout
@@ -71,29 +75,38 @@ def fit_network(
     on_epoch : called with the epoch's number (from 1) and its mean training and held-out
         log-likelihood, in the units of the table; a true answer stops training
     on_part : called with the epoch's number, `n_parts` times in an epoch
+    stopped : asked before each step; a true answer ends training without a result
     """
-    with torch.enable_grad():  # also where the caller has switched gradients off
-        stack = _Stack(made, start, masks, rows, schedule, seed, device)
+    with torch.no_grad():  # they are computed by hand
+        stack = _Stack(made, start, masks, rows, schedule, seed, device, stopped)
         keeper = _BestEpoch(stack) if rows.holds_out else None
         history: dict[str, list[Floats]] = {"train": [], "validation": []}
         for epoch in range(1, schedule.max_iter + 1):
-            history["train"].append(stack.run_epoch(partial(on_part, epoch)))
+            _go_on(history["train"], stack.members, stack.run_epoch(partial(on_part, epoch)))
             validation = None
             if keeper is not None:
-                history["validation"].append(keeper.end_epoch(stack))
+                _go_on(history["validation"], stack.members, keeper.end_epoch(stack))
                 validation = float(history["validation"][-1].mean())
             stopped = on_epoch(epoch, float(history["train"][-1].mean()), validation)
             if stopped or (keeper is not None and keeper.done()):
                 break
-    average = stack.average if keeper is None else keeper.average
+            if keeper is not None:
+                stack.keep(keeper.running())
     return TrainingState(
-        average=_flat(average),
-        current=_flat(stack.parameters),
-        moments=stack.moments(),
+        average=stack.objective.flat(stack.average) if keeper is None else keeper.flat(),
+        current=stack.current(),
+        moments=() if keeper else stack.moments(),
         n_steps=stack.n_steps,
         best_score=None if keeper is None else keeper.score,
         history=history,
     )
+
+
+def _go_on(curve: list[Floats], members: Integers, values: Floats) -> None:
+    """Add an epoch (M,) to a curve; members that are done stay as they were."""
+    following = curve[-1].copy() if curve else np.empty(len(members))
+    following[members] = values
+    curve.append(following)
 
 
 def check_device(device: str) -> None:
@@ -115,41 +128,48 @@ class _Stack:
         self,
         made: MADE,
         start: TrainingState,
-        masks: Sequence[Sequence[Booleans]],
+        masks: Sequence[tuple[Integers, Sequence[Integers]]],
         rows: Rows,
         schedule: Schedule,
         seed: int,
         device: str,
+        stopped: Callable[[], bool] = lambda: False,
     ) -> None:
-        self.objective = Objective(made, device)
+        # A mask alone stays as it is: members train in the order of their ranks.
+        order = Order.of_ranks(made, *masks[0]) if len(masks) == 1 else None
+        self.objective = Objective(made, device, order=order)
+        self.members = np.arange(len(start.average))  # that are still trained
         self.masks, self.schedule = masks, schedule
-        self.rows, self.device = rows, device
+        self.rows, self.device, self.stopped = rows, device, stopped
         self.n_batches = schedule.n_batches(rows)
         self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
         self.rng = np.random.Generator(np.random.SFC64([seed, start.n_steps]))
         self.n_steps = self.first_step = start.n_steps
         # Few masks are made once, many at each use.
-        self._gates = lru_cache(MAX_CACHED_MASKS)(lambda k: self.objective.gates(masks[k]))
-        # Two parts each, since weight decay is for matrices and not for biases.
+        self._gates = lru_cache(MAX_CACHED_MASKS)(self._new_gates)
         self.average = self.objective.parts(start.average)
-        self.parameters = [
-            part.requires_grad_() for part in self.objective.parts(start.current)
-        ]
-        self.optimizer = AdamW(
-            self.parameters,
-            decays=(schedule.alpha, 0.0),
-            moments=[self.objective.parts(moment) for moment in start.moments],
-            n_steps=start.n_steps,
-        )
+        self.parameters = self.objective.parts(start.current)
+        moments = [self.objective.parts(moment) for moment in start.moments]
+        if len(masks) == 1:  # what it hides is zero and stays so
+            hidden = (self.average, self.parameters, *moments)
+            for parts in hidden:
+                parts[:] = masked(parts, self._gates(0))
+        n_matrices = made.n_matrices
+        # Weight decay is for matrices and not for biases.
+        decays = [schedule.alpha * (i < n_matrices) for i in range(len(self.parameters))]
+        self.optimizer = AdamW(self.parameters, decays, moments, start.n_steps)
+        self._left = np.empty((len(self.members), 0), dtype=np.float32)
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
-        total, total_weight = np.zeros((2, len(self.average[0])))
+        total, total_weight = np.zeros((2, len(self.members)))
         n_done, parts = 0, n_parts(self.rows, self.schedule)
         for loaded in self._windows():
-            total += loaded.log_jacobian
-            total_weight += loaded.total_weight
-            for batch in self._batches(loaded.positions):
+            total += loaded.log_jacobian[self.members]
+            total_weight += loaded.total_weight[self.members]
+            for batch in self._batches(loaded.positions[self.members]):
+                if self.stopped():
+                    raise InterruptedError("Another member's training has failed, or Ctrl-C.")
                 total += self._step(loaded.values[batch], loaded.weight[batch])
                 n_done += 1
                 if parts and n_done % REPORTED_STEPS == 0:
@@ -165,22 +185,65 @@ class _Stack:
 
     def _step(self, values: Tensor, weight: Tensor) -> Floats:
         """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
-        weighted = self.objective.log_prob(self._layers(), values, self._drop) * weight
-        gradients = torch.autograd.grad(-weighted.mean(dim=1).sum(), self.parameters)
+        k = self.n_steps % len(self.masks)
+        shown = self._shown(self.parameters, k)
+        layers, gates = self.objective.layers(shown), self._gates(k)
+        factors = self._factors(values.shape[1]) if self.schedule.dropout else []
+        weight_of_mean = weight / -weight.shape[1]
+        logs, gradients = self.objective.gradients(
+            layers, gates, values, weight_of_mean, factors
+        )
         self.optimizer.step(gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
-        return np.asarray(weighted.detach().sum(dim=1).cpu().double())
+        return np.asarray((logs * weight).sum(dim=1).cpu().double())
+
+    def _shown(self, parts: list[Tensor], k: int) -> list[Tensor]:
+        """Return weights without those that a mask of the list hides."""
+        return parts if len(self.masks) == 1 else masked(parts, self._gates(k))
+
+    def _new_gates(self, k: int) -> list[Tensor]:
+        """Return the gates of a mask of the list, for the members that are trained."""
+        ranks, degrees = self.masks[k]
+        return self.objective.gates(
+            ranks[self.members], [layer[self.members] for layer in degrees]
+        )
+
+    def keep(self, stays: NDArray[np.bool_]) -> None:
+        """Let the members go that are done; the others go on as if nothing had happened."""
+        stays = stays[self.members]
+        if stays.all():
+            return
+        objective = self.objective
+        if self._left.shape[1] == 0:
+            self._left = np.empty(
+                (len(self._left), self.objective.flat(self.average).shape[1]), np.float32
+            )
+        self._left[self.members[~stays]] = objective.flat(self.parameters)[~stays]
+        self.members = self.members[stays]
+        for parts in (self.average, self.parameters, *self.optimizer.moments):
+            parts[:] = [part[stays] for part in parts]
+        self.objective = objective.of_members(stays)
+        self._gates.cache_clear()
+
+    def current(self) -> NDArray[np.float32]:
+        """Return where the optimiser stands, or stood when a member left, (M, n_weights)."""
+        own = self.objective.flat(self.parameters)
+        if len(own) == len(self._left):
+            return own
+        self._left[self.members] = own
+        return self._left
 
     def score_held_out(self) -> Floats:
         """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
-        total, total_weight = np.zeros((2, len(self.average[0])))
+        total, total_weight = np.zeros((2, len(self.members)))
         with torch.no_grad():
             layers = [
-                self.objective.masked(self.average, self._gates(k)) for k in range(n_masks)
+                self.objective.layers(self._shown(self.average, k)) for k in range(n_masks)
             ]
-            for loaded in (_Loaded(*part, self.device) for part in self.rows.held_out()):
+            for encoded, positions in self.rows.held_out():
+                loaded = _Loaded(encoded, positions[self.members], self.device)
                 total += loaded.log_jacobian + self._score(layers, loaded)
                 total_weight += loaded.total_weight
         return total / total_weight
@@ -198,29 +261,29 @@ class _Stack:
 
     def moments(self) -> tuple[NDArray[np.float32], ...]:
         """Return the optimiser's running first and second moments, flat."""
-        return tuple(_flat(moment) for moment in self.optimizer.moments)
+        return tuple(self.objective.flat(moment) for moment in self.optimizer.moments)
 
     def _batches(self, train: Integers) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""
         shuffled = torch.from_numpy(self.rng.permuted(train, axis=1))
         # Sections of nearly equal size: no last batch of a few noisy rows.
-        n_batches = math.ceil(train.shape[1] / self.schedule.batch_size)
-        yield from shuffled.tensor_split(n_batches, dim=1)
+        n_rows, n_batches = train.shape[1], math.ceil(train.shape[1] / self.schedule.batch_size)
+        ends = np.arange(1, n_batches) * n_rows / n_batches
+        if n_rows >= MIN_ROUND_ROWS * n_batches:
+            ends = np.rint(ends / ROUND_ROWS) * ROUND_ROWS
+        yield from shuffled.tensor_split(ends.astype(int).tolist(), dim=1)
 
-    def _layers(self) -> Layers:
-        gates = self._gates(self.n_steps % len(self.masks))
-        return self.objective.masked(self.parameters, gates)
-
-    def _drop(self, hidden: Tensor) -> Tensor:
-        if self.schedule.dropout == 0:
-            return hidden
+    def _factors(self, n_rows: int) -> list[Tensor]:
+        """Return factors for each layer's hidden units: zero for those that are dropped."""
         # A random byte a unit, eight from each draw of the generator: many times faster than
         # torch's own Bernoulli draws. The share is that of the nearest 256th.
         n_dropped = min(max(round(256 * self.schedule.dropout), 1), 255)
-        raw = self.rng.bit_generator.random_raw(math.ceil(hidden.numel() / 8))
-        noise = torch.from_numpy(raw.view(np.uint8)[: hidden.numel()]).view(hidden.shape)
-        dropped = (noise < n_dropped).to(hidden.device)
-        return hidden.masked_fill(dropped, 0.0).mul_(256 / (256 - n_dropped))
+        sizes = self.objective.made.hidden_layer_sizes
+        shape = len(self.members), sum(sizes), n_rows
+        raw = self.rng.bit_generator.random_raw(math.ceil(math.prod(shape) / 8))
+        noise = torch.from_numpy(raw.view(np.uint8)[: math.prod(shape)]).view(shape)
+        kept = (noise.to(self.device) >= n_dropped) * (256 / (256 - n_dropped))
+        return list(kept.split(sizes, dim=1))
 
     def _step_size(self) -> float:
         """Rise over the first steps, then fall by half a cosine (Loshchilov, Hutter 2017)."""
@@ -248,9 +311,8 @@ class _Stack:
         # off where the mean would be of less than MIN_AVERAGED_STEPS, so that the start counts
         # as about four of them.
         share = max(1 / (n_epochs * self.n_batches), 1 / (self.n_steps + 1))
-        with torch.no_grad():
-            for average, current in zip(self.average, self.parameters, strict=True):
-                average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
+        for average, current in zip(self.average, self.parameters, strict=True):
+            average.lerp_(current, min(share, 1 / MIN_AVERAGED_STEPS))
 
 
 class _Loaded:
@@ -268,33 +330,37 @@ def _tensor(array: NDArray[Any]) -> Tensor:
     return torch.from_numpy(array if array.flags.writeable else array.copy())
 
 
-def _flat(parts: Sequence[Tensor]) -> NDArray[np.float32]:
-    return np.asarray(torch.cat(list(parts), dim=1).detach().cpu())
-
-
 class _BestEpoch:
-    """Keeps each member's best averaged weights, and tells when all have stopped."""
+    """Keeps each member's best averaged weights, and tells which have stopped."""
 
     def __init__(self, stack: _Stack) -> None:
         self.patience, self.tol = stack.schedule.n_iter_no_change, stack.schedule.tol
         self.score = stack.score_held_out()  # the start is an epoch too
+        self.objective = stack.objective  # of all members, also when some have left
         self.average = [part.clone() for part in stack.average]
         self.reference = self.score.copy()  # the score that the next gain is counted from
         self.waited = np.zeros(len(self.score), dtype=np.int64)
 
     def end_epoch(self, stack: _Stack) -> Floats:
-        """Score the epoch, (M,), and keep the weights of the members that gained."""
-        score = stack.score_held_out()
-        running = self.waited < self.patience  # a member that is done stays as it is
-        better = running & (score > self.score)
+        """Score the epoch of the members that are trained, and keep the weights that gained."""
+        score, own = stack.score_held_out(), stack.members
+        better = score > self.score[own]
         for best, current in zip(self.average, stack.average, strict=True):
-            best[better] = current[better]
-        self.score = np.where(better, score, self.score)
-        gained = running & (score > self.reference + self.tol)
-        self.reference = np.where(gained, score, self.reference)
-        self.waited = np.where(gained, 0, self.waited + running)
+            best[own[better]] = current[better]
+        self.score[own] = np.where(better, score, self.score[own])
+        gained = score > self.reference[own] + self.tol
+        self.reference[own] = np.where(gained, score, self.reference[own])
+        self.waited[own] = np.where(gained, 0, self.waited[own] + 1)
         return score
 
+    def flat(self) -> NDArray[np.float32]:
+        """Return the weights of the best epochs, (M, n_weights)."""
+        return self.objective.flat(self.average)
+
+    def running(self) -> NDArray[np.bool_]:
+        """Which members (M,) are still gaining."""
+        return self.waited < self.patience
+
     def done(self) -> bool:
-        """Whether no member is still gaining."""
-        return bool((self.waited >= self.patience).all())
+        """Whether none is."""
+        return not self.running().any()

@@ -1,10 +1,12 @@
 """Members of an ensemble as training has them: drawn, in stacks, and put back together."""
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from .._network.ensemble import Architecture, Ensemble
 from .._network.made import MaskList
@@ -14,9 +16,13 @@ from .initial import MAX_START_ROWS, initial_weights
 from .rows import Rows
 from .schedule import TrainingState
 
-# Members are trained in stacks of this size whatever the number of jobs, so that the
-# result does not depend on it.
-STACK_SIZE = 8
+Singles = NDArray[np.float32]
+
+# Members are trained in stacks whose size depends on the work alone, never on the number of
+# threads or jobs, so that the result does not either. A step of a small stack costs little
+# more than its operations' overhead; large ones leave nothing to do for other threads.
+MAX_STACK_SIZE = 4
+MIN_STACK_WORK = 2**24  # weights times rows in a step
 
 
 def draw_members(
@@ -27,8 +33,11 @@ def draw_members(
     One seed makes one member; `options` are those of `draw_mask_list`.
     """
     made = architecture.build(table)
-    ranks, degrees, weights = [], [], []
-    for seed, (values, weight) in zip(seeds, rows.start(MAX_START_ROWS), strict=True):
+    n_weights = sum(math.prod(shape) for shape in made.weight_shapes().values())
+    weights = np.empty((len(seeds), n_weights), dtype=np.float32)
+    ranks, degrees = [], []
+    for member, (values, weight) in enumerate(rows.start(MAX_START_ROWS)):
+        seed = int(seeds[member])
         own_ranks, own_degrees = draw_mask_list(
             layer_sizes=architecture.hidden_layer_sizes,
             n_features=table.n_features,
@@ -38,15 +47,25 @@ def draw_members(
         )
         ranks.append(own_ranks)
         degrees.append(own_degrees)
-        weights.append(initial_weights(made, values, weight, own_ranks, int(seed)))
+        weights[member] = initial_weights(made, values, weight, own_ranks, seed)
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
-    return Ensemble(table, architecture, np.stack(ranks), layers, np.stack(weights))
+    return Ensemble(table, architecture, np.stack(ranks), layers, weights)
 
 
-def stacks(ensemble: Ensemble) -> Iterator[tuple[slice, TrainingState, MaskList]]:
+def stack_size(ensemble: Ensemble, batch_size: int) -> int:
+    """Return how many members train together: few, where each has enough to do."""
+    n_members, n_weights = ensemble.weights.shape
+    size = math.ceil(MIN_STACK_WORK / (n_weights * batch_size))
+    return max(1, min(size, MAX_STACK_SIZE, n_members // 2))
+
+
+def stacks(
+    ensemble: Ensemble, batch_size: int
+) -> Iterator[tuple[slice, TrainingState, MaskList]]:
     """Yield the members to train together: positions, starting point and masks."""
-    for first in range(0, len(ensemble.weights), STACK_SIZE):
-        part = slice(first, first + STACK_SIZE)
+    size = stack_size(ensemble, batch_size)
+    for first in range(0, len(ensemble.weights), size):
+        part = slice(first, first + size)
         degrees = [layer[part] for layer in ensemble.degrees]
         start = TrainingState(average=ensemble.weights[part], current=ensemble.weights[part])
         if ensemble.optimizer is not None:
@@ -56,13 +75,22 @@ def stacks(ensemble: Ensemble) -> Iterator[tuple[slice, TrainingState, MaskList]
                 moments=tuple(moment[part] for moment in ensemble.optimizer["moments"]),
                 n_steps=ensemble.optimizer["n_steps"],
             )
-        yield part, start, MaskList(ensemble.made, ensemble.ranks[part], degrees)
+        yield part, start, MaskList(ensemble.ranks[part], degrees)
+
+
+def put_in_place(weights: Singles, part: slice, trained: TrainingState) -> TrainingState:
+    """Write a stack's weights into those of all members; return the rest of its state.
+
+    Wide tables have large members, which need not be in memory twice.
+    """
+    weights[part] = trained.average
+    return replace(trained, average=weights[part])
 
 
 def with_trained(
     ensemble: Ensemble, trained: Sequence[TrainingState], keep_optimizer: bool
 ) -> Ensemble:
-    """Return an ensemble with the weights that training found, stack by stack."""
+    """Return an ensemble with weights in place, and the optimiser's state if it is kept."""
     optimizer = None
     if keep_optimizer:
         moments = zip(*(stack.moments for stack in trained), strict=True)
@@ -71,8 +99,7 @@ def with_trained(
             "moments": [np.concatenate(moment) for moment in moments],
             "n_steps": trained[0].n_steps,
         }
-    weights = np.concatenate([stack.average for stack in trained])
-    return replace(ensemble, weights=weights, optimizer=optimizer)
+    return replace(ensemble, optimizer=optimizer)
 
 
 def merge_histories(trained: Sequence[TrainingState]) -> dict[str, list[float]]:

@@ -7,9 +7,10 @@ Masking makes new matrices and never writes to the weights.
 
 import math
 import os
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -19,16 +20,10 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from .._network.made import MADE
-from .._network.masks import Booleans
+from .._network.masks import Integers
 from .log_prob import trainable
-
-ACTIVATIONS: dict[str, Callable[[Tensor], Tensor]] = {
-    "relu": torch.relu,
-    "tanh": torch.tanh,
-    "logistic": torch.sigmoid,
-    "softplus": torch.nn.functional.softplus,
-    "identity": lambda values: values,
-}
+from .order import Order
+from .passes import hidden_layers, output_layer, way_back
 
 # The process that imported this module. One with another number is a fork of it.
 _PROCESS = os.getpid()
@@ -44,103 +39,186 @@ class Layers:
 
     weights: list[Tensor]  # hidden layers, then output
     biases: list[Tensor]
-    direct: Tensor | None
+    direct: Tensor  # of no outputs, if there are no direct connections
+
+    @property
+    def output(self) -> tuple[Tensor, Tensor, Tensor]:
+        """What the outputs are computed with."""
+        return self.weights[-1], self.biases[-1], self.direct
 
 
 class Objective:
-    """Log-probabilities of values under a stack of networks of one shape."""
+    """Log-probabilities of values under a stack of networks of one shape.
+
+    Networks compute in an `order` of their own, and so do weights that come as tensors.
+    """
 
     def __init__(
-        self, made: MADE, device: str = "cpu", dtype: torch.dtype = torch.float32
+        self,
+        made: MADE,
+        device: str = "cpu",
+        dtype: torch.dtype = torch.float32,
+        order: Order | None = None,
     ) -> None:
         self.made, self.device, self.dtype = made, device, dtype
-        self.laws = [trainable(law, self.tensor) for law, _ in made.groups]
-        self.columns = [torch.tensor(columns, device=device) for _, columns in made.groups]
+        self.order = Order.of_table(made) if order is None else order
+        self.laws, columns, ends = [], [], [0]
+        for (law, own), places in zip(made.groups, self.order.columns, strict=True):
+            self.laws.append(trainable([law.at(own) for own in places], self.tensor))
+            columns.append(own[places])
+            ends.append(ends[-1] + len(own))
+        # Cells come in the order of the members, the columns of a law side by side.
+        self.columns = torch.tensor(np.concatenate(columns, axis=1)[:, :, None], device=device)
+        self.cells = [slice(*pair) for pair in pairwise(ends)]
+        self.skips = [made.skips(level) for level in range(len(made.hidden_layer_sizes))]
+        self.stairs = [
+            [stair.outputs.start, stair.outputs.stop, stair.n_hidden, stair.n_units]
+            for stair in self.order.stairs
+        ]
+
+    def of_members(self, members: Any) -> "Objective":
+        """Return the objective of some of the members."""
+        return Objective(self.made, self.device, self.dtype, self.order.of_members(members))
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """Copy an array to the device, in the precision of training."""
         return torch.tensor(array, dtype=self.dtype, device=self.device)
 
     def parts(self, flat: NDArray[np.float32]) -> list[Tensor]:
-        """Copy flat weights (M, n_weights) into matrices and biases."""
-        n_matrix = self.made.n_matrix_weights
-        return [self.tensor(flat[:, :n_matrix]), self.tensor(flat[:, n_matrix:])]
+        """Copy flat weights (M, n_weights) into matrices and biases, in their order there."""
+        shapes = self.made.weight_shapes().values()
+        ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
+        pieces = np.split(flat, ends, axis=1)
+        arrays = [
+            piece.reshape(len(flat), *shape)
+            for piece, shape in zip(pieces, shapes, strict=True)
+        ]
+        return [self.tensor(array) for array in self.order.sort(arrays)]
 
-    def gates(self, masks: Sequence[Booleans]) -> list[Tensor]:
-        """Turn masks into zeros and ones."""
-        return [self.tensor(mask) for mask in masks]
+    def flat(self, parts: Sequence[Tensor]) -> NDArray[np.float32]:
+        """Undo `parts`."""
+        arrays = self.order.put_back([part.cpu().numpy() for part in parts])
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
-    def masked(self, parts: Sequence[Tensor], gates: Sequence[Tensor]) -> Layers:
-        """Multiply weights (as `parts` returns them) and masks."""
-        shapes = self.made.weight_shapes()
-        weights = {}
-        for dimensions, part in ((2, parts[0]), (1, parts[1])):
-            named = {name: s for name, s in shapes.items() if len(s) == dimensions}
-            pieces = part.split([math.prod(s) for s in named.values()], dim=1)
-            for (name, shape), piece in zip(named.items(), pieces, strict=True):
-                weights[name] = piece.unflatten(1, shape)
+    def gates(self, ranks: Integers, degrees: Sequence[Integers]) -> list[Tensor]:
+        """Return zeros and ones for each matrix, from ranks (M, D) and degrees (M, n_units).
+
+        Only ranks and degrees travel to the device: the masks are made there.
+        """
+        sides = ranks[:, self.made.unit_features], *degrees, ranks[:, self.made.output_features]
+        units, *hidden, outputs = (
+            torch.tensor(side, dtype=torch.int32, device=self.device)
+            for side in self.order.sort_sides(sides)
+        )
+        n_outputs, n_units = self.made.n_direct
+        pairs = [*pairwise([units, *hidden]), (hidden[-1], outputs - 1)]
+        if self.made.direct_connections:
+            pairs.append((units[:, :n_units], outputs[:, :n_outputs] - 1))
+        return [(above[:, :, None] >= below[:, None]).to(self.dtype) for below, above in pairs]
+
+    def layers(self, parts: Sequence[Tensor]) -> Layers:
+        """Name masked weights, in the order of `parts`."""
         depth = len(self.made.hidden_layer_sizes) + 1
-        matrices = [weights[f"weight{level}"] * gates[level] for level in range(depth)]
-        biases = [weights[f"bias{level}"] for level in range(depth)]
-        direct = weights["direct"] * gates[-1] if "direct" in weights else None
-        return Layers(matrices, biases, direct)
+        n_matrices = self.made.n_matrices
+        direct = parts[depth] if n_matrices > depth else parts[0][:, :0]
+        return Layers(list(parts[:depth]), list(parts[n_matrices:]), direct)
 
     def units(self, values: Tensor) -> Tensor:
         """Turn values (M, D, n) into what enters the network, (M, n_units, n)."""
+        cells = self._cells(values)
         parts = [
-            law.units(values[:, columns]).flatten(1, 2)
-            for law, columns in zip(self.laws, self.columns, strict=True)
+            law.units(cells[:, own]).flatten(1, 2)
+            for law, own in zip(self.laws, self.cells, strict=True)
         ]
         if self.made.conditioning_weights:
             # The paper's constant 1, seen through the masks of the inputs (section 4.2).
             parts.insert(len(self.made.small_groups), (~values.isnan()).to(values.dtype))
         return torch.cat(parts, dim=1).nan_to_num(nan=0.0)
 
-    def outputs(
-        self,
-        layers: Layers,
-        values: Tensor,
-        drop: Callable[[Tensor], Tensor] = lambda hidden: hidden,
-    ) -> Tensor:
-        """Parameters of all conditionals, (M, n_outputs, n), of values (M, D, n)."""
-        activate = ACTIVATIONS[self.made.activation]
-        units = self.units(values)
-        hidden = units
-        for level, (weight, bias) in enumerate(
-            zip(layers.weights[:-1], layers.biases[:-1], strict=True)
-        ):
-            update = drop(activate(_affine(bias, weight, hidden)))
-            hidden = hidden + update if self.made.skips(level) else update
-        params = _affine(layers.biases[-1], layers.weights[-1], hidden)
-        if layers.direct is None:
-            return params
-        n_outputs, n_units = self.made.n_direct
-        seen = units[:, :n_units]
-        if n_outputs == params.shape[1]:
-            return torch.baddbmm(params, layers.direct, seen)
-        small = torch.baddbmm(params[:, :n_outputs], layers.direct, seen)
-        return torch.cat([small, params[:, n_outputs:]], dim=1)
+    def _cells(self, values: Tensor) -> Tensor:
+        """Put values (M, D, n) in the order of the members, law by law."""
+        return values.gather(1, self.columns.expand(len(values), -1, values.shape[2]))
 
-    def log_prob(
-        self,
-        layers: Layers,
-        values: Tensor,
-        drop: Callable[[Tensor], Tensor] = lambda hidden: hidden,
-    ) -> Tensor:
+    def outputs(self, layers: Layers, values: Tensor) -> Tensor:
+        """Parameters of all conditionals, (M, n_outputs, n), of values (M, D, n)."""
+        inputs, _ = self._hidden(layers, values, [])
+        return output_layer(inputs, *layers.output, self.stairs)
+
+    def log_prob(self, layers: Layers, values: Tensor) -> Tensor:
         """Log p(values) in nats, (M, n), of values (M, n, D)."""
         values = values.mT.contiguous()
-        params = self.outputs(layers, values, drop)
-        missing, known = values.isnan(), values.nan_to_num(nan=0.0)
-        sizes = [len(columns) * law.n_params for law, columns in self.made.groups]
-        total = []
-        for law, columns, part in zip(
-            self.laws, self.columns, params.split(sizes, dim=1), strict=True
+        return self._log_prob(self.outputs(layers, values), values)
+
+    def gradients(
+        self,
+        layers: Layers,
+        gates: list[Tensor],
+        values: Tensor,
+        weight: Tensor,
+        factors: list[Tensor],
+    ) -> tuple[Tensor, list[Tensor]]:
+        """Return log p(values), (M, n), and the gradient of its weighted sum, as `parts`.
+
+        Parameters
+        ----------
+        layers : masked weights
+        gates : of their matrices
+        values : (M, n, D)
+        weight : (M, n)
+        factors : by which dropout multiplies each hidden layer, if any
+        """
+        values = values.mT.contiguous()
+        inputs, activated = self._hidden(layers, values, factors)
+        params = output_layer(inputs, *layers.output, self.stairs)
+        slope = torch.empty_like(params)
+        logs = self._log_prob(params, values, weight, slope)
+        passed = slope, inputs, activated, factors, layers.weights, layers.direct, gates
+        matrices, biases = way_back(*passed, self.stairs, self.skips, self.made.activation)
+        return logs, [*matrices, *biases]
+
+    def _hidden(
+        self, layers: Layers, values: Tensor, factors: list[Tensor]
+    ) -> tuple[list[Tensor], list[Tensor]]:
+        """Compute the hidden layers of values (M, D, n)."""
+        units, activation = self.units(values), self.made.activation
+        return hidden_layers(
+            units, layers.weights, layers.biases, factors, self.skips, activation
+        )
+
+    def _log_prob(
+        self,
+        params: Tensor,
+        values: Tensor,
+        weight: Tensor | None = None,
+        slope: Tensor | None = None,
+    ) -> Tensor:
+        """Sum the features' log-probabilities, (M, n); their weighted slopes go to `slope`."""
+        cells = self._cells(values)
+        missing, upstream = None, None
+        if weight is not None:
+            upstream = weight.unsqueeze(1).expand(cells.shape)
+        if bool(cells.isnan().any()):
+            missing, cells = cells.isnan(), cells.nan_to_num(nan=0.0)
+            upstream = None if upstream is None else upstream.masked_fill(missing, 0.0)
+        total, first = torch.zeros_like(cells[:, 0]), 0
+        for law, (shape, columns), own in zip(
+            self.laws, self.made.groups, self.cells, strict=True
         ):
-            # A view, with the axes of `conditionals`: outputs stand feature by feature.
-            by_param = part.unflatten(1, (len(columns), -1)).transpose(1, 2)
-            log_prob = law.log_prob(by_param, known[:, columns])
-            total.append(log_prob.masked_fill(missing[:, columns], 0.0).sum(dim=1))
-        return torch.stack(total).sum(dim=0)
+            of_law = slice(first, first + len(columns) * shape.n_params)
+            first = of_law.stop
+            # Views, with the axes of `conditionals`: outputs stand feature by feature.
+            by_param, own_slope = (
+                None
+                if part is None
+                else part[:, of_law].unflatten(1, (len(columns), -1)).transpose(1, 2)
+                for part in (params, slope)
+            )
+            own_upstream = None if upstream is None else upstream[:, own]
+            log_prob = law.log_prob(by_param, cells[:, own], own_upstream, own_slope)
+            if missing is not None:
+                log_prob = log_prob.masked_fill(missing[:, own], 0.0)
+            total = total + log_prob.sum(dim=1)
+        return total
 
 
 def is_forked() -> bool:
@@ -180,5 +258,7 @@ def private_torch() -> Iterator[None]:
             torch.set_num_threads(n_threads)
 
 
-def _affine(bias: Tensor, weight: Tensor, inputs: Tensor) -> Tensor:
-    return torch.baddbmm(bias.unsqueeze(2), weight, inputs)
+def masked(parts: Sequence[Tensor], gates: Sequence[Tensor]) -> list[Tensor]:
+    """Multiply the matrices among weights by their gates; biases stay."""
+    matrices = [part * gate for part, gate in zip(parts, gates, strict=False)]
+    return [*matrices, *parts[len(gates) :]]
