@@ -10,6 +10,10 @@ Floats = NDArray[np.float64]
 
 MAX_EM_STEPS = 60
 
+# A mixture is given up that could gain so many times as much in every step that is left as in
+# the last one, and still be worse than what is known: gains shrink, as a rule.
+HOPE = 8
+
 # A component that describes no point any more has this share of them: its mean is a number.
 MIN_MASS = 1e-12
 
@@ -73,11 +77,16 @@ class Mixture:
 
 
 def fit_mixtures(
-    points: Floats, shares: Floats, n_components: int, least_scale: Floats
+    points: Floats,
+    shares: Floats,
+    n_components: int,
+    least_scale: Floats,
+    least_score: Floats | None = None,
 ) -> tuple[Floats, Floats, Floats, Floats]:
     """Fit a mixture of Gaussians to each row of points (D, P) by expectation-maximisation.
 
-    Scales are no smaller than `least_scale` (D,).
+    Scales are no smaller than `least_scale` (D,). Mixtures that will hardly reach their
+    `least_score` (D,) are given up: they have shares of zero and an infinitely bad score.
 
     Returns
     -------
@@ -90,23 +99,43 @@ def fit_mixtures(
     level = np.cumsum(shares, axis=2) - 0.5 * shares
     part = np.minimum((level * n_components).astype(np.int64), n_components - 1)
     chances = (part == np.arange(n_components)[:, None]).astype(float)
-    least, ones = least_scale[:, None], np.ones_like(points)
-    for _ in range(MAX_EM_STEPS if n_components > 1 else 1):
-        chances *= shares
-        mass = np.maximum(_sums(chances, ones), MIN_MASS)
-        means = _sums(chances, points) / mass
-        logs = np.square(points - means[..., None])
-        chances *= logs
-        scales = np.maximum(np.sqrt(_sums(chances, ones) / mass), least)
-        logs *= (-0.5 / scales**2)[..., None]
-        logs += np.log(mass / scales)[..., None]
-        top = logs.max(axis=1, keepdims=True)
-        logs -= top
-        chances = np.exp(logs, out=logs)
-        total = chances.sum(axis=1, keepdims=True)
-        chances /= total
+    shape = len(points), n_components
+    found = np.zeros(shape), np.zeros(shape), np.ones(shape), np.full(len(points), -np.inf)
+    least, rest = least_scale[:, None], np.arange(len(points))
+    least_score = np.full(len(points), -np.inf) if least_score is None else least_score
+    score = found[-1]
+    for steps_left in reversed(range(MAX_EM_STEPS if n_components > 1 else 1)):
+        before = score
+        *mixture, chances, score = _em_step(points, shares, chances, least)
+        hopeful = score + HOPE * steps_left * np.maximum(score - before, 0) >= least_score
+        if steps_left and not hopeful.all():
+            points, shares, chances = points[hopeful], shares[hopeful], chances[hopeful]
+            least, least_score = least[hopeful], least_score[hopeful]
+            rest, score = rest[hopeful], score[hopeful]
+    for part, fitted in zip(found, (*mixture, score), strict=True):
+        part[rest] = fitted
+    return found
+
+
+def _em_step(
+    points: Floats, shares: Floats, chances: Floats, least_scale: Floats
+) -> tuple[Floats, Floats, Floats, Floats, Floats]:
+    """Return shares, means and scales of mixtures, new chances (D, K, P), and scores."""
+    weight, ones = chances * shares, np.ones_like(points)
+    mass = np.maximum(_sums(weight, ones), MIN_MASS)
+    means = _sums(weight, points) / mass
+    logs = np.square(points - means[..., None])
+    weight *= logs
+    scales = np.maximum(np.sqrt(_sums(weight, ones) / mass), least_scale)
+    logs *= (-0.5 / scales**2)[..., None]
+    logs += np.log(mass / scales)[..., None]
+    top = logs.max(axis=1, keepdims=True)
+    logs -= top
+    chances = np.exp(logs, out=logs)
+    total = chances.sum(axis=1, keepdims=True)
+    chances /= total
     score = (shares * (top + np.log(total))).sum(axis=(1, 2)) - 0.5 * np.log(2 * np.pi)
-    return mass / mass.sum(axis=1, keepdims=True), means, scales, score
+    return mass / mass.sum(axis=1, keepdims=True), means, scales, chances, score
 
 
 def _sums(chances: Floats, of: Floats) -> Floats:
