@@ -54,8 +54,9 @@ def find_clusters(
     center = share @ values
     centred = values - center
     sample = (centred * share[:, None]).T @ centred
-    found = _single(sample, share, n_effective, center)
-    numbers = [n for n in N_CLUSTERS[1:] if n <= most_clusters(values, n_most, n_effective)]
+    found = _single(sample, centred, share, n_effective, center)
+    limit = most_clusters(values.shape[1], n_most, n_effective)
+    numbers = [n for n in N_CLUSTERS if 1 < n <= limit]
     if not numbers:
         return max(found, key=_criterion)
     # Shrinkage draws the clusters' covariance toward a sphere. What is a sphere, the values
@@ -72,9 +73,9 @@ def find_clusters(
     return max(found, key=_criterion)
 
 
-def most_clusters(values: Floats, n_most: int, n_effective: float) -> float:
+def most_clusters(n_features: int, n_most: int, n_effective: float) -> float:
     """Return how many clusters rows can tell of: each takes some rows for each parameter."""
-    return min(n_most, n_effective / (MIN_ROWS_PER_PARAM * (values.shape[1] + 1)))
+    return min(n_most, n_effective / (MIN_ROWS_PER_PARAM * (n_features + 1)))
 
 
 def _criterion(clusters: Clusters) -> float:
@@ -82,13 +83,17 @@ def _criterion(clusters: Clusters) -> float:
 
 
 def _single(
-    sample: Floats, share: Floats, n_effective: float, center: Floats
+    sample: Floats, centred: Floats, share: Floats, n_effective: float, center: Floats
 ) -> list[Clusters]:
     """Return all rows as one cluster, its covariance shrunk toward either of the spheres.
 
     They have the same principal axes, and variances along these tell the likelihood.
     """
-    own = np.maximum(np.linalg.eigvalsh(sample), 0.0)
+    own = np.zeros(len(sample))
+    rows = centred * np.sqrt(share)[:, None]
+    # Of few rows the products with each other have the same variances, but for zeros.
+    small = sample if len(rows) > len(sample) else rows @ rows.T
+    own[: len(small)] = np.maximum(np.linalg.eigvalsh(small), 0.0)
     sphere, spread = np.eye(len(sample)), np.ones(len(sample))
     penalty = _penalty(1, len(sample), n_effective)
     found = []
@@ -193,7 +198,9 @@ def shrunk(sample: Floats, n_effective: float) -> Floats:
     """
     p = sample.shape[-1]
     mean_variance = np.einsum("...ii->...", sample) / p
-    kept, ridge = _shrinkage(mean_variance, np.square(sample).mean(axis=(-2, -1)), p, n_effective)
+    kept, ridge = _shrinkage(
+        mean_variance, np.square(sample).mean(axis=(-2, -1)), p, n_effective
+    )
     return np.asarray(kept[..., None, None] * sample + ridge[..., None, None] * np.eye(p))
 
 

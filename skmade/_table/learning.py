@@ -29,8 +29,7 @@ MIN_DESCRIBED_ROWS = 20_000
 def resolve_kinds(words: Sequence[str], survey: Survey, layout: Layout) -> NDArray[np.str_]:
     """Return the kind of each column; 'auto' stays for whole numbers, which may be counts."""
     kinds = []
-    for position, word in enumerate(words):
-        n_levels = int(layout.n_levels[position])
+    for position, (word, n_levels) in enumerate(zip(words, layout.n_levels, strict=True)):
         if word == "binary" and n_levels not in (0, 2):
             raise ValueError(
                 f"{layout.label(position)} is declared binary but has {n_levels} labels: "

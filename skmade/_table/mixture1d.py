@@ -107,8 +107,10 @@ def fit_mixtures(
     for steps_left in reversed(range(MAX_EM_STEPS if n_components > 1 else 1)):
         before = score
         *mixture, chances, score = _em_step(points, shares, chances, least)
+        if steps_left == 0:
+            break
         hopeful = score + HOPE * steps_left * np.maximum(score - before, 0) >= least_score
-        if steps_left and not hopeful.all():
+        if not hopeful.all():
             points, shares, chances = points[hopeful], shares[hopeful], chances[hopeful]
             least, least_score = least[hopeful], least_score[hopeful]
             rest, score = rest[hopeful], score[hopeful]
