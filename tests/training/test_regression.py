@@ -11,6 +11,7 @@ from skmade._network.ensemble import Ensemble
 from skmade._network.masks import ordering_to_ranks
 from skmade._table.clusters import find_clusters
 from skmade._table.encoding import encode
+from skmade._training import regression
 from skmade._training.regression import (
     _clustered_start,
     _shared_out,
@@ -62,6 +63,19 @@ def test_regressions_of_one_ordering_are_those_of_each_target(labels_last):
         )
     assert_allclose(start.coefficients, expected, atol=1e-9)
     assert_array_equal(start.shown, ranks < ranks[0, targets, None])
+
+
+def test_regressions_of_many_units_and_orderings_are_approached(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(100, 4)) @ rng.normal(size=(4, 40)) + rng.normal(size=(100, 40))
+    orderings = [rng.permutation(40) for _ in range(3)]
+    solved = start_of(X, orderings)
+    monkeypatch.setattr(regression, "MAX_SOLVED_UNITS", 39)
+    approached = start_of(X, orderings)
+    size = np.abs(solved.coefficients).max()
+    assert_allclose(approached.coefficients, solved.coefficients, atol=0.01 * size)
+    assert (approached.coefficients != solved.coefficients).any()
+    assert_allclose(approached.scale, solved.scale, rtol=0.001)
 
 
 def test_units_that_nothing_shows_leave_the_marginals():
