@@ -93,8 +93,7 @@ def fit_linear_start(
     """
     share = weight / weight.sum()
     clusters = None
-    one_ordering = len(ranks) == 1 and len(np.unique(ranks)) == units.shape[1]
-    if one_ordering and len(targets) == units.shape[1] and not np.any(is_atom):
+    if len(ranks) == 1 and len(targets) == units.shape[1] and not np.any(is_atom):
         clusters = _clusters_of(units, share, n_components)
     if clusters is not None:
         return _clustered_start(clusters, units, share, ranks[0], targets, n_components)
@@ -178,13 +177,17 @@ def _clustered_start(
     some, means = units[::step] - center, clusters.means - center
     weight = (share[::step, None] / share[::step].sum() * clusters.chances).reshape(-1, 1)
     cluster_of, sizes = _shared_out(clusters.shares, n_components)
-    order, inverse = _chain(clusters.covariance, ranks, targets)
-    place = np.argsort(order)[targets]
+    shown = (ranks[None, :] < ranks[targets, None]).astype(np.float64)
+    covariance = clusters.covariance
+    if not shown.any():  # each target by itself
+        covariance = np.diag(np.diag(covariance))
+    order, inverse = _chain(covariance, ranks, targets)
     coefficients = _coefficients(order, inverse, targets)
     # Each row less its cluster's mean, and less what the units before explain of that.
     shift = means[:, targets] - means @ coefficients.T
     residuals = (some[:, targets] - some @ coefficients.T)[:, None] - shift
-    residuals, least = residuals.reshape(-1, len(targets)), np.diag(inverse)[place] ** -2.0
+    residuals = residuals.reshape(-1, len(targets))
+    least = np.diag(inverse)[np.argsort(order)[targets]] ** -2.0
     shape = len(targets), n_components
     offsets, scale = np.zeros(shape), np.zeros(shape)
     for size in np.unique(sizes):
@@ -193,8 +196,8 @@ def _clustered_start(
             offsets[:, cluster_of == k] = shift[k][:, None] + parts
             scale[:, cluster_of == k] = width[:, None]
     constant, odds = _log_odds(clusters, order, inverse, means)
-    logits = constant[place] - np.log(sizes)
-    shown = (ranks[None, :] < ranks[targets, None]).astype(np.float64)
+    n_shown = shown.sum(axis=1).astype(np.int64)
+    logits = constant[n_shown] - np.log(sizes)
     return LinearStart(
         coefficients,
         center[targets],
@@ -203,14 +206,14 @@ def _clustered_start(
         offsets,
         scale,
         logits=logits[:, cluster_of],
-        gates=odds[place][:, cluster_of],
+        gates=odds[n_shown][:, cluster_of],
     )
 
 
 def _log_odds(
     clusters: Clusters, order: Integers, inverse: Floats, means: Floats
 ) -> tuple[Floats, Floats]:
-    """Return log-odds of clusters given the units before each, in their order.
+    """Return log-odds of clusters given none of the units, the first one, the first two, ...
 
     Linear discriminant analysis: constants (D, K) and coefficients of the units (D, K, D).
     """

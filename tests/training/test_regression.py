@@ -232,6 +232,19 @@ def test_the_start_is_the_mixture_of_the_clusters(n_components, error):
     assert np.abs(factors - joint).mean() < 3 * error
 
 
+def test_clusters_that_no_unit_tells_apart_have_their_shares():
+    X, share = two_groups(), np.full(1200, 1 / 1200)
+    clusters = find_clusters(X, share, 2)
+    start = fit_linear_start(X, np.ones(1200), np.ones((1, 3), dtype=int), np.arange(3), 4)
+    assert not start.gates.any()
+    assert not start.coefficients.any()
+    cluster_of, _ = _shared_out(clusters.shares, 4)
+    for k, share in enumerate(clusters.shares):
+        assert_allclose(softmax(start.logits, axis=1)[:, cluster_of == k].sum(axis=1), share)
+        centres = start.intercept + start.offsets[:, cluster_of == k].mean(axis=1)
+        assert_allclose(centres, clusters.means[k], atol=0.3)
+
+
 def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
     X = two_groups()
     holed = X.copy()
