@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._threads import one_thread_inside
 from .column import MIN_ROWS, Column, learn_column
 from .encoding import Table, standardise
 from .ends import spread_ends
@@ -110,6 +111,7 @@ def learn_table(
     return replace(table, missing=survey.missing, unseen_mass=unseen_mass)
 
 
+@one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def learn_columns(
     X: Floats,
     weight: Floats,

@@ -14,6 +14,7 @@ from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians, 
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
 from .._network.special import raw_scale
+from .._threads import one_thread_inside
 from .regression import fit_linear_start
 
 Floats = NDArray[np.float64]
@@ -23,6 +24,7 @@ Singles = NDArray[np.float32]
 MAX_START_ROWS = 100_000
 
 
+@one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def initial_weights(
     made: MADE, values: Floats, weight: Floats, ranks: Integers, seed: int
 ) -> Singles:
