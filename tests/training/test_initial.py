@@ -31,7 +31,7 @@ def start_of(X, n_masks=1, n_components=2, direct_connections=True):
 
 
 def test_the_start_is_the_same_for_any_number_of_threads():
-    found, X = [], correlated(60, 250)
+    found, X = [], correlated(80, 500)
     for n_threads in (1, 2):
         with threadpool_limits(n_threads, "blas"):
             table, made, arguments = start_of(X)
