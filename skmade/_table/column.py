@@ -180,10 +180,10 @@ def _expected(recorded: Floats, mass: Floats, step: float) -> tuple[Floats, NDAr
     n_around = min(2 * N_NEIGHBOURS, len(recorded) - 1)
     positions = np.arange(len(recorded))
     first = np.clip(positions - N_NEIGHBOURS, 0, len(recorded) - n_around - 1)
-    window = first[:, None] + np.arange(n_around + 1)
-    around = np.where(window == positions[:, None], np.nan, mass[window])
+    others = first[:, None] + np.arange(n_around)
+    others += others >= positions[:, None]
     width = np.maximum(recorded[first + n_around] - recorded[first], n_around * step)
-    expected = np.nanmedian(around, axis=1) * n_around * step / width
+    expected = np.median(mass[others], axis=1) * n_around * step / width
     # The chance of as many rows by coincidence (Poisson).
     chance = pdtrc(mass - 1, np.maximum(expected, 1e-12 * mass.sum()))
     return expected, chance < MAX_CHANCE

@@ -135,14 +135,17 @@ def find_grid(
     at_most = MAX_SHARE_OFF * (mass.sum() - mass.max())
     # Where most values stand alone, some of them tell at once of most grids that they are none.
     some = slice(None, None, 1 + len(mass) // N_LOOKED_AT)
-    alone = len(mass) > 0.5 * mass.sum()
+    alone, largest = len(mass) > 0.5 * mass.sum(), np.abs(distinct).max()
     for noise in noises:
         for decimals in range(MAX_DECIMALS + 1):
-            last = distinct * 10.0**decimals
-            if np.abs(last).max() >= MAX_EXACT:
+            power = 10.0**decimals
+            if largest * power >= MAX_EXACT:
                 break
-            if alone and _on_grid(last[some], mass[some], noise)[0].mean() < 0.5:
-                continue
+            if alone:
+                on_grid = _on_grid(distinct[some] * power, mass[some], noise)[0]
+                if np.count_nonzero(on_grid) < 0.5 * len(on_grid):
+                    continue
+            last = distinct * power
             on_grid, room = _on_grid(last, mass, noise)
             evidence = -np.log(2 * room[on_grid & (np.abs(last) > room)]).sum()
             off = mass.sum() - _mass_kept(np.rint(last[on_grid]), mass[on_grid])

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .._threads import one_thread_inside
 from .column import MIN_ROWS, Column, learn_column
 from .encoding import Table, standardise
 from .ends import spread_ends
@@ -29,8 +30,7 @@ MIN_DESCRIBED_ROWS = 20_000
 def resolve_kinds(words: Sequence[str], survey: Survey, layout: Layout) -> NDArray[np.str_]:
     """Return the kind of each column; 'auto' stays for whole numbers, which may be counts."""
     kinds = []
-    for position, word in enumerate(words):
-        n_levels = int(layout.n_levels[position])
+    for position, (word, n_levels) in enumerate(zip(words, layout.n_levels, strict=True)):
         if word == "binary" and n_levels not in (0, 2):
             raise ValueError(
                 f"{layout.label(position)} is declared binary but has {n_levels} labels: "
@@ -111,6 +111,7 @@ def learn_table(
     return replace(table, missing=survey.missing, unseen_mass=unseen_mass)
 
 
+@one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def learn_columns(
     X: Floats,
     weight: Floats,

@@ -199,10 +199,10 @@ def _gathered(stretched: Floats) -> Floats:
     return np.asarray(np.minimum(part, 1 - EDGE))
 
 
-def yeo_johnson(values: Floats, power: float) -> Floats:
+def yeo_johnson(values: Floats, power: Floats | float) -> Floats:
     """Power transform of values of both signs (Yeo and Johnson 2000), powers in 0..2."""
-    size = np.log1p(np.abs(values))
-    return np.where(values >= 0, _power(size, power), -_power(size, 2 - power))
+    own = np.where(values >= 0, power, 2 - power)
+    return np.copysign(_power(np.log1p(np.abs(values)), own), values)
 
 
 def inverse_yeo_johnson(values: Floats, power: float) -> Floats:
@@ -211,9 +211,11 @@ def inverse_yeo_johnson(values: Floats, power: float) -> Floats:
     return np.where(values >= 0, _unpower(size, power), -_unpower(size, 2 - power))
 
 
-def _power(log_size: Floats, power: float) -> Floats:
-    """Return ((1 + |x|)**power - 1) / power, its limit the logarithm."""
-    return log_size if power == 0 else np.expm1(power * log_size) / power
+def _power(log_size: Floats, power: Floats) -> Floats:
+    """Return ((1 + |x|)**power - 1) / power, at zero its limit, the logarithm."""
+    logarithm = power == 0
+    powered = np.expm1(power * log_size) / np.where(logarithm, 1.0, power)
+    return np.where(logarithm, log_size, powered)
 
 
 def _unpower(powered: Floats, power: float) -> Floats:
@@ -331,11 +333,9 @@ def _summary(values: Floats, weight: Floats, n_points: int) -> tuple[Floats, Flo
 def _best_power(points: Floats, share: Floats, n_rows: float) -> float:
     """Return the power under which points are most nearly Gaussian; 1 if it hardly matters."""
     log_size = np.sign(points) * np.log1p(np.abs(points))
-    scores = []
-    for power in POWERS:
-        powered = yeo_johnson(points, power)
-        variance = share @ (powered - share @ powered) ** 2
-        scores.append((power - 1) * (share @ log_size) - 0.5 * np.log(variance))
+    powered = yeo_johnson(points, POWERS[:, None])
+    variance = (powered - (powered @ share)[:, None]) ** 2 @ share
+    scores = (POWERS - 1) * (share @ log_size) - 0.5 * np.log(variance)
     best, linear = int(np.argmax(scores)), int(np.argmin(np.abs(POWERS - 1)))
     gain = n_rows * (scores[best] - scores[linear])
     return float(POWERS[best]) if gain > 0.5 * np.log(n_rows) else 1.0
@@ -358,8 +358,10 @@ def _set_mixtures(
     n_rows = np.array([n for _, _, n in summaries])
     best = np.full(len(columns), -np.inf)
     for n_components in N_COMPONENTS:
-        *mixture, score = fit_mixtures(points, shares, n_components, least_scale)
-        score = n_rows * score - 0.5 * (3 * n_components - 1) * np.log(n_rows)
+        penalty = 0.5 * (3 * n_components - 1) * np.log(n_rows)
+        least_score = (best + penalty) / n_rows
+        *mixture, score = fit_mixtures(points, shares, n_components, least_scale, least_score)
+        score = n_rows * score - penalty
         better = score > best
         best = np.where(better, score, best)
         for stored, fitted in zip(

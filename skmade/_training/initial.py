@@ -14,17 +14,20 @@ from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians, 
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
 from .._network.special import raw_scale
+from .._threads import one_thread_inside
 from .regression import fit_linear_start
 
 Floats = NDArray[np.float64]
+Singles = NDArray[np.float32]
 
 # Regressions are fitted to about this many rows: their units are all in memory at once.
 MAX_START_ROWS = 100_000
 
 
+@one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def initial_weights(
     made: MADE, values: Floats, weight: Floats, ranks: Integers, seed: int
-) -> NDArray[np.float32]:
+) -> Singles:
     """Return a member's flat weights (n_weights,).
 
     Parameters
@@ -36,13 +39,17 @@ def initial_weights(
     seed : of the hidden layers (He et al. 2015)
     """
     rng = np.random.default_rng(seed)
-    weights = {name: np.zeros(shape) for name, shape in made.weight_shapes().items()}
+    sizes = [math.prod(shape) for shape in made.weight_shapes().values()]
+    flat = np.zeros(sum(sizes), dtype=np.float32)
+    weights = made.unflatten(flat)  # views: what is written to them stays
     for level in range(len(made.hidden_layer_sizes)):
         n_out, n_in = weights[f"weight{level}"].shape
-        weights[f"weight{level}"] = rng.normal(0.0, math.sqrt(2 / max(n_in, 1)), (n_out, n_in))
+        weights[f"weight{level}"][:] = rng.normal(
+            0.0, math.sqrt(2 / max(n_in, 1)), (n_out, n_in)
+        )
     weights["weight0"][:, made.present_units] = 0.0
     _spread_kinks(made, weights, rng)
-    biases = weights[f"bias{len(made.hidden_layer_sizes)}"]
+    biases = np.zeros(len(made.output_features))
     weight = weight / weight.mean()
     for (law, outputs, _), column in zip(made.by_feature(), values.T, strict=True):
         present = ~np.isnan(column)
@@ -51,14 +58,15 @@ def initial_weights(
         elif isinstance(law, MixtureOfGaussians):
             _set_shares(law, biases[outputs], column[present], weight[present])
     _set_linear_start(made, weights, biases, values, weight, ranks)
-    return np.concatenate([value.ravel() for value in weights.values()]).astype(np.float32)
+    weights[f"bias{len(made.hidden_layer_sizes)}"][:] = biases
+    return flat
 
 
-def _spread_kinks(made: MADE, weights: dict[str, Floats], rng: np.random.Generator) -> None:
+def _spread_kinks(made: MADE, weights: dict[str, Singles], rng: np.random.Generator) -> None:
     """Draw hidden biases, so that units bend where the numbers lie, not all at the centre."""
     if any(isinstance(law, MixtureOfGaussians) for law, _ in made.groups):
         for level, n_units in enumerate(made.hidden_layer_sizes):
-            weights[f"bias{level}"] = rng.uniform(-1, 1, n_units)
+            weights[f"bias{level}"][:] = rng.uniform(-1, 1, n_units)
 
 
 def _frequency_start(law: Bernoulli | Categorical, column: Floats, weight: Floats) -> Floats:
@@ -92,7 +100,7 @@ def _is_atom(law: MixtureOfGaussians, column: Floats) -> Booleans:
 
 def _set_linear_start(
     made: MADE,
-    weights: dict[str, Floats],
+    weights: dict[str, Singles],
     biases: Floats,
     values: Floats,
     weight: Floats,
@@ -125,7 +133,9 @@ def _set_linear_start(
         own, where = biases[outputs], law.parameters  # a view: what is written stays
         own[where.means] = start.intercept[target] + start.offsets[target]
         own[where.raw_scales] = raw[target]
-        own[where.logits] += start.logits[target] - start.gates[target] @ start.center
+        own[where.logits] += start.logits[target]
+        if start.gates is not None:
+            own[where.logits] -= start.gates[target] @ start.center
         # The center comes off the units that a mask shows.
         shift = start.coefficients[target] * start.center
         if not made.direct_connections:
@@ -133,7 +143,8 @@ def _set_linear_start(
             continue
         direct = weights["direct"][outputs]
         direct[where.means, : units.shape[1]] = start.coefficients[target]
-        direct[where.logits, : units.shape[1]] = start.gates[target]
+        if start.gates is not None:
+            direct[where.logits, : units.shape[1]] = start.gates[target]
         if made.conditioning_weights:
             by_feature = np.bincount(features, weights=shift, minlength=made.n_features)
             direct[where.means, made.present_units] = -by_feature

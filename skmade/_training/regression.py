@@ -10,8 +10,15 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.linalg.lapack import dtrtri
 
-from .._table.clusters import MAX_CLUSTERED_ROWS, Clusters, find_clusters, shrunk
+from .._table.clusters import (
+    MAX_CLUSTERED_ROWS,
+    Clusters,
+    find_clusters,
+    most_clusters,
+    shrunk,
+)
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -29,6 +36,11 @@ MIN_PER_CLUSTER = 2
 MIN_OWN_VARIANCE = 0.05
 
 
+# Regressions over several orderings are solved one by one up to so many units, and of more
+# only approached, in so many steps: a start needs no more.
+MAX_SOLVED_UNITS, N_GRADIENT_STEPS = 256, 15
+
+
 @dataclass(frozen=True)
 class LinearStart:
     """Linear regression of each target on the features before it, and its residuals.
@@ -44,7 +56,7 @@ class LinearStart:
         K raw scales  what stands for scale
 
     Direct weights hold the gates and the coefficients, the same for all K means; biases hold
-    the rest. Without clusters logits and gates are zero.
+    the rest. Without clusters logits are zero, and so would gates be.
     """
 
     coefficients: Floats  # (n_targets, n_units), zero where no mask shows a unit
@@ -54,7 +66,7 @@ class LinearStart:
     offsets: Floats  # (n_targets, n_components), centres of the residual mixture
     scale: Floats  # (n_targets, n_components)
     logits: Floats  # (n_targets, n_components), of the components where units are centred
-    gates: Floats  # (n_targets, n_components, n_units), how logits depend on units
+    gates: Floats | None  # (n_targets, n_components, n_units), how logits depend on units
 
 
 def fit_linear_start(
@@ -105,13 +117,13 @@ def _gaussian_start(
     center = share @ np.nan_to_num(units) / np.maximum(observed, share.min())
     centred = np.where(present, units - center, 0.0)
     covariance = shrunk_covariance(centred, share)
-    coefficients = np.zeros((len(targets), len(center)))
-    shown = np.zeros_like(coefficients)
-    for row, target in enumerate(targets):
-        allowed = ranks < ranks[:, target : target + 1]
-        shown[row] = allowed.mean(axis=0)
-        cross = covariance[:, target] / max(observed[target], share.min())
-        coefficients[row] = _masked_regression(covariance, cross, allowed)
+    shown = np.zeros((len(targets), len(center)))
+    for r in ranks:
+        shown += (r < r[targets, None]) / len(ranks)
+    coefficients = np.zeros_like(shown)
+    if shown.any():
+        coefficients = _regressions(covariance, ranks, targets)
+        coefficients /= np.maximum(observed[targets], share.min())[:, None]
 
     # A mask may hide what another shows: residuals are pooled over (some of) the masks.
     masked = [
@@ -136,17 +148,18 @@ def _gaussian_start(
         offsets,
         scale=np.repeat(scale[:, None], n_components, axis=1),
         logits=np.zeros((len(targets), n_components)),
-        gates=np.zeros((len(targets), n_components, len(center))),
+        gates=None,
     )
 
 
 def _clusters_of(units: Floats, share: Floats, n_components: int) -> Clusters | None:
     """Return the clusters of rows, if there are any and no more than components."""
     step = 1 + len(units) // MAX_CLUSTERED_ROWS
-    if np.isnan(units).any():
+    some = share[::step] / share[::step].sum()
+    n_most, n_effective = n_components // MIN_PER_CLUSTER, 1 / np.square(some).sum()
+    if np.isnan(units).any() or most_clusters(units.shape[1], n_most, n_effective) < 2:
         return None
-    some = share[::step]
-    clusters = find_clusters(units[::step], some / some.sum(), n_components // MIN_PER_CLUSTER)
+    clusters = find_clusters(units[::step], some, n_most)
     return clusters if len(clusters.shares) > 1 else None
 
 
@@ -162,37 +175,54 @@ def _clustered_start(
     step = 1 + len(units) // MAX_CLUSTERED_ROWS
     center = share @ units
     some, means = units[::step] - center, clusters.means - center
-    weight = share[::step, None] / share[::step].sum() * clusters.chances
+    weight = (share[::step, None] / share[::step].sum() * clusters.chances).reshape(-1, 1)
     cluster_of, sizes = _shared_out(clusters.shares, n_components)
-    shape = (len(targets), n_components)
-    coefficients = np.zeros((len(targets), len(center)))
-    offsets, scale, logits = np.zeros(shape), np.zeros(shape), np.zeros(shape)
-    gates = np.zeros((*shape, len(center)))
-    for row, target in enumerate(targets):
-        seen = np.flatnonzero(ranks < ranks[target])
-        known = clusters.covariance[np.ix_(seen, seen)]
-        own = np.linalg.solve(known, clusters.covariance[seen, target])
-        # Linear discriminant analysis of the clusters by the units before the target.
-        odds = np.linalg.solve(known, means[:, seen].T).T
-        constant = np.log(clusters.shares) - 0.5 * (means[:, seen] * odds).sum(axis=1)
-        odds = odds - clusters.shares @ odds  # what all have in common changes nothing
-        shift = means[:, target] - means[:, seen] @ own
-        residuals = (some[:, target] - some[:, seen] @ own)[:, None] - shift
-        least = clusters.covariance[target, target] - own @ clusters.covariance[seen, target]
-        for size in np.unique(sizes):
-            parts, width = _residual_mixture(
-                residuals.reshape(-1, 1), weight.reshape(-1, 1), np.array([least]), int(size)
-            )
-            for k in np.flatnonzero(sizes == size):
-                offsets[row, cluster_of == k] = shift[k] + parts[0]
-                scale[row, cluster_of == k] = width[0]
-        coefficients[row, seen] = own
-        logits[row] = (constant - np.log(sizes))[cluster_of]
-        gates[row][:, seen] = odds[cluster_of]
     shown = (ranks[None, :] < ranks[targets, None]).astype(np.float64)
+    covariance = clusters.covariance
+    if not shown.any():  # each target by itself
+        covariance = np.diag(np.diag(covariance))
+    order, inverse = _chain(covariance, ranks, targets)
+    coefficients = _coefficients(order, inverse, targets)
+    # Each row less its cluster's mean, and less what the units before explain of that.
+    shift = means[:, targets] - means @ coefficients.T
+    residuals = (some[:, targets] - some @ coefficients.T)[:, None] - shift
+    residuals = residuals.reshape(-1, len(targets))
+    least = np.diag(inverse)[np.argsort(order)[targets]] ** -2.0
+    shape = len(targets), n_components
+    offsets, scale = np.zeros(shape), np.zeros(shape)
+    for size in np.unique(sizes):
+        parts, width = _residual_mixture(residuals, weight, least, int(size))
+        for k in np.flatnonzero(sizes == size):
+            offsets[:, cluster_of == k] = shift[k][:, None] + parts
+            scale[:, cluster_of == k] = width[:, None]
+    constant, odds = _log_odds(clusters, order, inverse, means)
+    n_shown = shown.sum(axis=1).astype(np.int64)
+    logits = constant[n_shown] - np.log(sizes)
     return LinearStart(
-        coefficients, center[targets], center, shown, offsets, scale, logits, gates
+        coefficients,
+        center[targets],
+        center,
+        shown,
+        offsets,
+        scale,
+        logits=logits[:, cluster_of],
+        gates=odds[n_shown][:, cluster_of],
     )
+
+
+def _log_odds(
+    clusters: Clusters, order: Integers, inverse: Floats, means: Floats
+) -> tuple[Floats, Floats]:
+    """Return log-odds of clusters given none of the units, the first one, the first two, ...
+
+    Linear discriminant analysis: constants (D, K) and coefficients of the units (D, K, D).
+    """
+    scaled = inverse @ means[:, order].T  # of units, less what those before explain
+    constant, odds = np.zeros_like(scaled), np.zeros((*scaled.shape, len(order)))
+    constant[1:] = -0.5 * np.cumsum(scaled[:-1] ** 2, axis=0)
+    odds[1:, :, order] = np.cumsum(scaled[:-1, :, None] * inverse[:-1, None], axis=0)
+    odds -= (clusters.shares @ odds)[:, None]  # what all have in common changes nothing
+    return constant + np.log(clusters.shares), odds
 
 
 def _shared_out(shares: Floats, n_components: int) -> tuple[Integers, Integers]:
@@ -221,6 +251,68 @@ def shrunk_covariance(centred: Floats, share: Floats) -> Floats:
     return shrunk(sample, 1.0 / np.square(share).sum())
 
 
+def _regressions(covariance: Floats, ranks: Integers, targets: Integers) -> Floats:
+    """Least squares of targets on the units shown to each, in expectation over the masks."""
+    if len(ranks) == 1 and len(np.unique(ranks[0, targets])) == len(targets):
+        return _coefficients(*_chain(covariance, ranks[0], targets), targets)
+    if len(covariance) > MAX_SOLVED_UNITS:
+        return _approached(covariance, ranks, targets)
+    coefficients = np.zeros((len(targets), len(covariance)))
+    for row, target in enumerate(targets):
+        allowed = ranks < ranks[:, target : target + 1]
+        coefficients[row] = _masked_regression(covariance, covariance[:, target], allowed)
+    return coefficients
+
+
+def _approached(covariance: Floats, ranks: Integers, targets: Integers) -> Floats:
+    """Approach the regressions of many orderings by conjugate gradients, all at once.
+
+    A step is a product with the covariance for each mask, and none solves a system.
+    """
+    masks = [r < r[targets, None] for r in ranks]
+
+    def product(of: Floats) -> Floats:
+        return sum((m * ((m * of) @ covariance) for m in masks), np.zeros_like(of)) / len(ranks)
+
+    shown = sum(masks, np.zeros((len(targets), len(covariance)))) / len(ranks)
+    size = 1 / np.where(shown > 0, shown * np.diag(covariance), 1.0)
+    residual = shown * covariance[targets]
+    coefficients, direction = np.zeros_like(residual), size * residual
+    left = (residual * direction).sum(axis=1, keepdims=True)
+    for _ in range(N_GRADIENT_STEPS):
+        change = product(direction)
+        tiny = np.finfo(np.float64).tiny
+        length = left / np.maximum((direction * change).sum(axis=1, keepdims=True), tiny)
+        coefficients += length * direction
+        residual -= length * change
+        before, left = left, (residual * size * residual).sum(axis=1, keepdims=True)
+        direction = size * residual + left / np.maximum(before, tiny) * direction
+    return coefficients
+
+
+def _chain(covariance: Floats, ranks: Integers, targets: Integers) -> tuple[Integers, Floats]:
+    """Return units by rank, and the inverse of the Cholesky factor of their covariance.
+
+    Its rows hold all regressions of one ordering: each unit less what those before it
+    explain, over the standard deviation of what is left. Targets, of which no two have one
+    rank, come before others of their rank.
+    """
+    last = np.ones(len(ranks), dtype=bool)
+    last[targets] = False
+    order = np.lexsort((last, ranks))
+    root = np.linalg.cholesky(covariance[np.ix_(order, order)])
+    return order, np.tril(dtrtri(root, lower=1)[0])
+
+
+def _coefficients(order: Integers, inverse: Floats, targets: Integers) -> Floats:
+    """Return the regressions of targets on all units before them, from those of `_chain`."""
+    place = np.argsort(order)[targets]
+    coefficients = np.zeros((len(targets), len(order)))
+    coefficients[:, order] = -inverse[place] / inverse[place, place][:, None]
+    coefficients[np.arange(len(targets)), targets] = 0.0
+    return coefficients
+
+
 def _masked_regression(covariance: Floats, cross: Floats, allowed: NDArray[np.bool_]) -> Floats:
     """Least squares of a target on the units shown to it, in expectation over the masks."""
     seen = np.flatnonzero(allowed.any(axis=0))
@@ -238,9 +330,11 @@ def _residual_variance(
 ) -> Floats:
     """Variance of target minus prediction, where the target is present."""
     rows = np.where(observed[targets] > 0, observed[targets], 1.0)
+    own = covariance[targets, targets]
+    if not coefficients.any():
+        return np.asarray(own / rows)
     explained = np.einsum("ij,ij->i", coefficients @ covariance, coefficients)
     crossed = np.einsum("ij,ij->i", coefficients, covariance[targets])
-    own = covariance[targets, targets]
     return np.maximum((own - 2 * crossed) / rows + explained, 0.0)
 
 
@@ -250,6 +344,7 @@ def _quantile_centres(values: Floats, share: Floats, n_components: int) -> Float
         return np.zeros((values.shape[1], 1))
     levels = (np.arange(n_components) + 0.5) / n_components
     centres = np.empty((values.shape[1], n_components))
+    share = np.broadcast_to(share, values.shape)
     for row, (column, weight) in enumerate(zip(values.T, share.T, strict=True)):
         order = np.argsort(column)
         order = order[weight[order] > 0]

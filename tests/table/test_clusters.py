@@ -86,6 +86,15 @@ def test_criterion_is_the_log_likelihood_less_the_penalty(n_most):
     assert_allclose(clusters.criterion, log_likelihood - penalty, rtol=1e-9)
 
 
+@pytest.mark.parametrize("n_samples", [6, 19, 40])
+def test_one_cluster_of_more_columns_than_rows_has_the_same_criterion(n_samples):
+    values = np.random.RandomState(0).normal(size=(n_samples, 20)) * np.arange(1, 21) + 3
+    clusters = find_clusters(values, equal(n_samples))
+    log_likelihood = mixture_log_density(clusters, values).mean()
+    penalty = 0.5 * n_params(clusters) * np.log(n_samples) / n_samples
+    assert_allclose(clusters.criterion, log_likelihood - penalty, rtol=1e-9)
+
+
 def test_chances_are_those_of_the_mixture():
     values, _ = three_groups(400)
     clusters = find_clusters(values, equal(400))

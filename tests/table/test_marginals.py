@@ -255,6 +255,12 @@ def test_power_transform_is_that_of_scipy(power):
     assert_allclose(m.inverse_yeo_johnson(powered, power), values, rtol=1e-7)
 
 
+def test_several_powers_transform_as_each_of_them():
+    values, powers = np.linspace(-5, 5, 11), np.array([[0.0], [0.7], [2.0]])
+    expected = [m.yeo_johnson(values, float(power)) for power in powers[:, 0]]
+    assert_allclose(m.yeo_johnson(values, powers), expected)
+
+
 def test_the_power_is_about_the_most_likely_one():
     for name in ("skewed", "skewed to the left"):
         _, best = stats.yeojohnson(COLUMNS[name])

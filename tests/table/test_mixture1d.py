@@ -4,7 +4,7 @@ import numpy as np
 from numpy.testing import assert_allclose
 from scipy import stats
 
-from skmade._table.mixture1d import fit_mixtures
+from skmade._table.mixture1d import MAX_IMAGE, N_KNOTS, Mixture, fit_mixtures, spread_knots
 
 N_SAMPLES = 1000
 
@@ -42,3 +42,30 @@ def test_two_modes_are_recovered():
     assert_allclose(shares[0], [left.mean(), 1 - left.mean()], atol=1e-6)
     assert_allclose(means[0], [points[0][left].mean(), points[0][~left].mean()], atol=1e-6)
     assert_allclose(scales[0], [points[0][left].std(), points[0][~left].std()], atol=1e-6)
+
+
+def test_a_mixture_is_given_up_only_where_its_score_is_out_of_reach():
+    skewed = np.random.RandomState(1).exponential(size=N_SAMPLES)
+    points, share = points_of(two_modes(3), skewed, two_modes(1))
+    least_scale = np.full(3, 0.03)
+    full = fit_mixtures(points, share, 3, least_scale)
+    score = full[-1]
+    some = fit_mixtures(points, share, 3, least_scale, score + np.array([0, 10, 0]))
+    for expected, found in zip(full, some, strict=True):
+        assert_allclose(found[[0, 2]], expected[[0, 2]], rtol=1e-12)
+    assert some[-1][1] == -np.inf
+    assert (some[0][1] == 0).all()
+    for parts in fit_mixtures(points, share, 3, least_scale, score + 10):
+        assert len(parts) == 3
+
+
+def test_knots_have_evenly_spread_images():
+    shares = np.array([0.5, 0.3, 0.19, 0.01])
+    means, scales = np.array([-8.0, 0.0, 8.0, 0.0]), np.array([0.03, 1.0, 0.5, 2.0])
+    knots = spread_knots(Mixture(shares, means, scales, np.empty(0)))
+    assert (np.diff(knots) > 0).all()
+    images = np.linspace(-MAX_IMAGE, MAX_IMAGE, N_KNOTS)
+    below = stats.norm(means, scales).cdf(knots[:, None]) @ shares
+    above = stats.norm(means, scales).sf(knots[:, None]) @ shares
+    reached = np.where(below < above, stats.norm.ppf(below), stats.norm.isf(above))
+    assert_allclose(reached, images, atol=1e-9)

@@ -11,6 +11,7 @@ from skmade._network.ensemble import Ensemble
 from skmade._network.masks import ordering_to_ranks
 from skmade._table.clusters import find_clusters
 from skmade._table.encoding import encode
+from skmade._training import regression
 from skmade._training.regression import (
     _clustered_start,
     _shared_out,
@@ -38,7 +39,52 @@ def test_one_ordering_gives_least_squares_on_the_features_before():
     assert_allclose(start.coefficients, expected, atol=0.005)
     residual = X - X @ expected.T
     assert_allclose(start.scale[:, 0], residual.std(axis=0), rtol=0.01)
-    assert_array_equal(start.gates, 0)
+    assert start.gates is None
+
+
+@pytest.mark.parametrize("labels_last", [False, True])
+def test_regressions_of_one_ordering_are_those_of_each_target(labels_last):
+    # Units 3 to 5 are of one column of labels; units 1 and 6 are no numbers either.
+    rng = np.random.RandomState(0)
+    units = rng.normal(size=(300, 7)) @ rng.normal(size=(7, 7)) + 2
+    units[rng.random_sample(units.shape) < 0.1] = np.nan
+    ranks, targets = np.array([[4, 2, 5, 1, 1, 1, 3]]), np.array([2, 0])
+    ranks = np.where(ranks == 1, 9, ranks) if labels_last else ranks
+    start = fit_linear_start(units, np.ones(300), ranks, targets, 1)
+    present = ~np.isnan(units)
+    covariance = shrunk_covariance(
+        np.where(present, units - np.nanmean(units, axis=0), 0), np.full(300, 1 / 300)
+    )
+    expected = np.zeros((2, 7))
+    for row, target in enumerate(targets):
+        seen = np.flatnonzero(ranks[0] < ranks[0, target])
+        expected[row, seen] = np.linalg.solve(
+            covariance[np.ix_(seen, seen)], covariance[seen, target] / present[:, target].mean()
+        )
+    assert_allclose(start.coefficients, expected, atol=1e-9)
+    assert_array_equal(start.shown, ranks < ranks[0, targets, None])
+
+
+def test_regressions_of_many_units_and_orderings_are_approached(monkeypatch):
+    rng = np.random.RandomState(0)
+    X = rng.normal(size=(100, 4)) @ rng.normal(size=(4, 40)) + rng.normal(size=(100, 40))
+    orderings = [rng.permutation(40) for _ in range(3)]
+    solved = start_of(X, orderings)
+    monkeypatch.setattr(regression, "MAX_SOLVED_UNITS", 39)
+    approached = start_of(X, orderings)
+    size = np.abs(solved.coefficients).max()
+    assert_allclose(approached.coefficients, solved.coefficients, atol=0.01 * size)
+    assert (approached.coefficients != solved.coefficients).any()
+    assert_allclose(approached.scale, solved.scale, rtol=0.001)
+
+
+def test_units_that_nothing_shows_leave_the_marginals():
+    X = CorrelatedGaussian(3, 0.9).sample(500, random_state=0)
+    start = fit_linear_start(X, np.ones(500), np.ones((1, 3), dtype=int), np.arange(3), 4)
+    assert_array_equal(start.coefficients, 0)
+    assert_array_equal(start.shown, 0)
+    variance = start.scale[:, 0] ** 2 + start.offsets.var(axis=1)
+    assert_allclose(variance, X.var(axis=0), rtol=0.02)
 
 
 def test_an_untrained_member_is_the_gaussian_of_the_covariance():
@@ -186,6 +232,19 @@ def test_the_start_is_the_mixture_of_the_clusters(n_components, error):
     assert np.abs(factors - joint).mean() < 3 * error
 
 
+def test_clusters_that_no_unit_tells_apart_have_their_shares():
+    X, share = two_groups(), np.full(1200, 1 / 1200)
+    clusters = find_clusters(X, share, 2)
+    start = fit_linear_start(X, np.ones(1200), np.ones((1, 3), dtype=int), np.arange(3), 4)
+    assert not start.gates.any()
+    assert not start.coefficients.any()
+    cluster_of, _ = _shared_out(clusters.shares, 4)
+    for k, share in enumerate(clusters.shares):
+        assert_allclose(softmax(start.logits, axis=1)[:, cluster_of == k].sum(axis=1), share)
+        centres = start.intercept + start.offsets[:, cluster_of == k].mean(axis=1)
+        assert_allclose(centres, clusters.means[k], atol=0.3)
+
+
 def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
     X = two_groups()
     holed = X.copy()
@@ -203,7 +262,7 @@ def test_clusters_are_found_only_for_one_ordering_of_complete_rows():
         fit_linear_start(X, weight, ranks, targets[:2], 4),
         fit_linear_start(X, weight, ranks, targets, 4, is_atom),
     ):
-        assert not start.gates.any()
+        assert start.gates is None
         assert not start.logits.any()
 
 
