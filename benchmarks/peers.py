@@ -56,7 +56,7 @@ def zuko_nsf(train, seed):
 class Flow:
     """A flow of zuko, trained with Adam and stopped on a tenth of the rows."""
 
-    def __init__(self, name, train, seed):
+    def __init__(self, name, train, seed, max_epochs=MAX_EPOCHS):
         import torch
         import zuko
 
@@ -68,16 +68,16 @@ class Flow:
         self.flow = getattr(zuko.flows, name)(
             features=train.shape[1], transforms=N_TRANSFORMS, hidden_features=HIDDEN
         )
-        self.flow.load_state_dict(self._train(rows, valid))
+        self.flow.load_state_dict(self._train(rows, valid, max_epochs))
 
-    def _train(self, rows, valid):
+    def _train(self, rows, valid, max_epochs):
         """Return the weights of the epoch that scores best on the held-out rows."""
         import torch
 
         optimizer = torch.optim.Adam(self.flow.parameters(), lr=LEARNING_RATE)
         size = min(MAX_BATCH, max(32, len(rows) // 20))
         best, best_loss, waited = copy.deepcopy(self.flow.state_dict()), math.inf, 0
-        for _ in range(MAX_EPOCHS):
+        for _ in range(max_epochs):
             for batch in torch.randperm(len(rows)).split(size):
                 loss = -self.flow().log_prob(rows[batch]).mean()
                 optimizer.zero_grad()
@@ -99,6 +99,13 @@ class Flow:
 
         with torch.no_grad():
             return self.flow().log_prob(torch.from_numpy(X).float()).double().numpy()
+
+    def sample(self, n_samples):
+        """Draw rows."""
+        import torch
+
+        with torch.no_grad():
+            return self.flow().sample((n_samples,)).double().numpy()
 
 
 PEERS = {
