@@ -42,9 +42,11 @@ class AdamW:
         self.n_steps += 1
         for decay in set(self.decays):
             own = [index for index, other in enumerate(self.decays) if other == decay]
-            lists = self.parameters, gradients, *self.moments
             adamw(
-                *([each[index] for index in own] for each in lists),
+                [self.parameters[index] for index in own],
+                [gradients[index] for index in own],
+                [self.moments[0][index] for index in own],
+                [self.moments[1][index] for index in own],
                 max_exp_avg_sqs=[],
                 state_steps=[self.steps[index] for index in own],
                 fused=True,

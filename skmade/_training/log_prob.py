@@ -102,7 +102,7 @@ class _Bernoulli:
     ) -> Tensor:
         """Log-mass of 0 or 1."""
         logit = params.squeeze(-3)
-        if slope is not None:
+        if slope is not None and upstream is not None:
             torch.mul(value - torch.sigmoid(logit), upstream, out=slope.squeeze(-3))
         return logsigmoid(torch.where(value > 0.5, logit, -logit))
 
@@ -224,8 +224,8 @@ class _TruncatedMixture(_MixtureOfGaussians):
     ) -> Tensor:
         """Log-density of a value between the edges."""
         asked = self._asked(params, value, upstream, slope)
-        own = self.constants, self.crowded, self.edges, self.one_sided, self.log_tail
-        return truncated_log_density(*asked, *own)
+        ends = self.edges, self.one_sided, self.log_tail
+        return truncated_log_density(*asked, self.constants, self.crowded, *ends)
 
 
 class _DiscretisedMixture(_MixtureOfGaussians):
@@ -243,10 +243,9 @@ class _DiscretisedMixture(_MixtureOfGaussians):
         self.coded = each(lambda law: ~np.isnan(law.codes[:, :1])) > 0
         self.n_codes = law.codes.shape[1]
         # What is not there is far from every value.
-        self.codes, self.code_edges = (
-            each(lambda law, of=of: np.nan_to_num(of(law), nan=MAX_DISTANCE).T[:, :, None])
-            for of in (lambda law: law.codes, lambda law: law.code_edges)
-        )
+        far = MAX_DISTANCE
+        self.codes = each(lambda law: np.nan_to_num(law.codes, nan=far).T[:, :, None])
+        self.code_edges = each(lambda law: np.nan_to_num(law.code_edges, nan=far).T[:, :, None])
 
     def log_prob(
         self,

@@ -87,8 +87,8 @@ def fit_network(
             if keeper is not None:
                 _go_on(history["validation"], stack.members, keeper.end_epoch(stack))
                 validation = float(history["validation"][-1].mean())
-            stopped = on_epoch(epoch, float(history["train"][-1].mean()), validation)
-            if stopped or (keeper is not None and keeper.done()):
+            enough = on_epoch(epoch, float(history["train"][-1].mean()), validation)
+            if enough or (keeper is not None and keeper.done()):
                 break
             if keeper is not None:
                 stack.keep(keeper.running())
@@ -158,6 +158,7 @@ class _Stack:
         # Weight decay is for matrices and not for biases.
         decays = [schedule.alpha * (i < n_matrices) for i in range(len(self.parameters))]
         self.optimizer = AdamW(self.parameters, decays, moments, start.n_steps)
+        self.gradients = [torch.zeros_like(part) for part in self.parameters]
         self._left = np.empty((len(self.members), 0), dtype=np.float32)
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
@@ -190,10 +191,10 @@ class _Stack:
         layers, gates = self.objective.layers(shown), self._gates(k)
         factors = self._factors(values.shape[1]) if self.schedule.dropout else []
         weight_of_mean = weight / -weight.shape[1]
-        logs, gradients = self.objective.gradients(
-            layers, gates, values, weight_of_mean, factors
+        logs = self.objective.gradients(
+            layers, gates, values, weight_of_mean, factors, self.gradients
         )
-        self.optimizer.step(gradients, self._step_size())
+        self.optimizer.step(self.gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
         return np.asarray((logs * weight).sum(dim=1).cpu().double())
@@ -221,7 +222,8 @@ class _Stack:
             )
         self._left[self.members[~stays]] = objective.flat(self.parameters)[~stays]
         self.members = self.members[stays]
-        for parts in (self.average, self.parameters, *self.optimizer.moments):
+        moved = self.average, self.parameters, self.gradients, *self.optimizer.moments
+        for parts in moved:
             parts[:] = [part[stays] for part in parts]
         self.objective = objective.of_members(stays)
         self._gates.cache_clear()

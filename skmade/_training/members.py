@@ -22,7 +22,7 @@ Singles = NDArray[np.float32]
 # threads or jobs, so that the result does not either. A step of a small stack costs little
 # more than its operations' overhead; large ones leave nothing to do for other threads.
 MAX_STACK_SIZE = 4
-MIN_STACK_WORK = 2**24  # weights times rows in a step
+MIN_STACK_WORK = 2**25  # weights times rows in a step
 
 
 def draw_members(

@@ -94,25 +94,21 @@ def told_apart(chances: Tensor, fixed: Tensor, at_atom: float = AT_ATOM) -> Tens
 
 
 @compiled
-def set_slopes(
-    slopes: list[Tensor], mixture: Components, terms: Terms, factor: Tensor, add: float
-) -> None:
-    """Write, or add, a factor (..., F, n) times the derivatives of the log of a sum."""
+def set_slopes(slopes: list[Tensor], mixture: Components, terms: Terms, factor: Tensor) -> None:
+    """Write a factor (..., F, n) times the derivatives of the log of a sum."""
     k, factor = mixture.means.size(-3), factor.unsqueeze(-3)
-    chances = terms.chances.mul_(factor)
-    by_logit = torch.addcmul(chances, mixture.log_shares.exp(), factor, value=-1)
-    pull = chances.narrow(-3, 0, k).div_(mixture.scales)
-    by_mean = pull * terms.by_mean
+    chances, shares = terms.chances.mul_(factor), mixture.log_shares.exp()
+    own = [chances.narrow(-3, 0, k), shares.narrow(-3, 0, k)]
+    torch.addcmul(own[0], own[1], factor, value=-1, out=slopes[0])
+    n_atoms = shares.size(-3) - k
+    if n_atoms > 0:
+        atoms = [chances.narrow(-3, k, n_atoms), shares.narrow(-3, k, n_atoms)]
+        torch.addcmul(atoms[0], atoms[1], factor, value=-1, out=slopes[3])
+    pull = own[0].div_(mixture.scales)
+    torch.mul(pull, terms.by_mean, out=slopes[1])
     # The derivative of softplus, by its value, is less its own exponential.
-    by_raw = torch.expm1(-mixture.above).neg_().mul_(pull).mul_(terms.by_scale)
-    found = [by_logit.narrow(-3, 0, k), by_mean, by_raw]
-    if by_logit.size(-3) > k:
-        found.append(by_logit.narrow(-3, k, by_logit.size(-3) - k))
-    for slope, own in zip(slopes, found):
-        if add == 0.0:
-            slope.copy_(own)
-        else:
-            slope.add_(own, alpha=add)
+    fall = torch.expm1(-mixture.above).mul_(pull)
+    torch.mul(fall, -terms.by_scale, out=slopes[2])
 
 
 @compiled
@@ -146,7 +142,7 @@ def log_density(
             own = terms.chances.narrow(-3, k, n_atoms)
             fixed = fixed.masked_fill(constants.absent, float("-inf"))
             own.copy_(told_apart(own, fixed))
-        set_slopes(slopes, mixture, terms, (body - result).exp_().mul_(upstream), 0.0)
+        set_slopes(slopes, mixture, terms, (body - result).exp_().mul_(upstream))
     return result
 
 
@@ -163,7 +159,10 @@ def truncated_log_density(
     log_tail: Tensor,
     log_body: float = LOG_BODY,
 ) -> Tensor:
-    """Log-density of a value between the edges: how far below and above zero, the end, its side."""
+    """Log-density of a value between edges.
+
+    These are how far they are below and above zero, and of one end, where it is and its side.
+    """
     mixture = components(params, constants)
     result = log_density(mixture, value, upstream, slopes, constants, crowded)
     below, above, end, side = edges[0], edges[1], edges[2], edges[3]
@@ -186,7 +185,10 @@ def truncated_log_density(
     body = terms.log + log_body
     within = torch.logaddexp(body, log_tail)
     if len(slopes) > 0:
-        set_slopes(slopes, mixture, terms, (body - within).exp_().mul_(upstream), -1.0)
+        by_mass = [torch.empty_like(slope) for slope in slopes]
+        set_slopes(by_mass, mixture, terms, (body - within).exp_().mul_(upstream))
+        for k in range(len(slopes)):
+            slopes[k].sub_(by_mass[k])
     return result - within
 
 
@@ -221,7 +223,7 @@ def log_mass(
     body = terms.log + log_body
     result = torch.logaddexp(body, log_tail)
     if len(slopes) > 0:
-        set_slopes(slopes, mixture, terms, (body - result).exp_().mul_(upstream), 0.0)
+        set_slopes(slopes, mixture, terms, (body - result).exp_().mul_(upstream))
     return result
 
 

@@ -156,8 +156,9 @@ class Objective:
         values: Tensor,
         weight: Tensor,
         factors: list[Tensor],
-    ) -> tuple[Tensor, list[Tensor]]:
-        """Return log p(values), (M, n), and the gradient of its weighted sum, as `parts`.
+        found: list[Tensor],
+    ) -> Tensor:
+        """Return log p(values), (M, n), and write the gradient of its weighted sum.
 
         Parameters
         ----------
@@ -166,15 +167,16 @@ class Objective:
         values : (M, n, D)
         weight : (M, n)
         factors : by which dropout multiplies each hidden layer, if any
+        found : where gradients are written, as `parts`; zero at the first time
         """
         values = values.mT.contiguous()
         inputs, activated = self._hidden(layers, values, factors)
         params = output_layer(inputs, *layers.output, self.stairs)
         slope = torch.empty_like(params)
         logs = self._log_prob(params, values, weight, slope)
-        passed = slope, inputs, activated, factors, layers.weights, layers.direct, gates
-        matrices, biases = way_back(*passed, self.stairs, self.skips, self.made.activation)
-        return logs, [*matrices, *biases]
+        passed = slope, inputs, activated, factors, layers.weights, gates, self.stairs
+        way_back(*passed, self.skips, self.made.activation, found)
+        return logs
 
     def _hidden(
         self, layers: Layers, values: Tensor, factors: list[Tensor]
@@ -206,13 +208,8 @@ class Objective:
         ):
             of_law = slice(first, first + len(columns) * shape.n_params)
             first = of_law.stop
-            # Views, with the axes of `conditionals`: outputs stand feature by feature.
-            by_param, own_slope = (
-                None
-                if part is None
-                else part[:, of_law].unflatten(1, (len(columns), -1)).transpose(1, 2)
-                for part in (params, slope)
-            )
+            by_param = _by_param(params[:, of_law], len(columns))
+            own_slope = None if slope is None else _by_param(slope[:, of_law], len(columns))
             own_upstream = None if upstream is None else upstream[:, own]
             log_prob = law.log_prob(by_param, cells[:, own], own_upstream, own_slope)
             if missing is not None:
@@ -256,6 +253,11 @@ def private_torch() -> Iterator[None]:
     finally:
         if forked:
             torch.set_num_threads(n_threads)
+
+
+def _by_param(outputs: Tensor, n_features: int) -> Tensor:
+    """View outputs, which stand feature by feature, with the axes of `conditionals`."""
+    return outputs.unflatten(1, (n_features, -1)).transpose(1, 2)
 
 
 def masked(parts: Sequence[Tensor], gates: Sequence[Tensor]) -> list[Tensor]:

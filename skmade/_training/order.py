@@ -104,7 +104,9 @@ class Order:
 
     def _sides(self) -> list[Integers]:
         """Positions of units, hidden units and outputs, (M, n) each, in the members' order."""
-        made, (units, outputs) = self.made, ([], [])
+        made = self.made
+        units: list[Integers] = []
+        outputs: list[Integers] = []
         for (law, _), order in zip(made.groups, self.columns, strict=True):
             for side, size in ((units, law.n_units), (outputs, law.n_params)):
                 first = sum(part.shape[1] for part in side)

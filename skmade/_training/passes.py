@@ -88,19 +88,20 @@ def way_back(
     activated: list[Tensor],
     factors: list[Tensor],
     weights: list[Tensor],
-    direct: Tensor,
     gates: list[Tensor],
     stairs: list[list[int]],
     skips: list[bool],
     activation: str,
-) -> tuple[list[Tensor], list[Tensor]]:
+    found: list[Tensor],
+) -> None:
     """Turn slopes of the outputs into those of matrices, gated, and of biases.
 
-    Slopes of the direct weights come after those of the other matrices, if there are any.
+    They are written to `found`, in the order of weights. What no stair sees is zero there, and
+    stays so: to set large matrices to zero at each step would take as long as their products.
     """
-    units, hidden = inputs[0], inputs[-1]
-    above, output = torch.zeros_like(hidden), torch.zeros_like(weights[-1])
-    by_direct = torch.zeros_like(direct)
+    depth, units, hidden = len(skips), inputs[0], inputs[-1]
+    above, output, by_direct = torch.zeros_like(hidden), found[depth], found[depth + 1]
+    first_bias = len(found) - depth - 1
     for first, end, n_hidden, n_units in stairs:
         own = slope[:, first:end]
         if n_hidden > 0:
@@ -111,21 +112,16 @@ def way_back(
         if n_units > 0:
             seen = units[:, :n_units].transpose(1, 2)
             by_direct[:, first:end, :n_units].baddbmm_(own, seen, beta=0)
-    matrices, biases = [output], [slope.sum(dim=2)]
-    for back in range(len(skips)):
-        level = len(skips) - 1 - back
+    torch.sum(slope, dim=[2], out=found[-1])
+    for back in range(depth):
+        level = depth - 1 - back
         slope = times_rise(above, activated[level], activation)
         if len(factors) > 0:
             slope = slope * factors[level]
-        matrices.append(torch.bmm(slope, inputs[level].transpose(1, 2)))
-        biases.append(slope.sum(dim=2))
+        found[level].baddbmm_(slope, inputs[level].transpose(1, 2), beta=0)
+        torch.sum(slope, dim=[2], out=found[first_bias + level])
         if level > 0:
             through = torch.bmm(weights[level].transpose(1, 2), slope)
             above = through + above if skips[level] else through
-    matrices.reverse()
-    biases.reverse()
-    if direct.size(1) > 0:
-        matrices.append(by_direct)
     for k in range(len(gates)):
-        matrices[k].mul_(gates[k])
-    return matrices, biases
+        found[k].mul_(gates[k])

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TypeVar
 
 import torch
@@ -21,7 +22,7 @@ def side_by_side(
     """
     of_torch, stopped = torch.get_num_threads(), threading.Event()
     return on_threads(
-        [lambda task=task: task(stopped.is_set) for task in tasks],
+        [partial(task, stopped.is_set) for task in tasks],
         of_torch if n_threads is None else n_threads,
         begin=_one_thread,
         begun=lambda: torch.set_num_threads(of_torch),
