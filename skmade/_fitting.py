@@ -5,6 +5,8 @@ do. The one place that calls scikit-learn's callbacks.
 """
 
 import copy
+import math
+import os
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -24,6 +26,7 @@ from ._input import (
     read_table,
     warn_missing,
     weighted_rows,
+    working_bytes,
 )
 from ._network.ensemble import Architecture, Ensemble
 from ._network.masks import ranks_to_ordering, warn_if_narrow
@@ -56,6 +59,15 @@ DRAWN_FOR = (
 )
 
 
+# Above so many direct weights, of 750 columns of numbers, members have none: they would be
+# most of the memory that a fit takes, and grow with the square of the columns.
+MAX_DIRECT_WEIGHTS = 2**24
+
+# Stacks that are trained side by side take at most this share of scikit-learn's
+# `working_memory`, or one is trained at a time.
+WORKING_SHARE = 0.25
+
+
 class Run(NamedTuple):
     """What a call of `fit` or `partial_fit` asks for."""
 
@@ -81,6 +93,7 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
         run = run._replace(early_stopping=False, max_iter=0)
     ensemble = ensemble or _drawn(fitted, read.table, rows, rng)
     schedule = read_schedule(estimator, rows.n_rows, run)
+    _warn_of_memory(ensemble, schedule)
     stacks = list(members.stacks(ensemble, schedule.batch_size))
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
     with telling_callbacks(estimator, len(stacks), data) as context:
@@ -195,8 +208,8 @@ def learn(estimator, layout, kinds, bounds, surveyed, read, weight, seed):
     return table
 
 
-def read_architecture(estimator, conditioned):
-    """Collect and check the hyperparameters of the network."""
+def read_architecture(estimator, table, conditioned):
+    """Collect and check the hyperparameters of the network for a table."""
     sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes))
     if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or len(sizes) == 0 or min(sizes) < 1:
         raise ValueError(
@@ -204,7 +217,7 @@ def read_architecture(estimator, conditioned):
             f"got {estimator.hidden_layer_sizes!r}."
         )
     conditioning = estimator.conditioning_weights
-    return Architecture(
+    architecture = Architecture(
         hidden_layer_sizes=tuple(int(size) for size in sizes),
         activation=estimator.activation,
         n_components=int(estimator.n_components),
@@ -212,13 +225,21 @@ def read_architecture(estimator, conditioned):
         direct_connections=bool(estimator.direct_connections),
         conditioning_weights=bool(conditioned if conditioning is None else conditioning),
     )
+    too_many = math.prod(architecture.build(table).n_direct) > MAX_DIRECT_WEIGHTS
+    return replace(architecture, direct_connections=False) if too_many else architecture
 
 
 def new_architecture(estimator, table):
     """Collect the hyperparameters of the network for a new table."""
     conditioned = estimator.order_agnostic or bool(table.missing.any())
-    architecture = read_architecture(estimator, conditioned)
+    architecture = read_architecture(estimator, table, conditioned)
     warn_if_narrow(architecture.hidden_layer_sizes, table.n_features)
+    if estimator.direct_connections and not architecture.direct_connections:
+        warn_user(
+            f"{table.n_features} columns are too many for direct connections, of which each "
+            f"member would have {math.prod(architecture.build(table).n_direct)}: the network "
+            "is fitted without them. Set direct_connections=False, or leave out columns."
+        )
     return architecture
 
 
@@ -244,7 +265,8 @@ def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    asked = (read_architecture(estimator, conditioned), estimator.n_estimators)
+    shape = read_architecture(estimator, ensemble.table, conditioned)
+    asked = (shape, estimator.n_estimators)
     n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
     changed = (
         ["its shape or n_estimators"] if (ensemble.architecture, n_members) != asked else []
@@ -337,14 +359,36 @@ def _train(estimator, context, ensemble, stacks, rows, schedule, rng):
     def placed(task, part, stopped):
         return members.put_in_place(ensemble.weights, part, task(stopped=stopped))
 
-    return side_by_side([partial(placed, *both) for both in zip(tasks, parts, strict=True)])
+    at_most = int(WORKING_SHARE * working_bytes() // members.stack_bytes(ensemble, schedule))
+    side_by_side_tasks = [partial(placed, *both) for both in zip(tasks, parts, strict=True)]
+    return side_by_side(side_by_side_tasks, at_most=max(at_most, 1))
+
+
+def _warn_of_memory(ensemble, schedule):
+    """Warn of a fit that takes more than half of the machine's memory."""
+    taken = ensemble.weights.nbytes + members.stack_bytes(ensemble, schedule)
+    there = _machine_bytes()
+    if taken > there / 2:
+        warn_user(
+            f"The fit will take about {taken / 2**30:.1f} GB of the machine's "
+            f"{there / 2**30:.1f} GB of memory. Fewer n_estimators, hidden_layer_sizes or "
+            "n_components need less, and so does direct_connections=False."
+        )
+
+
+def _machine_bytes():
+    """How much memory the machine has; infinite where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
 
 
 def alone(task):
     """Run the task of a job as it would run beside others, to the same result."""
     from ._training.threads import side_by_side
 
-    (trained,) = side_by_side([lambda stopped: task(stopped=stopped)], 1)
+    (trained,) = side_by_side([lambda stopped: task(stopped=stopped)])
     return trained
 
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
-from functools import lru_cache, partial
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,17 +15,15 @@ from .adamw import AdamW
 from .objective import Layers, Objective, masked, private_torch
 from .order import Order
 from .rows import Encoded, Integers, Rows
-from .schedule import REPORTED_STEPS, Schedule, TrainingState, n_parts
+from .schedule import REPORTED_STEPS, Schedule, TrainingState, max_step_rows, n_parts
 
 Floats = NDArray[np.float64]
 
 # Epochs are compared by a mean over at most this many masks of the list.
 MAX_VALIDATION_MASKS = 8
 
-MAX_CACHED_MASKS = 32
-
-# Held-out rows scored together: their parameters take much more memory than they do.
-MAX_SCORED_ROWS = 2048
+# Gates of the first masks of a list are kept, up to this size; others are made at each use.
+MAX_GATE_BYTES = 2**26
 
 # The running average of the weights looks back over about this many epochs, and over ten
 # steps at least: where an epoch is a step or two, three of them average out no noise. It is
@@ -94,8 +92,9 @@ def fit_network(
                 stack.keep(keeper.running())
     return TrainingState(
         average=stack.objective.flat(stack.average) if keeper is None else keeper.flat(),
-        current=stack.current(),
-        moments=() if keeper else stack.moments(),
+        # Where members stop early, the optimiser's state is of no use to anyone.
+        current=stack.objective.flat(stack.parameters) if keeper is None else None,
+        moments=stack.moments() if keeper is None else (),
         n_steps=stack.n_steps,
         best_score=None if keeper is None else keeper.score,
         history=history,
@@ -142,24 +141,24 @@ class _Stack:
         self.masks, self.schedule = masks, schedule
         self.rows, self.device, self.stopped = rows, device, stopped
         self.n_batches = schedule.n_batches(rows)
+        self.max_rows = max_step_rows(made, len(start.average))  # computed together
         self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
         self.rng = np.random.Generator(np.random.SFC64([seed, start.n_steps]))
         self.n_steps = self.first_step = start.n_steps
-        # Few masks are made once, many at each use.
-        self._gates = lru_cache(MAX_CACHED_MASKS)(self._new_gates)
+        self._kept_gates: dict[int, list[Tensor]] = {}
         self.average = self.objective.parts(start.average)
-        self.parameters = self.objective.parts(start.current)
+        current = start.average if start.current is None else start.current
+        self.parameters = self.objective.parts(current)
         moments = [self.objective.parts(moment) for moment in start.moments]
         if len(masks) == 1:  # what it hides is zero and stays so
-            hidden = (self.average, self.parameters, *moments)
-            for parts in hidden:
-                parts[:] = masked(parts, self._gates(0))
+            for parts in (self.average, self.parameters, *moments):
+                for part, gate in zip(parts, self._gates(0), strict=False):
+                    part.mul_(gate)
         n_matrices = made.n_matrices
         # Weight decay is for matrices and not for biases.
         decays = [schedule.alpha * (i < n_matrices) for i in range(len(self.parameters))]
         self.optimizer = AdamW(self.parameters, decays, moments, start.n_steps)
         self.gradients = [torch.zeros_like(part) for part in self.parameters]
-        self._left = np.empty((len(self.members), 0), dtype=np.float32)
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
@@ -189,52 +188,47 @@ class _Stack:
         k = self.n_steps % len(self.masks)
         shown = self._shown(self.parameters, k)
         layers, gates = self.objective.layers(shown), self._gates(k)
-        factors = self._factors(values.shape[1]) if self.schedule.dropout else []
-        weight_of_mean = weight / -weight.shape[1]
-        logs = self.objective.gradients(
-            layers, gates, values, weight_of_mean, factors, self.gradients
-        )
+        n_rows = values.shape[1]
+        factors = self._factors(n_rows) if self.schedule.dropout else []
+        logs = []
+        for start in range(0, n_rows, self.max_rows):
+            rows = slice(start, start + self.max_rows)
+            task = values[:, rows], weight[:, rows] / -n_rows, [f[..., rows] for f in factors]
+            logs.append(
+                self.objective.gradients(layers, gates, *task, self.gradients, start > 0)
+            )
         self.optimizer.step(self.gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
-        return np.asarray((logs * weight).sum(dim=1).cpu().double())
+        return np.asarray((torch.cat(logs, dim=1) * weight).sum(dim=1).cpu().double())
 
     def _shown(self, parts: list[Tensor], k: int) -> list[Tensor]:
         """Return weights without those that a mask of the list hides."""
         return parts if len(self.masks) == 1 else masked(parts, self._gates(k))
 
-    def _new_gates(self, k: int) -> list[Tensor]:
-        """Return the gates of a mask of the list, for the members that are trained."""
+    def _gates(self, k: int) -> list[Tensor]:
+        """Return the gates of a mask of the list, which are kept if there are few."""
+        if k in self._kept_gates:
+            return self._kept_gates[k]
         ranks, degrees = self.masks[k]
-        return self.objective.gates(
-            ranks[self.members], [layer[self.members] for layer in degrees]
-        )
+        own = ranks[self.members], [layer[self.members] for layer in degrees]
+        gates = self.objective.gates(*own)
+        n_kept = MAX_GATE_BYTES // sum(gate.nbytes for gate in gates)
+        if k < max(n_kept, 1):
+            self._kept_gates[k] = gates
+        return gates
 
     def keep(self, stays: NDArray[np.bool_]) -> None:
         """Let the members go that are done; the others go on as if nothing had happened."""
         stays = stays[self.members]
         if stays.all():
             return
-        objective = self.objective
-        if self._left.shape[1] == 0:
-            self._left = np.empty(
-                (len(self._left), self.objective.flat(self.average).shape[1]), np.float32
-            )
-        self._left[self.members[~stays]] = objective.flat(self.parameters)[~stays]
         self.members = self.members[stays]
         moved = self.average, self.parameters, self.gradients, *self.optimizer.moments
         for parts in moved:
             parts[:] = [part[stays] for part in parts]
-        self.objective = objective.of_members(stays)
-        self._gates.cache_clear()
-
-    def current(self) -> NDArray[np.float32]:
-        """Return where the optimiser stands, or stood when a member left, (M, n_weights)."""
-        own = self.objective.flat(self.parameters)
-        if len(own) == len(self._left):
-            return own
-        self._left[self.members] = own
-        return self._left
+        self.objective = self.objective.of_members(stays)
+        self._kept_gates.clear()
 
     def score_held_out(self) -> Floats:
         """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
@@ -254,7 +248,7 @@ class _Stack:
         """Weighted sum of log-likelihoods, averaged over masks, (M,)."""
         parts = []
         positions = torch.from_numpy(loaded.positions)
-        for rows in positions.split(MAX_SCORED_ROWS, dim=1):
+        for rows in positions.split(self.max_rows, dim=1):
             values = loaded.values[rows]
             logs = torch.stack([self.objective.log_prob(of_mask, values) for of_mask in layers])
             parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))

@@ -14,7 +14,11 @@ from .._network.masks import draw_mask_list
 from .._table.encoding import Table
 from .initial import MAX_START_ROWS, initial_weights
 from .rows import Rows
-from .schedule import TrainingState
+from .schedule import Schedule, TrainingState, max_step_rows
+
+# Of weights, a stack in training has: those that are trained, their gradients and two moments,
+# their average, and that of the best epoch. Of outputs, about so many copies.
+N_COPIES, N_TEMPORARIES = 6, 6
 
 Singles = NDArray[np.float32]
 
@@ -59,6 +63,14 @@ def stack_size(ensemble: Ensemble, batch_size: int) -> int:
     return max(1, min(size, MAX_STACK_SIZE, n_members // 2))
 
 
+def stack_bytes(ensemble: Ensemble, schedule: Schedule) -> int:
+    """Return about how much memory the training of a stack takes."""
+    size = stack_size(ensemble, schedule.batch_size)
+    n_rows = min(schedule.batch_size, max_step_rows(ensemble.made, size))
+    n_weights = N_COPIES * ensemble.weights.shape[1]
+    return 4 * size * (n_weights + N_TEMPORARIES * n_rows * len(ensemble.made.output_features))
+
+
 def stacks(
     ensemble: Ensemble, batch_size: int
 ) -> Iterator[tuple[slice, TrainingState, MaskList]]:
@@ -67,7 +79,7 @@ def stacks(
     for first in range(0, len(ensemble.weights), size):
         part = slice(first, first + size)
         degrees = [layer[part] for layer in ensemble.degrees]
-        start = TrainingState(average=ensemble.weights[part], current=ensemble.weights[part])
+        start = TrainingState(average=ensemble.weights[part])
         if ensemble.optimizer is not None:
             start = replace(
                 start,

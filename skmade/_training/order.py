@@ -130,11 +130,15 @@ class Order:
         for name, part in zip(self.made.weight_shapes(), parts, strict=False):
             above, below = between[name]
             above, below = above[:, : part.shape[1]], below[:, : part.shape[-1]]
-            above, below = (np.broadcast_to(s, (len(part), s.shape[1])) for s in (above, below))
-            own = [array[out] for array, out in zip(part, above, strict=True)]
-            if part.ndim == 3:
-                own = [array[:, into] for array, into in zip(own, below, strict=True)]
-            moved.append(np.ascontiguousarray(np.stack(own)))  # fancy indices transpose
+            placed = np.empty_like(part)
+            for member, own in enumerate(part):
+                # One member may stand for all.
+                up, down = (side[min(member, len(side) - 1)] for side in (above, below))
+                if own.ndim == 1:
+                    placed[member] = own[up]
+                else:
+                    np.take(own[up], down, axis=1, out=placed[member], mode="clip")
+            moved.append(placed)
         return moved
 
 

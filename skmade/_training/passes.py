@@ -93,35 +93,39 @@ def way_back(
     skips: list[bool],
     activation: str,
     found: list[Tensor],
+    add: bool,
 ) -> None:
     """Turn slopes of the outputs into those of matrices, gated, and of biases.
 
-    They are written to `found`, in the order of weights. What no stair sees is zero there, and
-    stays so: to set large matrices to zero at each step would take as long as their products.
+    They are written (or added) to `found`, in the order of weights. What no stair sees is zero
+    there, and stays so: to set large matrices to zero at each step takes as long as products.
     """
     depth, units, hidden = len(skips), inputs[0], inputs[-1]
     above, output, by_direct = torch.zeros_like(hidden), found[depth], found[depth + 1]
-    first_bias = len(found) - depth - 1
+    beta = 1 if add else 0
     for first, end, n_hidden, n_units in stairs:
         own = slope[:, first:end]
         if n_hidden > 0:
             seen = hidden[:, :n_hidden].transpose(1, 2)
-            output[:, first:end, :n_hidden].baddbmm_(own, seen, beta=0)
+            output[:, first:end, :n_hidden].baddbmm_(own, seen, beta=beta)
             weight = weights[-1][:, first:end, :n_hidden]
             above[:, :n_hidden].baddbmm_(weight.transpose(1, 2), own)
         if n_units > 0:
             seen = units[:, :n_units].transpose(1, 2)
-            by_direct[:, first:end, :n_units].baddbmm_(own, seen, beta=0)
-    torch.sum(slope, dim=[2], out=found[-1])
+            by_direct[:, first:end, :n_units].baddbmm_(own, seen, beta=beta)
+    biases = [slope.sum(dim=2)]
     for back in range(depth):
         level = depth - 1 - back
         slope = times_rise(above, activated[level], activation)
         if len(factors) > 0:
             slope = slope * factors[level]
-        found[level].baddbmm_(slope, inputs[level].transpose(1, 2), beta=0)
-        torch.sum(slope, dim=[2], out=found[first_bias + level])
+        found[level].baddbmm_(slope, inputs[level].transpose(1, 2), beta=beta)
+        biases.append(slope.sum(dim=2))
         if level > 0:
             through = torch.bmm(weights[level].transpose(1, 2), slope)
             above = through + above if skips[level] else through
+    for k in range(len(biases)):
+        bias = found[len(found) - 1 - k]
+        bias.copy_(bias + biases[k] if add else biases[k])
     for k in range(len(gates)):
         found[k].mul_(gates[k])

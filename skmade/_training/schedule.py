@@ -10,12 +10,17 @@ from dataclasses import dataclass, field
 import numpy as np
 from numpy.typing import NDArray
 
+from .._network.made import MADE
 from .rows import Rows
 
 Floats = NDArray[np.float64]
 
 # An epoch of a table of several windows is reported in parts of so many steps.
 REPORTED_STEPS = 256
+
+# Outputs that are computed together take at most this much memory, and several times as much
+# on the way back. More rows are computed slice by slice.
+MAX_STEP_BYTES = 2**25
 
 # From so many rows on there are fewer members, which train longer.
 MANY_ROWS = 5000
@@ -49,11 +54,17 @@ class TrainingState:
     """Where the training of a stack of M members stands, as numpy arrays."""
 
     average: NDArray[np.float32]  # (M, n_weights): what prediction uses
-    current: NDArray[np.float32]  # (M, n_weights): where the optimiser stands
+    # (M, n_weights): where the optimiser stands, if that is elsewhere and known
+    current: NDArray[np.float32] | None = None
     moments: tuple[NDArray[np.float32], ...] = ()  # the optimiser's two, if any
     n_steps: int = 0
     best_score: Floats | None = None  # (M,) best held-out mean log-likelihood
     history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
+
+
+def max_step_rows(made: MADE, n_members: int) -> int:
+    """Return how many rows of a stack of members are computed together at most."""
+    return max(1, MAX_STEP_BYTES // (4 * n_members * len(made.output_features)))
 
 
 def n_parts(rows: Rows, schedule: Schedule) -> int:

@@ -13,17 +13,18 @@ Result = TypeVar("Result")
 
 
 def side_by_side(
-    tasks: Sequence[Callable[[Callable[[], bool]], Result]], n_threads: int | None = None
+    tasks: Sequence[Callable[[Callable[[], bool]], Result]], at_most: int | None = None
 ) -> list[Result]:
     """Run tasks on as many threads as torch would use, with torch on one thread in each.
 
-    A task is told how to ask whether it shall stop. torch keeps the number of threads for each
-    thread, and one for threads to come, which is as before once all of ours have begun.
+    There are fewer threads where `at_most` says so. A task is told how to ask whether it shall
+    stop. torch keeps the number of threads for each thread, and one for threads to come, which
+    is as before once all of ours have begun.
     """
     of_torch, stopped = torch.get_num_threads(), threading.Event()
     return on_threads(
         [partial(task, stopped.is_set) for task in tasks],
-        of_torch if n_threads is None else n_threads,
+        of_torch if at_most is None else min(of_torch, at_most),
         begin=_one_thread,
         begun=lambda: torch.set_num_threads(of_torch),
         stop=stopped.set,
