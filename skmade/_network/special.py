@@ -39,17 +39,34 @@ FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 # In place of minus infinity, and of zero in a logarithm.
 LOWEST, TINY = -1e308, float(np.finfo(np.float64).tiny)
 
+# The exponential of this is far from the end of the float range.
+MAX_EXPONENT = 700.0
+
 # Beyond this distance (in scales) squares overflow.
 MAX_DISTANCE = 1e153
 
 
-def softplus(values: Floats) -> Floats:
+def softplus(values: Floats, out: Floats | None = None) -> Floats:
     """Log of one plus the exponential."""
-    # 1.5 times as fast as np.logaddexp(0, values), which is never vectorised; exp and log1p
-    # are wherever there is AVX-512. It is a sixth of the time that scores take.
-    result = np.log1p(np.exp(-np.abs(values)))
-    result += np.maximum(values, 0.0)
+    # 3 to 4 times as fast as np.logaddexp(0, values), which is never vectorised; exp and log1p
+    # are wherever there is AVX-512.
+    excess = None
+    if values.max(initial=0.0) > MAX_EXPONENT:
+        excess = np.maximum(values - MAX_EXPONENT, 0.0)
+        values = np.minimum(values, MAX_EXPONENT)
+    result = np.exp(values, out=out)
+    np.log1p(result, out=result)
+    if excess is not None:
+        result += excess
     return result
+
+
+def softmax(logits: Floats) -> Floats:
+    """Shares proportional to exp(logits) over the first axis."""
+    shares = logits - logits.max(axis=0)
+    np.exp(shares, out=shares)
+    shares /= shares.sum(axis=0)
+    return shares
 
 
 def log_sum_exp(logs: Floats) -> Floats:
@@ -62,6 +79,8 @@ def log_sum_exp(logs: Floats) -> Floats:
 def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats:
     """Log-density of mixtures of Gaussians whose shares are proportional to exp(logits).
 
+    Minus infinity where all are so far that their densities are zero.
+
     Parameters
     ----------
     logits, precisions, distances : (K, ...)
@@ -69,25 +88,63 @@ def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats
     """
     if len(logits) == 1:
         return np.asarray(np.log(precisions[0]) - 0.5 * distances[0] ** 2 - LOG_SQRT_2PI)
-    parts = np.square(distances)
-    parts *= -0.5
-    parts += logits
-    # One logarithm for the sum, in place of one for each scale: 2.7 times as fast as scipy's
-    # logsumexp, and 1.3 times as fast as `log_sum_exp`.
-    top = np.maximum(parts.max(axis=0), LOWEST)
-    parts -= top
-    np.exp(parts, out=parts)
-    parts *= precisions
-    body = np.log(np.maximum(parts.sum(axis=0), TINY))
-    body += top
-    body -= log_sum_exp(logits)
-    body -= LOG_SQRT_2PI
-    return np.asarray(body)
+    logs = log_sum(softmax(logits), gaussians(precisions, distances))
+    logs -= LOG_SQRT_2PI
+    return logs
+
+
+def gaussians(precisions: Floats, distances: Floats) -> Floats:
+    """Densities of Gaussians, but for the square root of 2 pi."""
+    densities = np.square(distances)
+    densities *= -0.5
+    np.exp(densities, out=densities)
+    densities *= precisions
+    return densities
+
+
+def log_sum(shares: Floats, densities: Floats) -> Floats:
+    """Log of a sum of products over the first axis; the densities are overwritten."""
+    # One logarithm for the sum, in place of one for each part.
+    densities *= shares
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(densities.sum(axis=0)))
 
 
 def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
-    """Log of a density (or mass) with the sliver of the tail's."""
-    return np.logaddexp(log_body + math.log1p(-TAIL_WEIGHT), log_tail + math.log(TAIL_WEIGHT))
+    """Log of a density (or mass) with the sliver of the tail's, which is never zero."""
+    # 3 times as fast as np.logaddexp.
+    body, tail = log_body + math.log1p(-TAIL_WEIGHT), log_tail + math.log(TAIL_WEIGHT)
+    apart = np.subtract(body, tail)
+    np.abs(apart, out=apart)
+    np.negative(apart, out=apart)
+    np.exp(apart, out=apart)
+    np.log1p(apart, out=apart)
+    apart += np.maximum(body, tail)
+    return apart
+
+
+def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
+    """Mass of the standard Gaussian between two numbers, which may be infinite."""
+    # On the left side neither distribution function is close to one.
+    left, right = np.minimum(lower, -upper), np.minimum(upper, -lower)
+    width = right - left
+    narrow = width < NARROW
+    some = bool(narrow.any())
+    if some and narrow.all():
+        return _narrow_mass(left, right, width)
+    mass = ndtr(right)
+    mass -= ndtr(left)
+    if some:
+        mass[narrow] = _narrow_mass(left[narrow], right[narrow], width[narrow])
+    return np.asarray(mass)
+
+
+def _narrow_mass(left: Floats, right: Floats, width: Floats) -> Floats:
+    """Density in the middle of an interval times its width."""
+    with np.errstate(over="ignore"):
+        mass = gaussians(width, (left + right) / 2)
+    mass /= math.sqrt(2 * math.pi)
+    return mass
 
 
 def log_interval(lower: Floats, upper: Floats) -> Floats:

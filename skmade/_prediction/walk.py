@@ -33,7 +33,7 @@ MIN_CHUNK_ROWS = 64
 
 
 def _set_softplus(hidden: Floats) -> None:
-    hidden[...] = softplus(hidden)
+    softplus(hidden, out=hidden)
 
 
 # Activations in place.
