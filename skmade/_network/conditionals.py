@@ -24,15 +24,15 @@ from .special import (
     MAX_DISTANCE,
     SOFTPLUS_ONE,
     TAIL_WEIGHT,
+    exponentials,
     gaussian_mass,
     gaussian_quantile,
     gaussians,
     log_interval,
+    log_mean,
     log_mixture,
-    log_sum,
     log_sum_exp,
     open_unit,
-    softmax,
     softplus,
     student_cdf,
     student_log_interval,
@@ -391,15 +391,15 @@ class TruncatedMixture(MixtureOfGaussians):
         _, means, _ = self.parts(params)
         masses = np.empty(distances.shape)
         k = self.n_components
-        shares = softmax(logits)
+        shares = exponentials(logits)
         with np.errstate(over="ignore"):
             low, high = ((edge - means) * precisions[:k] for edge in self._edges)
             masses[:k] = gaussian_mass(low, high)
             masses[k:] = self._atoms_within
-            body = log_sum(shares, gaussians(precisions, distances))
+            body = log_mean(*shares, gaussians(precisions, distances))
             body -= LOG_SQRT_2PI
             logs = with_tail(body, student_log_prob(value))
-        logs -= with_tail(log_sum(shares, masses), self._log_tail_within)
+        logs -= with_tail(log_mean(*shares, masses), self._log_tail_within)
         return logs
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
@@ -477,7 +477,7 @@ class DiscretisedMixture(MixtureOfGaussians):
             inside = (lower < places) & (places < upper)
             masses = np.concatenate([masses, inside])
             logits = np.concatenate([logits, self.own_logits(params)])
-        body = log_sum(softmax(logits), masses)
+        body = log_mean(*exponentials(logits), masses)
         if self.codes.shape[1]:
             body[lower >= upper] = -np.inf
         return with_tail(body, student_log_interval(*cell, self.step[:, None]))

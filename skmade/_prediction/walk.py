@@ -7,6 +7,7 @@ of one rank a step computes every hidden unit once, as soon as the features it m
 there. Rows run along the last axis.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,7 @@ from scipy.special import expit
 
 from .._network.conditionals import Conditional
 from .._network.made import MADE
-from .._network.masks import Integers
+from .._network.masks import Booleans, Integers
 from .._network.special import softplus
 
 Floats = NDArray[np.float64]
@@ -133,43 +134,60 @@ class Sums:
     values: Floats  # (units, n)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Some rows as every path sees them."""
+
+    values: Floats  # (D, n), 0 where missing
+    missing: Booleans | None  # (D, n), None where nothing is
+    units: Floats  # (n_units, n)
+
+
+def enter(walk: Walk, values: Floats) -> list[Rows]:
+    """Turn values (n, D) into what all walks of an ensemble begin with, chunk by chunk."""
+    n_rows = max(len(values), 1)
+    size = math.ceil(n_rows / math.ceil(n_rows / walk.chunk_rows()))
+    chunks = []
+    for start in range(0, n_rows, size):
+        by_feature = np.ascontiguousarray(values[start : start + size].T)
+        missing = np.isnan(by_feature)
+        holes = bool(missing.any())
+        known = np.where(missing, 0.0, by_feature) if holes else by_feature
+        chunks.append(Rows(known, missing if holes else None, walk.made.units(by_feature)))
+    return chunks
+
+
 def feature_log_prob(walk: Walk, values: Floats) -> Floats:
     """Log-probability of each feature given those before it, (n, D); 0 if missing."""
-    size = walk.chunk_rows()
-    parts = np.empty(values.shape)
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
-        parts[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).T
-    return parts
+    parts = [_feature_log_prob(walk, rows) for rows in enter(walk, values)]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
 
 
 def log_prob(walk: Walk, values: Floats) -> Floats:
     """Log p(values) in nats, (n,), of values (n, D)."""
-    size = walk.chunk_rows()
-    logs = np.empty(len(values))
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
-        logs[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).sum(axis=0)
-    return logs
+    return log_prob_of(walk, enter(walk, values))
 
 
-def _feature_log_prob(walk: Walk, values: Floats) -> Floats:
-    """Log-probabilities (D, n) of values (D, n)."""
-    n_rows = values.shape[1]
-    missing = np.isnan(values)
-    holes = bool(missing.any())
-    known = np.where(missing, 0.0, values) if holes else values
+def log_prob_of(walk: Walk, chunks: list[Rows]) -> Floats:
+    """Log p(rows) in nats, (n,)."""
+    logs = [_feature_log_prob(walk, rows).sum(axis=0) for rows in chunks]
+    return logs[0] if len(logs) == 1 else np.concatenate(logs)
+
+
+def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
+    """Log-probabilities (D, n)."""
+    n_rows = rows.values.shape[1]
     buffers = walk.buffers(n_rows)
-    np.take(walk.made.units(values), walk.unit_order, axis=0, out=buffers.units[1:])
-    parts = np.empty_like(values)
+    np.take(rows.units, walk.unit_order, axis=0, out=buffers.units[1:])
+    parts = np.empty_like(rows.values)
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
-        for law, columns, rows in step.outputs:
-            params = product(walk.output, rows, step.known.stop, buffers.inputs)
+        for law, columns, outputs in step.outputs:
+            params = product(walk.output, outputs, step.known.stop, buffers.inputs)
             by_feature = params.reshape(law.n_params, len(columns), n_rows)
-            parts[columns] = law.log_prob(by_feature, known[columns])
-    if holes:
-        parts[missing] = 0.0
+            parts[columns] = law.log_prob(by_feature, rows.values[columns])
+    if rows.missing is not None:
+        parts[rows.missing] = 0.0
     return parts
 
 
