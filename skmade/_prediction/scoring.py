@@ -39,9 +39,10 @@ Floats = NDArray[np.float64]
 # Intermediate results of scoring take at most about so much memory: more brings no speed.
 MAX_SCORING_BYTES = 2**25
 
-# A task scores about so many cells, but not fewer or more rows than these. Few rows are cut
-# into so many tasks, each of at least so many rows: a task has a cost of its own.
-TASK_CELLS, TASK_ROWS = 2**15, (512, 1024)
+# A task scores about so many cells, but not fewer or more rows than these. The number of tasks
+# is a multiple of one that threads share evenly, unless a task would have too few rows: it has
+# a cost of its own.
+TASK_CELLS, TASK_ROWS = 2**14, (512, 2048)
 N_TASKS, MIN_TASK_ROWS = 4, 256
 
 # Rows scored together: more bring no speed, and their parameters leave the cache.
@@ -79,10 +80,11 @@ def by_chunks(
 
 
 def _rows_of_task(n_rows: int, n_features: int, max_bytes: float) -> int:
-    """How many rows are scored by one task: some tasks for few rows, many for many."""
+    """How many rows are scored by one task."""
     fewest, most = TASK_ROWS
     size = min(max(TASK_CELLS // n_features, fewest), most)
-    size = min(max(math.ceil(n_rows / N_TASKS), MIN_TASK_ROWS), size)
+    n_tasks = N_TASKS * math.ceil(n_rows / (N_TASKS * size))
+    size = min(max(math.ceil(n_rows / n_tasks), MIN_TASK_ROWS), n_rows)
     size = max(min(int(max_bytes / (8 * COPIES * n_features)), size), 1)
     return math.ceil(n_rows / math.ceil(n_rows / size))  # none is much smaller than others
 

@@ -10,6 +10,7 @@ there. Rows run along the last axis.
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -98,21 +99,32 @@ class Walk:
 
     def buffers(self, n_rows: int) -> "Buffers":
         """Return room for what a walk computes of some rows."""
-        sizes = [1 + len(self.unit_order), *(1 + len(w) for w in self.hidden[:-1])]
-        dtype = self.output.dtype
-        buffers = [np.empty((size, n_rows), dtype) for size in (*sizes, self.n_inputs)]
-        for buffer in buffers:
-            buffer[0] = 1.0
-        return Buffers(buffers[0], buffers[1:-1], buffers[-1])
+        # One piece of memory: many of some hundred kilobytes go back to the system, and come
+        # from it again as empty pages, at each use.
+        sizes = self.sizes
+        room = np.empty((sum(sizes), n_rows), self.output.dtype)
+        lines, end = [], 0
+        for size in sizes:
+            lines.append(room[end : end + size])
+            lines[-1][:1] = 1.0
+            end += size
+        return Buffers(lines[0], lines[1:-2], *lines[-2:])
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Lines of each buffer."""
+        hidden = (1 + len(weight) for weight in self.hidden[:-1])
+        return 1 + len(self.unit_order), *hidden, self.n_inputs, self.n_params
+
+    @cached_property
+    def n_params(self) -> int:
+        """Outputs of a step, of the one that has most."""
+        return max(s.outputs[-1][2].stop - s.outputs[0][2].start for s in self.steps)
 
     def chunk_rows(self) -> int:
         """How many rows are computed together."""
-        n_outputs = max(
-            step.outputs[-1][2].stop - step.outputs[0][2].start for step in self.steps
-        )
-        width = (
-            len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs + 2 * n_outputs
-        )
+        width = len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs
+        width += 2 * self.n_params
         return max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
 
 
@@ -123,6 +135,7 @@ class Buffers:
     units: Floats
     hidden: list[Floats]  # of all hidden layers but the last
     inputs: Floats  # of the outputs
+    params: Floats  # outputs of a step
 
 
 @dataclass(frozen=True)
@@ -141,6 +154,15 @@ class Rows:
     values: Floats  # (D, n), 0 where missing
     missing: Booleans | None  # (D, n), None where nothing is
     units: Floats  # (n_units, n)
+    room: dict[tuple[int, ...], Buffers]  # what a walk fills, for the next one of these sizes
+
+    def buffers(self, walk: Walk) -> Buffers:
+        """Return buffers that hold these rows' units in the order of the walk."""
+        buffers = self.room.get(walk.sizes)
+        if buffers is None:
+            buffers = self.room[walk.sizes] = walk.buffers(self.values.shape[1])
+        np.take(self.units, walk.unit_order, axis=0, out=buffers.units[1:])
+        return buffers
 
 
 def enter(walk: Walk, values: Floats) -> list[Rows]:
@@ -153,7 +175,8 @@ def enter(walk: Walk, values: Floats) -> list[Rows]:
         missing = np.isnan(by_feature)
         holes = bool(missing.any())
         known = np.where(missing, 0.0, by_feature) if holes else by_feature
-        chunks.append(Rows(known, missing if holes else None, walk.made.units(by_feature)))
+        units = walk.made.units(by_feature)
+        chunks.append(Rows(known, missing if holes else None, units, {}))
     return chunks
 
 
@@ -177,13 +200,13 @@ def log_prob_of(walk: Walk, chunks: list[Rows]) -> Floats:
 def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
     """Log-probabilities (D, n)."""
     n_rows = rows.values.shape[1]
-    buffers = walk.buffers(n_rows)
-    np.take(rows.units, walk.unit_order, axis=0, out=buffers.units[1:])
+    buffers = rows.buffers(walk)
     parts = np.empty_like(rows.values)
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
         for law, columns, outputs in step.outputs:
-            params = product(walk.output, outputs, step.known.stop, buffers.inputs)
+            target = buffers.params[: outputs.stop - outputs.start]
+            params = product(walk.output, outputs, step.known.stop, buffers.inputs, target)
             by_feature = params.reshape(law.n_params, len(columns), n_rows)
             parts[columns] = law.log_prob(by_feature, rows.values[columns])
     if rows.missing is not None:
