@@ -10,20 +10,26 @@ rows. Training has the same log-probabilities with gradients and the same order 
 
 import math
 from dataclasses import dataclass, fields
+from functools import cached_property
 from itertools import pairwise
 from typing import Any, NamedTuple, Protocol, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit, log_expit, ndtr, ndtri
+from scipy.special import expit, ndtr, ndtri
 
 from .special import (
     INPUT_BOUND,
+    LOG_SQRT_2PI,
     MAX_DISTANCE,
     SOFTPLUS_ONE,
     TAIL_WEIGHT,
+    exponentials,
+    gaussian_mass,
     gaussian_quantile,
+    gaussians,
     log_interval,
+    log_mean,
     log_mixture,
     log_sum_exp,
     open_unit,
@@ -91,7 +97,8 @@ class Bernoulli(_SharedLaw):
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of 0 or 1."""
-        return log_expit(np.where(value > 0.5, params[0], -params[0]))
+        logs = softplus(np.where(value > 0.5, -params[0], params[0]))
+        return np.negative(logs, out=logs)
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """1 where the uniform falls below P(x = 1)."""
@@ -183,9 +190,12 @@ class Categorical:
         return type(self)(self.n_levels, self.absent[positions])
 
     def _logits(self, params: Floats) -> Floats:
-        if not self.absent.any():
-            return params
-        return np.where(self.absent.T[:, :, None], -np.inf, params)
+        absent = self._absent
+        return params if absent is None else np.where(absent, -np.inf, params)
+
+    @cached_property
+    def _absent(self) -> NDArray[np.bool_] | None:
+        return self.absent.T[:, :, None] if self.absent.any() else None
 
 
 class MixtureParameters(NamedTuple):
@@ -240,20 +250,9 @@ class MixtureOfGaussians:
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density; finite for every finite value."""
-        logits, means, raw = self.parts(params)
-        precisions = np.reciprocal(self.scales(raw))
-        distances = value - means
-        distances *= precisions
-        if self.n_atoms:
-            places, widths = self.places()
-            fixed = (value - places) / widths
-            logits = np.concatenate([logits, self.own_logits(params)])
-            precisions = np.concatenate([precisions, np.broadcast_to(1 / widths, fixed.shape)])
-            distances = np.concatenate([distances, fixed])
         with np.errstate(over="ignore"):
-            return with_tail(
-                log_mixture(logits, precisions, distances), student_log_prob(value)
-            )
+            logs = log_mixture(*self._standardised(params, value))
+            return with_tail(logs, student_log_prob(value))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Choose a component by the uniform, and use what is left of it within."""
@@ -287,21 +286,48 @@ class MixtureOfGaussians:
         where = self.parameters
         return params[where.logits], params[where.means], params[where.raw_scales]
 
-    def scales(self, raw: Floats) -> Floats:
+    def scales(self, raw: Floats, out: Floats | None = None) -> Floats:
         """Turn raw scales (..., F, n) into scales."""
-        scales = softplus(raw + SOFTPLUS_ONE)
+        scales = np.add(raw, SOFTPLUS_ONE, out=out)
+        softplus(scales, out=scales)
         scales += self.floor[:, None]
         return scales
 
     def own_logits(self, params: Floats) -> Floats:
         """Logits of the atoms; of features that have fewer, the last get none."""
-        absent = np.isnan(self.atoms).T[:, :, None]
-        return np.where(absent, -np.inf, params[self.parameters.atoms])
+        own = params[self.parameters.atoms]
+        absent = self._absent_atoms
+        return own if absent is None else np.where(absent, -np.inf, own)
 
     def places(self) -> tuple[Floats, Floats]:
         """Where the atoms are, and their scales, (n_atoms, F, 1)."""
+        return self._places
+
+    @cached_property
+    def _absent_atoms(self) -> NDArray[np.bool_] | None:
+        absent = np.isnan(self.atoms).T[:, :, None]
+        return absent if absent.any() else None
+
+    @cached_property
+    def _places(self) -> tuple[Floats, Floats]:
         places = np.nan_to_num(self.atoms).T[:, :, None]
         return places, self._atom_scales().T[:, :, None]
+
+    def _standardised(self, params: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
+        """Logits, one over scale, and distance of values in scales, of all components."""
+        logits, means, raw = self.parts(params)
+        k = self.n_components
+        shape = (k + self.n_atoms, *value.shape)
+        precisions, distances = np.empty(shape), np.empty(shape)
+        np.reciprocal(self.scales(raw, out=precisions[:k]), out=precisions[:k])
+        np.subtract(value, means, out=distances[:k])
+        if self.n_atoms:
+            places, widths = self.places()
+            logits = np.concatenate([logits, self.own_logits(params)])
+            precisions[k:] = 1 / widths
+            np.subtract(value, places, out=distances[k:])
+        distances *= precisions
+        return logits, precisions, distances
 
     def unpack(self, params: Floats) -> tuple[Floats, Floats, Floats]:
         """Logits, means and scales of all components, atoms included."""
@@ -361,7 +387,20 @@ class TruncatedMixture(MixtureOfGaussians):
 
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density of a value between the edges."""
-        return super().log_prob(params, value) - self.log_mass(params, *self._edges)
+        logits, precisions, distances = self._standardised(params, value)
+        _, means, _ = self.parts(params)
+        masses = np.empty(distances.shape)
+        k = self.n_components
+        shares = exponentials(logits)
+        with np.errstate(over="ignore"):
+            low, high = ((edge - means) * precisions[:k] for edge in self._edges)
+            masses[:k] = gaussian_mass(low, high)
+            masses[k:] = self._atoms_within
+            body = log_mean(*shares, gaussians(precisions, distances))
+            body -= LOG_SQRT_2PI
+            logs = with_tail(body, student_log_prob(value))
+        logs -= with_tail(log_mean(*shares, masses), self._log_tail_within)
+        return logs
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Choose a component, or the tail, by its mass between the edges, and a value there."""
@@ -395,7 +434,15 @@ class TruncatedMixture(MixtureOfGaussians):
         places, widths = (part[:, :, 0].T for part in self.places())
         return np.exp(log_interval((lower - places) / widths, (upper - places) / widths))
 
-    @property
+    @cached_property
+    def _atoms_within(self) -> Floats:
+        return self.atoms_inside.T[:, :, None]
+
+    @cached_property
+    def _log_tail_within(self) -> Floats:
+        return student_log_interval(*self._edges)
+
+    @cached_property
     def _edges(self) -> tuple[Floats, Floats]:
         edges = np.clip(self.edges, -MAX_DISTANCE, MAX_DISTANCE)
         return edges[:, :1], edges[:, 1:]
@@ -419,16 +466,20 @@ class DiscretisedMixture(MixtureOfGaussians):
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of an integer."""
         logits, means, raw = self.parts(params)
-        scales = self.scales(raw)
+        precisions = self.scales(raw)
+        np.reciprocal(precisions, out=precisions)
         (lower, upper), cell = self._cells(value), self._cell(value)
-        masses = logits + log_interval((lower - means) / scales, (upper - means) / scales)
+        with np.errstate(over="ignore"):
+            low, high = ((edge - means) * precisions for edge in (lower, upper))
+            masses = gaussian_mass(low, high)
         if self.n_atoms:
-            own, places = self.own_logits(params), self.places()[0]
+            places = self.places()[0]
             inside = (lower < places) & (places < upper)
-            masses = np.concatenate([masses, np.where(inside, own, -np.inf)])
-            logits = np.concatenate([logits, own])
-        body = log_sum_exp(masses) - log_sum_exp(logits)
-        body = np.where(lower < upper, body, -np.inf)
+            masses = np.concatenate([masses, inside])
+            logits = np.concatenate([logits, self.own_logits(params)])
+        body = log_mean(*exponentials(logits), masses)
+        if self.codes.shape[1]:
+            body[lower >= upper] = -np.inf
         return with_tail(body, student_log_interval(*cell, self.step[:, None]))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:

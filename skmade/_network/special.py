@@ -39,17 +39,33 @@ FAR_TAIL, NARROW_TAIL = 50.0, 0.1
 # In place of minus infinity, and of zero in a logarithm.
 LOWEST, TINY = -1e308, float(np.finfo(np.float64).tiny)
 
+# The exponential of this is far from the end of the float range.
+MAX_EXPONENT = 700.0
+
 # Beyond this distance (in scales) squares overflow.
 MAX_DISTANCE = 1e153
 
 
-def softplus(values: Floats) -> Floats:
+def softplus(values: Floats, out: Floats | None = None) -> Floats:
     """Log of one plus the exponential."""
-    # 1.5 times as fast as np.logaddexp(0, values), which is never vectorised; exp and log1p
-    # are wherever there is AVX-512. It is a sixth of the time that scores take.
-    result = np.log1p(np.exp(-np.abs(values)))
-    result += np.maximum(values, 0.0)
+    # 3 to 4 times as fast as np.logaddexp(0, values), which is never vectorised; exp and log1p
+    # are wherever there is AVX-512.
+    excess = None
+    if values.max(initial=0.0) > MAX_EXPONENT:
+        excess = np.maximum(values - MAX_EXPONENT, 0.0)
+        values = np.minimum(values, MAX_EXPONENT)
+    result = np.exp(values, out=out)
+    np.log1p(result, out=result)
+    if excess is not None:
+        result += excess
     return result
+
+
+def exponentials(logits: Floats) -> tuple[Floats, Floats]:
+    """Numbers proportional to exp(logits), and their sum over the first axis."""
+    weights = logits - logits.max(axis=0)
+    np.exp(weights, out=weights)
+    return weights, weights.sum(axis=0)
 
 
 def log_sum_exp(logs: Floats) -> Floats:
@@ -62,6 +78,8 @@ def log_sum_exp(logs: Floats) -> Floats:
 def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats:
     """Log-density of mixtures of Gaussians whose shares are proportional to exp(logits).
 
+    Minus infinity where all are so far that their densities are zero.
+
     Parameters
     ----------
     logits, precisions, distances : (K, ...)
@@ -69,25 +87,63 @@ def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats
     """
     if len(logits) == 1:
         return np.asarray(np.log(precisions[0]) - 0.5 * distances[0] ** 2 - LOG_SQRT_2PI)
-    parts = np.square(distances)
-    parts *= -0.5
-    parts += logits
-    # One logarithm for the sum, in place of one for each scale: 2.7 times as fast as scipy's
-    # logsumexp, and 1.3 times as fast as `log_sum_exp`.
-    top = np.maximum(parts.max(axis=0), LOWEST)
-    parts -= top
-    np.exp(parts, out=parts)
-    parts *= precisions
-    body = np.log(np.maximum(parts.sum(axis=0), TINY))
-    body += top
-    body -= log_sum_exp(logits)
-    body -= LOG_SQRT_2PI
-    return np.asarray(body)
+    logs = log_mean(*exponentials(logits), gaussians(precisions, distances))
+    logs -= LOG_SQRT_2PI
+    return logs
+
+
+def gaussians(precisions: Floats, distances: Floats) -> Floats:
+    """Densities of Gaussians, but for the square root of 2 pi."""
+    densities = np.square(distances)
+    densities *= -0.5
+    np.exp(densities, out=densities)
+    densities *= precisions
+    return densities
+
+
+def log_mean(weights: Floats, total: Floats, densities: Floats) -> Floats:
+    """Log of a weighted mean over the first axis; the densities are overwritten."""
+    # One logarithm for the mean, in place of one for each part.
+    densities *= weights
+    mean = densities.sum(axis=0)
+    mean /= total
+    with np.errstate(divide="ignore"):
+        return np.asarray(np.log(mean, out=mean))
 
 
 def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
-    """Log of a density (or mass) with the sliver of the tail's."""
-    return np.logaddexp(log_body + math.log1p(-TAIL_WEIGHT), log_tail + math.log(TAIL_WEIGHT))
+    """Log of a density (or mass) with the sliver of the tail's, which is never zero."""
+    # 3 times as fast as np.logaddexp.
+    logs = np.subtract(log_body, log_tail)
+    logs += math.log1p(-TAIL_WEIGHT) - math.log(TAIL_WEIGHT)
+    logs = softplus(logs)
+    logs += log_tail
+    logs += math.log(TAIL_WEIGHT)
+    return logs
+
+
+def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
+    """Mass of the standard Gaussian between two numbers, which may be infinite."""
+    # On the left side neither distribution function is close to one.
+    left, right = np.minimum(lower, -upper), np.minimum(upper, -lower)
+    width = right - left
+    narrow = width < NARROW
+    some = bool(narrow.any())
+    if some and narrow.all():
+        return _narrow_mass(left, right, width)
+    mass = ndtr(right)
+    mass -= ndtr(left)
+    if some:
+        mass[narrow] = _narrow_mass(left[narrow], right[narrow], width[narrow])
+    return np.asarray(mass)
+
+
+def _narrow_mass(left: Floats, right: Floats, width: Floats) -> Floats:
+    """Density in the middle of an interval times its width."""
+    with np.errstate(over="ignore"):
+        mass = gaussians(width, (left + right) / 2)
+    mass /= math.sqrt(2 * math.pi)
+    return mass
 
 
 def log_interval(lower: Floats, upper: Floats) -> Floats:
@@ -105,13 +161,17 @@ def log_interval(lower: Floats, upper: Floats) -> Floats:
 
 def student_log_prob(value: Floats) -> Floats:
     """Log-density of the tail."""
-    # 5 times as fast as the logpdf of scipy.stats.t, whose squares overflow far out.
-    distance = np.abs(value) * (0.5 / TAIL_SCALE)
-    half = np.minimum(distance, MAX_DISTANCE)
-    logs = np.asarray(math.log(3 / (8 * TAIL_SCALE)) - 2.5 * np.log1p(half * half))
-    if np.any(distance > MAX_DISTANCE):  # it falls to the end of the float range
-        logs -= 5 * np.log(np.maximum(distance / MAX_DISTANCE, 1.0))
-    return logs
+    # 10 times as fast as the logpdf of scipy.stats.t, whose squares overflow far out.
+    distance = np.multiply(value, 0.5 / TAIL_SCALE)
+    far = np.max(np.abs(distance), initial=0.0) > MAX_DISTANCE
+    half = np.clip(distance, -MAX_DISTANCE, MAX_DISTANCE) if far else distance
+    logs = np.square(half)
+    np.log1p(logs, out=logs)
+    logs *= -2.5
+    logs += math.log(3 / (8 * TAIL_SCALE))
+    if far:  # it falls to the end of the float range
+        logs -= 5 * np.log(np.maximum(np.abs(distance) / MAX_DISTANCE, 1.0))
+    return np.asarray(logs)
 
 
 def student_cdf(value: Floats) -> Floats:

@@ -28,6 +28,12 @@ CHUNK_BYTES = 2**23
 MIN_CHUNK_ROWS = 1500
 
 
+def chunk_rows(walk: Walk) -> int:
+    """How many rows are drawn together."""
+    width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
+    return max(MIN_CHUNK_ROWS, CHUNK_BYTES // (walk.output.itemsize * width))
+
+
 def sample_values(
     walk: Walk,
     uniforms: Floats,
@@ -47,8 +53,7 @@ def sample_values(
     -------
     values : (n_rows, D)
     """
-    width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
-    size = max(MIN_CHUNK_ROWS, CHUNK_BYTES // (walk.output.itemsize * width))
+    size = chunk_rows(walk)
     shape = uniforms.shape
     values = np.zeros(shape, order="F") if given is None else given.copy(order="F")
     for start in range(0, len(values), size):

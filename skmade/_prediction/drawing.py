@@ -10,6 +10,7 @@ whose ordering puts the given cells first helps all of them.
 
 import math
 from dataclasses import dataclass
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,7 +18,8 @@ from numpy.typing import NDArray
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
 from .._table.encoding import Table, decode, encode
-from .ancestral import sample_values
+from .._threads import in_order
+from .ancestral import chunk_rows, sample_values
 from .prepared import sampler, scorer
 from .scoring import (
     by_pattern,
@@ -29,7 +31,7 @@ from .scoring import (
     normalised,
     rows_at_once,
 )
-from .walk import feature_log_prob
+from .walk import Walk, feature_log_prob
 
 Floats = NDArray[np.float64]
 
@@ -219,13 +221,20 @@ def _draw_missing(
     uniforms = rng.random_sample(values.shape[::-1]).T
     missing = np.isnan(values)
     drawn = np.empty_like(values, order="F")
+    whole = bool(missing.all())
+
+    def draw_rows(walk: Walk, own: Integers) -> None:
+        # A slice is no copy: of one path alone all rows are neighbours.
+        together = own[-1] - own[0] + 1 == len(own)
+        rows = slice(own[0], own[-1] + 1) if together else own
+        given = () if whole else (values[rows], missing[rows])
+        drawn[rows] = sample_values(walk, uniforms[rows], *given)
+
+    tasks = []
     for chosen in np.unique(choice):
-        own = choice == chosen
-        rows = slice(None) if own.all() else own
         # A draw is one of many: the network's share of it need not be in double precision.
         walk = sampler(ensemble, int(chosen), np.float32)
-        if missing.all():
-            drawn[rows] = sample_values(walk, uniforms[rows])
-        else:
-            drawn[rows] = sample_values(walk, uniforms[rows], values[rows], missing[rows])
+        own = np.flatnonzero(choice == chosen)
+        tasks += [partial(draw_rows, walk, part) for part in chunks(own, chunk_rows(walk))]
+    in_order(tasks)
     return drawn

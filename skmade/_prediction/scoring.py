@@ -16,6 +16,7 @@ integrated  it is drawn from the conditionals, and the density averaged over the
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -26,16 +27,23 @@ from scipy.stats import qmc
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
 from .._table.encoding import Cells, transform
-from .._table.numbers import Numbers
+from .._table.numbers import COPIES, Numbers
+from .._threads import in_order, one_thread_inside
 from .ancestral import sample_values
 from .background import background, chance_of_background, with_background
 from .prepared import sampler, scorer
-from .walk import feature_log_prob, log_prob
+from .walk import Rows, enter, feature_log_prob, log_prob_of
 
 Floats = NDArray[np.float64]
 
 # Intermediate results of scoring take at most about so much memory: more brings no speed.
 MAX_SCORING_BYTES = 2**25
+
+# A task scores about so many cells, but not fewer or more rows than these. The number of tasks
+# is a multiple of one that threads share evenly, unless a task would have too few rows: it has
+# a cost of its own.
+TASK_CELLS, TASK_ROWS = 2**14, (512, 2048)
+N_TASKS, MIN_TASK_ROWS = 4, 256
 
 # Rows scored together: more bring no speed, and their parameters leave the cache.
 MAX_CHUNK_ROWS = 2048
@@ -54,16 +62,31 @@ def by_chunks(
     numbers: Numbers,
     max_bytes: float,
 ) -> Floats:
-    """Score rows chunk by chunk: a large table is never float64 as a whole."""
-    max_bytes = min(max_bytes, MAX_SCORING_BYTES)
-    scores: Floats | None = None
-    for rows, chunk in numbers.chunks(max_bytes):
-        own = score(ensemble, chunk, max_bytes)
-        if scores is None:
-            scores = np.empty((len(numbers), *own.shape[1:]))
-        scores[rows] = own
-    assert scores is not None  # a table has rows
-    return scores
+    """Score rows chunk by chunk, several at a time: a large table is never float64 as a whole.
+
+    Those that are computed at the same time share the memory.
+    """
+    own_bytes = min(max_bytes, MAX_SCORING_BYTES)
+    size = _rows_of_task(len(numbers), numbers.n_features, own_bytes)
+
+    def score_from(start: int) -> Floats:
+        return score(ensemble, numbers[start : start + size], own_bytes)
+
+    with one_thread_inside() as n_threads:
+        if size == len(numbers):
+            return score_from(0)
+        tasks = [partial(score_from, start) for start in range(0, len(numbers), size)]
+        return np.concatenate(in_order(tasks, min(n_threads, int(max_bytes // own_bytes))))
+
+
+def _rows_of_task(n_rows: int, n_features: int, max_bytes: float) -> int:
+    """How many rows are scored by one task."""
+    fewest, most = TASK_ROWS
+    size = min(max(TASK_CELLS // n_features, fewest), most)
+    n_tasks = N_TASKS * math.ceil(n_rows / (N_TASKS * size))
+    size = min(max(math.ceil(n_rows / n_tasks), MIN_TASK_ROWS), n_rows)
+    size = max(min(int(max_bytes / (8 * COPIES * n_features)), size), 1)
+    return math.ceil(n_rows / math.ceil(n_rows / size))  # none is much smaller than others
 
 
 def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
@@ -100,8 +123,11 @@ def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
     integrate to one.
     """
     total = np.full(len(values), -np.inf)
+    rows: list[Rows] = []
     for path in range(ensemble.n_paths):
-        np.logaddexp(total, log_prob(scorer(ensemble, path), values), out=total)
+        walk = scorer(ensemble, path)
+        rows = rows or enter(walk, values)
+        np.logaddexp(total, log_prob_of(walk, rows), out=total)
     return total - math.log(ensemble.n_paths)
 
 

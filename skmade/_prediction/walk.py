@@ -7,8 +7,10 @@ of one rank a step computes every hidden unit once, as soon as the features it m
 there. Rows run along the last axis.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -17,7 +19,7 @@ from scipy.special import expit
 
 from .._network.conditionals import Conditional
 from .._network.made import MADE
-from .._network.masks import Integers
+from .._network.masks import Booleans, Integers
 from .._network.special import softplus
 
 Floats = NDArray[np.float64]
@@ -33,7 +35,7 @@ MIN_CHUNK_ROWS = 64
 
 
 def _set_softplus(hidden: Floats) -> None:
-    hidden[...] = softplus(hidden)
+    softplus(hidden, out=hidden)
 
 
 # Activations in place.
@@ -97,21 +99,32 @@ class Walk:
 
     def buffers(self, n_rows: int) -> "Buffers":
         """Return room for what a walk computes of some rows."""
-        sizes = [1 + len(self.unit_order), *(1 + len(w) for w in self.hidden[:-1])]
-        dtype = self.output.dtype
-        buffers = [np.empty((size, n_rows), dtype) for size in (*sizes, self.n_inputs)]
-        for buffer in buffers:
-            buffer[0] = 1.0
-        return Buffers(buffers[0], buffers[1:-1], buffers[-1])
+        # One piece of memory: many of some hundred kilobytes go back to the system, and come
+        # from it again as empty pages, at each use.
+        sizes = self.sizes
+        room = np.empty((sum(sizes), n_rows), self.output.dtype)
+        lines, end = [], 0
+        for size in sizes:
+            lines.append(room[end : end + size])
+            lines[-1][:1] = 1.0
+            end += size
+        return Buffers(lines[0], lines[1:-2], *lines[-2:])
+
+    @cached_property
+    def sizes(self) -> tuple[int, ...]:
+        """Lines of each buffer."""
+        hidden = (1 + len(weight) for weight in self.hidden[:-1])
+        return 1 + len(self.unit_order), *hidden, self.n_inputs, self.n_params
+
+    @cached_property
+    def n_params(self) -> int:
+        """Outputs of a step, of the one that has most."""
+        return max(s.outputs[-1][2].stop - s.outputs[0][2].start for s in self.steps)
 
     def chunk_rows(self) -> int:
         """How many rows are computed together."""
-        n_outputs = max(
-            step.outputs[-1][2].stop - step.outputs[0][2].start for step in self.steps
-        )
-        width = (
-            len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs + 2 * n_outputs
-        )
+        width = len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs
+        width += 2 * self.n_params
         return max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
 
 
@@ -122,6 +135,7 @@ class Buffers:
     units: Floats
     hidden: list[Floats]  # of all hidden layers but the last
     inputs: Floats  # of the outputs
+    params: Floats  # outputs of a step
 
 
 @dataclass(frozen=True)
@@ -133,43 +147,70 @@ class Sums:
     values: Floats  # (units, n)
 
 
+@dataclass(frozen=True)
+class Rows:
+    """Some rows as every path sees them."""
+
+    values: Floats  # (D, n), 0 where missing
+    missing: Booleans | None  # (D, n), None where nothing is
+    units: Floats  # (n_units, n)
+    room: dict[tuple[int, ...], Buffers]  # what a walk fills, for the next one of these sizes
+
+    def buffers(self, walk: Walk) -> Buffers:
+        """Return buffers that hold these rows' units in the order of the walk."""
+        buffers = self.room.get(walk.sizes)
+        if buffers is None:
+            buffers = self.room[walk.sizes] = walk.buffers(self.values.shape[1])
+        np.take(self.units, walk.unit_order, axis=0, out=buffers.units[1:])
+        return buffers
+
+
+def enter(walk: Walk, values: Floats) -> list[Rows]:
+    """Turn values (n, D) into what all walks of an ensemble begin with, chunk by chunk."""
+    n_rows = max(len(values), 1)
+    size = math.ceil(n_rows / math.ceil(n_rows / walk.chunk_rows()))
+    chunks = []
+    for start in range(0, n_rows, size):
+        by_feature = np.ascontiguousarray(values[start : start + size].T)
+        missing = np.isnan(by_feature)
+        holes = bool(missing.any())
+        known = np.where(missing, 0.0, by_feature) if holes else by_feature
+        units = walk.made.units(by_feature)
+        chunks.append(Rows(known, missing if holes else None, units, {}))
+    return chunks
+
+
 def feature_log_prob(walk: Walk, values: Floats) -> Floats:
     """Log-probability of each feature given those before it, (n, D); 0 if missing."""
-    size = walk.chunk_rows()
-    parts = np.empty(values.shape)
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
-        parts[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).T
-    return parts
+    parts = [_feature_log_prob(walk, rows) for rows in enter(walk, values)]
+    return np.ascontiguousarray(np.concatenate(parts, axis=1).T)
 
 
 def log_prob(walk: Walk, values: Floats) -> Floats:
     """Log p(values) in nats, (n,), of values (n, D)."""
-    size = walk.chunk_rows()
-    logs = np.empty(len(values))
-    for start in range(0, len(values), size):
-        rows = slice(start, start + size)
-        logs[rows] = _feature_log_prob(walk, np.ascontiguousarray(values[rows].T)).sum(axis=0)
-    return logs
+    return log_prob_of(walk, enter(walk, values))
 
 
-def _feature_log_prob(walk: Walk, values: Floats) -> Floats:
-    """Log-probabilities (D, n) of values (D, n)."""
-    n_rows = values.shape[1]
-    missing = np.isnan(values)
-    holes = bool(missing.any())
-    known = np.where(missing, 0.0, values) if holes else values
-    buffers = walk.buffers(n_rows)
-    np.take(walk.made.units(values), walk.unit_order, axis=0, out=buffers.units[1:])
-    parts = np.empty_like(values)
+def log_prob_of(walk: Walk, chunks: list[Rows]) -> Floats:
+    """Log p(rows) in nats, (n,)."""
+    logs = [_feature_log_prob(walk, rows).sum(axis=0) for rows in chunks]
+    return logs[0] if len(logs) == 1 else np.concatenate(logs)
+
+
+def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
+    """Log-probabilities (D, n)."""
+    n_rows = rows.values.shape[1]
+    buffers = rows.buffers(walk)
+    parts = np.empty_like(rows.values)
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
-        for law, columns, rows in step.outputs:
-            params = product(walk.output, rows, step.known.stop, buffers.inputs)
+        for law, columns, outputs in step.outputs:
+            target = buffers.params[: outputs.stop - outputs.start]
+            params = product(walk.output, outputs, step.known.stop, buffers.inputs, target)
             by_feature = params.reshape(law.n_params, len(columns), n_rows)
-            parts[columns] = law.log_prob(by_feature, known[columns])
-    if holes:
-        parts[missing] = 0.0
+            parts[columns] = law.log_prob(by_feature, rows.values[columns])
+    if rows.missing is not None:
+        parts[rows.missing] = 0.0
     return parts
 
 

@@ -160,8 +160,8 @@ def ordering_taken_for_ranks():
 def missing_cells_taken_for_means():
     """A missing cell is scored as if it held its column's mean."""
 
-    @patch(walk, "_feature_log_prob")
-    def feature_log_prob(old, path, values):
+    @patch(walk, "enter")
+    def enter(old, path, values):
         return old(path, np.nan_to_num(values))
 
 

@@ -1,11 +1,19 @@
 """Scores of rows with and without missing cells: memory, chunks, what is integrated."""
 
+import threading
+import time
+from contextlib import contextmanager
+
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
+from skmade import _threads
 from skmade._prediction import scoring
+from skmade._prediction.drawing import draw
+from skmade._prediction.scoring import MAX_SCORING_BYTES, by_chunks, log_density
 from skmade._table.encoding import encode
+from skmade._table.numbers import Numbers
 from tests.ensembles import draw_table, make_ensemble
 
 
@@ -79,3 +87,51 @@ def test_rows_without_any_cell_have_density_one():
         empty = np.full((2, 3), np.nan)
         assert_allclose(scoring.log_density(ensemble, empty, 2**30), 0.0, atol=1e-12)
         assert_array_equal(scoring.feature_log_density(ensemble, empty, 2**30), 0.0)
+
+
+@pytest.fixture
+def n_threads(monkeypatch):
+    """Set how many threads there are."""
+
+    def put(number):
+        @contextmanager
+        def one_thread_inside():
+            yield number
+
+        monkeypatch.setattr(_threads, "one_thread_inside", one_thread_inside)
+        monkeypatch.setattr(scoring, "one_thread_inside", one_thread_inside)
+
+    return put
+
+
+def test_scores_and_draws_are_the_same_for_any_number_of_threads(n_threads):
+    ensemble = make_ensemble(5, 2, n_masks=2, levels=(3,), n_counts=1)
+    X = np.random.RandomState(0).normal(size=(2500, 5))
+    X[:, ~ensemble.table.numeric] = 0.0
+    answers = []
+    for number in (1, 3):
+        n_threads(number)
+        scores = by_chunks(log_density, ensemble, Numbers(X), 2**30)
+        answers.append((scores, draw(ensemble, 2500, np.random.RandomState(0))))
+    for one, several in zip(*answers, strict=True):
+        assert_array_equal(one, several)
+
+
+@pytest.mark.parametrize("at_once", [1, 3])
+def test_chunks_that_are_scored_together_share_the_memory(at_once, n_threads):
+    n_threads(8)
+    lock, seen, inside = threading.Lock(), [], [0]
+
+    def score(ensemble, chunk, max_bytes):
+        with lock:
+            inside[0] += 1
+            seen.append(inside[0])
+        time.sleep(0.02)
+        with lock:
+            inside[0] -= 1
+        return chunk[:, 0]
+
+    X = np.arange(8000.0)[:, None]
+    scores = by_chunks(score, None, Numbers(X), at_once * MAX_SCORING_BYTES)
+    assert_array_equal(scores, X[:, 0])
+    assert max(seen) == at_once
