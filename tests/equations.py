@@ -9,7 +9,8 @@ from scipy.special import expit
 from skmade._network.conditionals import INPUT_BOUND
 from skmade._network.made import MADE
 from skmade._prediction.walk import compute_hidden, prepare, product
-from skmade._training.objective import Objective
+from skmade._training.objective import Objective, masked
+from skmade._training.order import Order
 
 ACTIVATIONS = {
     "relu": lambda sums: np.where(sums > 0, sums, 0),
@@ -29,12 +30,15 @@ class Path:
     ranks: np.ndarray
     degrees: list
 
-    def outputs(self, values):
+    def outputs(self, values, factors=None):
         """Parameters of all conditionals, (n, n_outputs), of values (n, D)."""
-        return self.outputs_of_units(units_of(self.made, values))
+        return self.outputs_of_units(units_of(self.made, values), factors)
 
-    def outputs_of_units(self, units):
-        """Parameters of all conditionals of what enters the network, (n, n_units)."""
+    def outputs_of_units(self, units, factors=None):
+        """Parameters of all conditionals of what enters the network, (n, n_units).
+
+        Dropout multiplies each hidden layer by `factors`, (n, n_hidden).
+        """
         made, weights = self.made, self.made.unflatten(self.flat)
         *layers, direct = made.masks(self.ranks, self.degrees)
         hidden, depth = units, len(made.hidden_layer_sizes)
@@ -42,6 +46,7 @@ class Path:
             below = hidden
             sums = hidden @ (weights[f"weight{level}"] * layers[level]).T
             hidden = ACTIVATIONS[made.activation](sums + weights[f"bias{level}"])
+            hidden = hidden if factors is None else hidden * factors[level]
             if made.residual and level and below.shape == hidden.shape:
                 hidden = hidden + below
         params = hidden @ (weights[f"weight{depth}"] * layers[depth]).T
@@ -51,9 +56,9 @@ class Path:
             params[:, :n_outputs] += units[:, :n_units] @ (weights["direct"] * direct).T
         return params
 
-    def feature_log_prob(self, values):
+    def feature_log_prob(self, values, factors=None):
         """Log-probability of each feature given those before it, (n, D); 0 if missing."""
-        params, parts = self.outputs(values), np.zeros(values.shape)
+        params, parts = self.outputs(values, factors), np.zeros(values.shape)
         for column, (law, own, _) in enumerate(self.made.by_feature()):
             present = np.flatnonzero(~np.isnan(values[:, column]))
             logs = law.log_prob(params[present, own].T[:, None], values[None, present, column])
@@ -64,12 +69,16 @@ class Path:
         """Return it as prediction computes it, in steps that end with these ranks."""
         return prepare(self.made, self.flat, self.ranks, self.degrees, np.asarray(ends))
 
-    def objective(self, dtype=torch.float64):
-        """Return it as training computes it: the objective, and a stack of one member."""
-        objective = Objective(self.made, dtype=dtype)
-        masks = [mask[None] for mask in self.made.masks(self.ranks, self.degrees)]
+    def objective(self, dtype=torch.float64, sort=False):
+        """Return it as training computes it: the objective, and a stack of one member.
+
+        It is sorted by its ranks and degrees, or stays in the order of the table.
+        """
+        mask = self.ranks[None], [layer[None] for layer in self.degrees]
+        order = Order.of_ranks(self.made, *mask) if sort else None
+        objective = Objective(self.made, dtype=dtype, order=order)
         parts = objective.parts(self.flat[None])
-        return objective, objective.masked(parts, objective.gates(masks))
+        return objective, objective.layers(masked(parts, objective.gates(*mask)))
 
 
 def units_of(made, values):

@@ -32,7 +32,7 @@ def test_jacobian_is_zero_where_forbidden_and_not_where_allowed(
     ensemble = make_ensemble(n_features, **kinds, **options)
     for path in paths(ensemble):
         allowed = path.ranks[None, :] < path.ranks[:, None]
-        for moves in (moves_of_training, moves_of_prediction):
+        for moves in MOVES:
             assert_array_equal(moves_of_features(path, moves), allowed)
 
 
@@ -51,7 +51,7 @@ def test_every_ordering_is_kept():
         path = one_path(len(ranks), direct_connections)
         path = replace(path, ranks=ranks)
         allowed = ranks[None, :] < ranks[:, None]
-        for moves in (moves_of_training, moves_of_prediction):
+        for moves in MOVES:
             assert_array_equal(moves_of_features(path, moves), allowed)
 
 
@@ -82,15 +82,26 @@ def moves_of_features(path, moves):
     return moved
 
 
-def moves_of_training(path):
+def moves_of_training(path, sort=False):
     """Which units have a derivative of which outputs, (n_outputs, n_units)."""
-    objective, layers = path.objective()
+    objective, layers = path.objective(sort=sort)
     objective.units = lambda values: values
     units = torch.from_numpy(entering(path))[None, :, None]
     jacobian = torch.autograd.functional.jacobian(
         lambda u: objective.outputs(layers, u)[0, :, 0], units
     )
-    return jacobian[:, 0, :, 0].numpy() != 0
+    # Where each unit and output is in the order of the table.
+    made = path.made
+    sizes = len(made.unit_features), *made.hidden_layer_sizes, len(made.output_features)
+    entered, *_, left = objective.order.sort_sides([np.arange(size)[None] for size in sizes])
+    moved = np.zeros((sizes[-1], sizes[0]), dtype=bool)
+    moved[np.ix_(left[0], entered[0])] = jacobian[:, 0, :, 0].numpy() != 0
+    return moved
+
+
+def moves_of_sorted_training(path):
+    """Do the same where columns and units are sorted by ranks and degrees."""
+    return moves_of_training(path, sort=True)
 
 
 def moves_of_prediction(path):
@@ -104,3 +115,6 @@ def moves_of_prediction(path):
 
 def entering(path):
     return np.random.RandomState(0).normal(size=len(path.made.unit_features))
+
+
+MOVES = moves_of_training, moves_of_sorted_training, moves_of_prediction

@@ -1,10 +1,9 @@
-"""The gradients of log-probabilities, written by hand, and their values."""
+"""The laws as training needs them: log-probabilities, and slopes written by hand."""
 
 import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
-from scipy import stats
 
 from skmade._network import special
 from skmade._network.conditionals import (
@@ -14,36 +13,47 @@ from skmade._network.conditionals import (
     DiscretisedMixture,
     TruncatedMixture,
 )
-from skmade._training import log_prob as gradients
+from skmade._training.intervals import student_log_prob
+from skmade._training.log_prob import trainable
 from tests.mixture_laws import (
     ATOMS,
     CODED,
     COUNTS,
     TRUNCATED,
     count_law,
-    log_masses,
     mixture_law,
     truncated_law,
 )
 
-TAIL = stats.t(4, scale=special.TAIL_SCALE)
 FAR = 10.0 ** np.array([2, 4, 9, 14])
 
 
 def twin(law, dtype=torch.float64):
     """Return the twin of a law that has gradients."""
-    return gradients.trainable(law, lambda array: torch.tensor(array, dtype=dtype))
+    return trainable([law], lambda array: torch.tensor(array, dtype=dtype))
+
+
+def log_prob(law, params, values, dtype=torch.float64):
+    """Log-probabilities (F, n) by the twin, of parameters (n_params, F, n)."""
+    stacked = (torch.tensor(array, dtype=dtype)[None] for array in (params, values))
+    return twin(law, dtype).log_prob(*stacked)[0].numpy()
+
+
+def with_slopes(law, params, values, upstream, dtype=torch.float64):
+    """Log-probabilities (F, n), and slopes of their weighted sum (n_params, F, n)."""
+    params, values, upstream = (
+        torch.tensor(array, dtype=dtype)[None] for array in (params, values, upstream)
+    )
+    # In memory feature by feature, as outputs are; all of it must be written.
+    slope = torch.full_like(params.transpose(1, 2).contiguous(), torch.nan).transpose(1, 2)
+    logs = twin(law, dtype).log_prob(params, values, upstream, slope)
+    return logs[0].numpy(), slope[0].numpy()
 
 
 @pytest.fixture(params=ATOMS.values(), ids=ATOMS.keys())
 def mixture_with_atoms(request):
     """Return a mixture law for two features, with atoms or without."""
     return mixture_law(3, **request.param)
-
-
-def log_prob(law, params, value):
-    """Log-probabilities (n, F) by the twin, of parameters (n, F, n_params)."""
-    return twin(law, params.dtype).log_prob(params.permute(2, 1, 0), value.T).T
 
 
 def numbers(law):
@@ -118,9 +128,10 @@ def law_and_values(request):
 
 def both(law, params, values, dtype):
     """Log-probabilities by the twin, and by the law of the same rounded numbers."""
-    params, values = (torch.tensor(array, dtype=dtype) for array in (params, values))
-    logs = twin(law, dtype).log_prob(params, values).numpy()
-    return logs, law.log_prob(params.double().numpy(), values.double().numpy())
+    params, values = (
+        torch.tensor(array, dtype=dtype).double().numpy() for array in (params, values)
+    )
+    return log_prob(law, params, values, dtype), law.log_prob(params, values)
 
 
 @pytest.mark.parametrize("scale", [0.0, 1.0, 3.0])
@@ -167,7 +178,8 @@ def test_large_counts_keep_their_masses_in_single_precision(spread, n_atoms):
 def test_twins_have_the_same_units(law_and_values):
     law, values = law_and_values
     values = np.where(np.arange(values.shape[1]) % 3 == 2, np.nan, values)
-    assert_array_equal(twin(law).units(torch.from_numpy(values)), law.units(values))
+    units = twin(law).units(torch.from_numpy(values)[None])[0]
+    assert_array_equal(units, law.units(values))
 
 
 def plain_log_prob(law, params, value):
@@ -186,62 +198,34 @@ def plain_log_prob(law, params, value):
         x = value[:, feature]
         weights = torch.log_softmax(torch.cat([logits, own], dim=-1), dim=-1)
         body = torch.logsumexp(weights + gaussians.log_prob(x[:, None]), dim=-1)
-        tail = gradients.student_log_prob(x) + np.log(special.TAIL_WEIGHT)
+        tail = student_log_prob(x) + np.log(special.TAIL_WEIGHT)
         logs.append(torch.logaddexp(body + np.log1p(-special.TAIL_WEIGHT), tail))
     return torch.stack(logs, dim=-1)
 
 
 @pytest.mark.parametrize("size", [0.1, 1.0, 8.0, 300.0, 1e6, 1e12])
-def test_mixture_gradient_is_that_of_autograd(mixture_with_atoms, size):
+def test_slopes_of_mixtures_are_those_of_autograd(mixture_with_atoms, size):
     law, rng = mixture_with_atoms, np.random.RandomState(0)
     value = torch.from_numpy(rng.normal(scale=size, size=(40, 2)))
     value[:4] = torch.tensor([[-1.0, 2.0], [0.5, 0.0], [-1.003, 2.01], [0.0, 0.0]])
     params = torch.from_numpy(rng.normal(size=(40, 2, law.n_params))).requires_grad_()
     upstream = torch.from_numpy(rng.normal(size=(40, 2)))
-    logs, expected = log_prob(law, params, value), plain_log_prob(law, params, value)
-    assert_allclose(logs.detach(), expected.detach(), rtol=1e-10, atol=1e-12)
-    (gradient,) = torch.autograd.grad(logs, params, upstream)
+    expected = plain_log_prob(law, params, value)
     (by_autograd,) = torch.autograd.grad(expected, params, upstream)
-    assert_allclose(gradient, by_autograd, rtol=1e-8, atol=1e-10)
-
-
-def test_mixture_gradient_is_the_difference_quotient(mixture_with_atoms):
-    law, rng = mixture_with_atoms, np.random.RandomState(1)
-    value = torch.from_numpy(rng.normal(size=(6, 2)))
-    params = torch.from_numpy(rng.normal(size=(6, 2, law.n_params))).requires_grad_()
-    assert torch.autograd.gradcheck(lambda p: log_prob(law, p, value), params)
-
-
-def test_gradients_of_mixtures_are_finite_in_single_precision(mixture_with_atoms):
-    far = torch.logspace(-3, 14, 60)
-    value = torch.cat([far, -far, torch.tensor([-1.0, 0.0, 0.5, 2.0])])[:, None].expand(-1, 2)
-    shape = (*value.shape, mixture_with_atoms.n_params)
-    random = torch.randn(shape, generator=torch.Generator().manual_seed(0))
-    for params in (random, 10 * random, random * torch.tensor(100.0)):
-        params = params.clone().requires_grad_()
-        logs = log_prob(mixture_with_atoms, params, value)
-        logs.sum().backward()
-        assert logs.isfinite().all()
-        assert params.grad.isfinite().all()
-
-
-def test_without_gradients_the_mixture_has_the_same_value(mixture_with_atoms):
-    law, value = (
-        mixture_with_atoms,
-        torch.linspace(-3, 3, 20, dtype=torch.float64).reshape(10, 2),
+    logs, slope = with_slopes(
+        law, params.detach().numpy().transpose(2, 1, 0), value.numpy().T, upstream.numpy().T
     )
-    params = torch.from_numpy(np.random.RandomState(0).normal(size=(10, 2, law.n_params)))
-    expected = log_prob(law, params.clone().requires_grad_(), value).detach()
-    assert_allclose(log_prob(law, params, value), expected, rtol=1e-14)
+    assert_allclose(logs.T, expected.detach(), rtol=1e-10, atol=1e-12)
+    assert_allclose(slope.transpose(2, 1, 0), by_autograd, rtol=1e-8, atol=1e-10)
 
 
 @pytest.mark.parametrize("scale", [0.3, 1.0, 3.0])
-def test_gradients_are_difference_quotients(law_and_values, scale):
+def test_slopes_are_difference_quotients(law_and_values, scale):
     law, values = law_and_values
     rng = np.random.RandomState(0)
     params = scale * rng.normal(size=(law.n_params, *values.shape))
-    tensor = torch.from_numpy(params).requires_grad_()
-    twin(law).log_prob(tensor, torch.from_numpy(values)).sum().backward()
+    upstream = rng.normal(size=values.shape)
+    slope = with_slopes(law, params, values, upstream)[1] / upstream
     h, expected = 1e-5, np.empty_like(params)
     for position in range(law.n_params):
         step = h * (np.arange(law.n_params) == position)[:, None, None]
@@ -250,120 +234,86 @@ def test_gradients_are_difference_quotients(law_and_values, scale):
     # A difference of log-probabilities far out has lost digits.
     lost = 1e-15 * np.abs(law.log_prob(params, values)) / h
     room = 1e-4 + 1e-3 * np.abs(expected) + lost
-    assert (np.abs(tensor.grad.numpy() - expected) <= room).all()
+    assert (np.abs(slope - expected) <= room).all()
     assert law.n_params == 1 or np.abs(expected).max() > 1e-3
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_values_are_the_same_with_slopes_and_without(law_and_values, dtype):
+    law, values = law_and_values
+    rng = np.random.RandomState(0)
+    params = rng.normal(size=(law.n_params, *values.shape))
+    logs, _ = with_slopes(law, params, values, rng.normal(size=values.shape), dtype)
+    assert_allclose(logs, log_prob(law, params, values, dtype), rtol=1e-6)
+
+
 @pytest.mark.parametrize("scale", [0.0, 1.0, 10.0, 100.0])
-def test_gradients_are_finite_in_single_precision(law_and_values, scale):
+def test_slopes_are_finite_in_single_precision(law_and_values, scale):
     law, values = law_and_values
     params = scale * np.random.RandomState(0).normal(size=(law.n_params, *values.shape))
-    params = torch.tensor(params, dtype=torch.float32, requires_grad=True)
-    logs = twin(law, torch.float32).log_prob(params, torch.tensor(values, dtype=torch.float32))
-    logs.sum().backward()
-    assert logs.isfinite().all()
-    assert params.grad.isfinite().all()
+    found = with_slopes(law, params, values, np.ones(values.shape), torch.float32)
+    assert all(np.isfinite(part).all() for part in found)
 
 
 @pytest.mark.parametrize("scale", [0.3, 3.0])
-def test_gradients_in_single_precision_are_those_in_double(law_and_values, scale):
+def test_slopes_in_single_precision_are_those_in_double(law_and_values, scale):
     law, values = law_and_values
     params = scale * np.random.RandomState(0).normal(size=(law.n_params, *values.shape))
-    found = []
-    for dtype in (torch.float32, torch.float64):
-        # The same rounded numbers.
-        own, at = (torch.tensor(a, dtype=torch.float32).to(dtype) for a in (params, values))
-        own.requires_grad_()
-        twin(law, dtype).log_prob(own, at).sum().backward()
-        found.append(own.grad.double().numpy())
+    # The same rounded numbers.
+    params, values = (array.astype(np.float32) for array in (params, values))
+    found = [
+        with_slopes(law, params, values, np.ones(values.shape), dtype)[1]
+        for dtype in (torch.float32, torch.float64)
+    ]
     assert_allclose(*found, rtol=0.01, atol=0.01)
 
 
-def test_gradients_of_counts_are_finite_in_single_precision():
+@pytest.mark.parametrize("scale", [1.0, 10.0, 100.0])
+def test_slopes_of_mixtures_are_finite_wherever_values_are(mixture_with_atoms, scale):
+    far = np.logspace(-3, 14, 60)
+    values = np.tile(np.r_[far, -far, -1.0, 0.0, 0.5, 2.0], (2, 1))
+    shape = mixture_with_atoms.n_params, *values.shape
+    params = scale * np.random.RandomState(0).normal(size=shape)
+    found = with_slopes(mixture_with_atoms, params, values, np.ones(values.shape), torch.float32)
+    assert all(np.isfinite(part).all() for part in found)
+
+
+def test_slopes_of_counts_are_finite_in_single_precision():
     law = count_law(5.0)
-    steps = torch.cat([torch.arange(0, 50), torch.logspace(2, 12, 50)])[:, None]
-    values = (torch.from_numpy(law.origin) + 0.2 * steps).float()
-    params = torch.randn(100, 1, 9, generator=torch.Generator().manual_seed(0)).requires_grad_()
-    log_prob(law, params, values).sum().backward()
-    assert params.grad.isfinite().all()
+    values = law.origin + 0.2 * np.r_[np.arange(50.0), np.logspace(2, 12, 50)][None]
+    params = np.random.RandomState(0).normal(size=(law.n_params, 1, 100))
+    found = with_slopes(law, params, values, np.ones(values.shape), torch.float32)
+    assert all(np.isfinite(part).all() for part in found)
 
 
-def test_tail_is_a_student_t():
-    value = torch.linspace(-50, 50, 101, dtype=torch.float64)
-    assert_allclose(gradients.student_log_prob(value), TAIL.logpdf(value))
-    assert_allclose(gradients.student_cdf(value), TAIL.cdf(value), rtol=1e-6)
+def test_atoms_that_overlap_share_what_they_have_by_the_value():
+    # Their densities cannot tell them apart. All the slope goes to the atom that a value is.
+    near = {"atoms": ((0.5, 0.501), (2.0, np.nan)), "atom_scales": ((0.01, 0.01), (0.05, np.nan))}
+    law, values = mixture_law(2, **near), np.array([[0.5, 0.501], [2.0, 2.0]])
+    params = np.zeros((law.n_params, 2, 2))
+    _, slope = with_slopes(law, params, values, np.ones((2, 2)))
+    of_atoms = slope[law.parameters.atoms, 0]
+    assert_allclose(of_atoms[0, 0], of_atoms[1, 1], rtol=1e-6)
+    assert_allclose(of_atoms[1, 0], -1 / 4, rtol=1e-6)  # less its share, of four
+    assert of_atoms[0, 0] > 0.5
 
 
-def interval(lower, upper, dtype=torch.float64):
-    """Describe intervals between two edges, given as arrays."""
-    edges = np.broadcast_arrays(lower, upper)
-    below, above = (torch.tensor(np.array(edge), dtype=dtype) for edge in edges)
-    return gradients.Interval.around(torch.zeros_like(below), -below, above)
-
-
-@pytest.mark.parametrize("width", [1e-6, 1e-3, 0.5, 3.0, 1e3])
-def test_log_interval_is_the_mass_between_two_points(width):
-    middle = np.linspace(-12, 12, 97)
-    found = interval(middle - width / 2, middle + width / 2)
-    assert_allclose(found.log_mass, log_masses(middle, width), atol=2e-3)
-
-
-def test_log_interval_from_or_to_infinity_is_that_of_scipy():
-    end = np.linspace(-40, 40, 501)
-    below, above = interval(-np.inf, end), interval(end, np.inf)
-    assert_allclose(below.log_mass, stats.norm.logcdf(end), atol=1e-4)
-    assert_allclose(above.log_mass, stats.norm.logsf(end), atol=1e-4)
-    assert_allclose(below.by_mean, -above.by_mean.flip(0), rtol=1e-12)
-    assert_allclose(below.by_scale, above.by_scale.flip(0), rtol=1e-12)
-
-
-# Beyond `FAR` the series and its slopes are approximate.
-@pytest.mark.parametrize(("reach", "rtol"), [(7.0, 1e-5), (40.0, 0.05)])
-@pytest.mark.parametrize("width", [1e-3, 0.009, 0.02, 0.5, 3.0, 1e3, np.inf])
-def test_changes_of_an_interval_are_difference_quotients(width, reach, rtol):
-    lower, h = np.linspace(-reach, reach, 57), 1e-6
-    lower = lower if np.isinf(width) else lower - width / 2
-    upper = lower + width
-    found = interval(lower, upper)
-
-    def quotient(moved, grown):
-        logs = [
-            special.log_interval(
-                (lower - moved * s * h) / (1 + grown * s * h),
-                (upper - moved * s * h) / (1 + grown * s * h),
-            )
-            for s in (1, -1)
-        ]
-        return (logs[0] - logs[1]) / (2 * h)
-
-    assert_allclose(found.by_mean, quotient(1, 0), rtol=rtol, atol=1e-3)
-    assert_allclose(found.by_scale, quotient(0, 1), rtol=rtol, atol=1e-3)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_changes_far_out_are_those_of_a_gaussian(dtype):
-    edge = np.array([-1e6, -1e3, -50.0])
-    assert_allclose(interval(-np.inf, edge, dtype).by_mean, edge, rtol=1e-3)
-    middle = np.array([-1e4, -100.0, 100.0, 1e4])
-    found = interval(middle - 0.1, middle + 0.1, dtype)
-    assert_allclose(found.by_mean, middle, rtol=5e-3)
-
-
-@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
-def test_intervals_are_finite_wherever_they_end(dtype):
-    ends = np.r_[0.0, np.geomspace(1e-6, 1e30, 100), np.inf]
-    ends = np.unique(np.r_[-ends, ends])
-    lower, upper = (part.ravel() for part in np.meshgrid(ends, ends))
-    some = (lower <= upper) & (lower < np.inf) & (upper > -np.inf)
-    found = interval(lower[some], upper[some], dtype)
-    for part in found:
-        assert part.isfinite().all()
-
-
-def test_mass_of_the_tail_is_that_of_the_other_twin():
-    ends = np.r_[0.0, np.geomspace(1e-6, 1e18, 200)]
-    ends = np.unique(np.r_[-ends, ends])
-    lower, upper = (part.ravel() for part in np.meshgrid(ends, ends))
-    lower, upper = lower[lower < upper], upper[lower < upper]
-    logs = gradients.student_log_interval(torch.from_numpy(lower), torch.from_numpy(upper))
-    assert_allclose(logs, special.student_log_interval(lower, upper), rtol=1e-9, atol=1e-12)
+def test_members_have_the_constants_of_their_own_features(law_and_values):
+    law, values = law_and_values
+    n_features, rng = len(values), np.random.RandomState(0)
+    orders = [np.arange(n_features), np.arange(n_features)[::-1]]
+    params = rng.normal(size=(law.n_params, *values.shape))
+    upstream = rng.normal(size=values.shape)
+    expected = with_slopes(law, params, values, upstream)
+    together = trainable([law.at(order) for order in orders], torch.from_numpy)
+    own_params, own_values, own_upstream = (
+        torch.from_numpy(np.stack([array[..., order, :] for order in orders]))
+        for array in (params, values, upstream)
+    )
+    slope = torch.empty_like(own_params)
+    logs = together.log_prob(own_params, own_values, own_upstream, slope)
+    for member, order in enumerate(orders):
+        assert_allclose(logs[member], expected[0][order], rtol=1e-12)
+        assert_allclose(slope[member], expected[1][:, order], rtol=1e-12, atol=1e-14)
+        units = together.units(own_values)[member]
+        assert_array_equal(units, law.at(order).units(values[order]))

@@ -1,4 +1,4 @@
-"""The network as training computes it, beside the equations."""
+"""The network as training computes it, beside the equations: outputs and log-probabilities."""
 
 import pickle
 
@@ -9,7 +9,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._network.conditionals import INPUT_BOUND
 from skmade._network.made import MAX_DIRECT_UNITS, MaskList
-from skmade._training.objective import Objective
+from skmade._training.objective import Objective, masked
 from tests.ensembles import draw_values, make_ensemble
 from tests.equations import ACTIVATIONS, paths, units_of
 
@@ -88,34 +88,55 @@ def test_members_of_a_stack_are_computed_each_by_itself(configuration):
     ensemble = make_ensemble(6, 2, levels=(3,), n_counts=1, n_members=3, **configuration)
     values = draw_values(ensemble, 7, np.random.RandomState(0), missing=0.2)
     objective = Objective(ensemble.made, dtype=torch.float64)
-    gates = objective.gates(MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)[0])
-    layers = objective.masked(objective.parts(ensemble.weights), gates)
+    gates = objective.gates(*MaskList(ensemble.ranks, ensemble.degrees)[0])
+    layers = objective.layers(masked(objective.parts(ensemble.weights), gates))
     logs = objective.log_prob(layers, stacked(values).expand(3, -1, -1))
     n_masks = ensemble.ranks.shape[1]
     alone = [member.feature_log_prob(values) for member in paths(ensemble)[::n_masks]]
     assert_allclose(logs, np.sum(alone, axis=2), rtol=1e-10)
 
 
+def test_gates_are_the_masks_in_zeros_and_ones(configuration):
+    ensemble = make_ensemble(6, 2, levels=(3, MANY), **configuration)
+    for ranks, degrees in MaskList(ensemble.ranks, ensemble.degrees):
+        gates = Objective(ensemble.made).gates(ranks, degrees)
+        masks = ensemble.made.masks(ranks, degrees)
+        assert len(gates) == ensemble.made.n_matrices
+        for gate, mask in zip(gates, masks, strict=False):
+            assert gate.dtype == torch.float32
+            assert_array_equal(gate, mask)
+
+
 def test_nothing_is_written_to_weights_or_masks(configuration):
     path, values = build(**configuration)
-    objective = Objective(path.made, dtype=torch.float64)
-    masks = [mask[None] for mask in path.made.masks(path.ranks, path.degrees)]
-    parts, gates = objective.parts(path.flat[None]), objective.gates(masks)
+    objective, mask = Objective(path.made, dtype=torch.float64), (path.ranks, path.degrees)
+    parts = objective.parts(path.flat[None])
+    gates = objective.gates(mask[0][None], [layer[None] for layer in mask[1]])
     before = [[tensor.clone() for tensor in tensors] for tensors in (parts, gates)]
-    scores = [
-        objective.log_prob(objective.masked(parts, gates), stacked(values)) for _ in range(2)
-    ]
-    assert_array_equal(*scores)
+    weight, found = torch.ones(1, len(values)), [torch.zeros_like(part) for part in parts]
+    layers, values = objective.layers(masked(parts, gates)), stacked(values)
+    scores = objective.log_prob(layers, values)
+    assert_array_equal(
+        objective.gradients(layers, gates, values, weight, [], found), scores
+    )
+    assert_array_equal(
+        objective.log_prob(objective.layers(masked(parts, gates)), values), scores
+    )
     for tensors, kept in zip((parts, gates), before, strict=True):
         for tensor, old in zip(tensors, kept, strict=True):
             assert_array_equal(tensor, old)
 
 
-def test_parts_are_copies_of_the_weights():
+def test_parts_are_copies_of_the_weights_in_one_piece_each():
     path, _ = build()
     flat = path.flat[None].astype(np.float32)
     before = flat.copy()
-    for part in Objective(path.made).parts(flat):
+    objective = Objective(path.made)
+    parts = objective.parts(flat)
+    assert [part.shape[1:] for part in parts] == list(path.made.weight_shapes().values())
+    assert_array_equal(objective.flat(parts), flat)
+    for part in parts:
+        assert part.is_contiguous()
         part.fill_(7.0)
     assert_array_equal(flat, before)
 
@@ -142,6 +163,6 @@ def test_the_objective_moves_to_a_device_whole():
     # The meta device computes shapes only, but refuses to mix devices as any other.
     ensemble = make_ensemble(3)
     objective = Objective(ensemble.made, "meta")
-    gates = objective.gates(MaskList(ensemble.made, ensemble.ranks, ensemble.degrees)[0])
-    layers = objective.masked(objective.parts(ensemble.weights), gates)
+    gates = objective.gates(*MaskList(ensemble.ranks, ensemble.degrees)[0])
+    layers = objective.layers(masked(objective.parts(ensemble.weights), gates))
     assert objective.log_prob(layers, torch.zeros(2, 4, 3, device="meta")).shape == (2, 4)
