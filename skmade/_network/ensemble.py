@@ -162,9 +162,7 @@ class Ensemble:
         distance = -np.einsum("nd,mkd->nmk", missing.astype(np.int64), self.ranks)
         place = np.argsort(np.argsort(distance, axis=2, kind="stable"), axis=2)
         flat = len(missing), self.n_paths
-        return np.lexsort((place.reshape(flat), distance.reshape(flat)))[
-            :, : len(self.weights)
-        ]
+        return np.lexsort((place.reshape(flat), distance.reshape(flat)))[:, : len(self.weights)]
 
     def moved_last(self, missing: Booleans) -> "Ensemble":
         """Return the nearest members, with the missing features (D,) after the others."""

@@ -41,12 +41,8 @@ N_PROPOSALS, MIN_PROPOSALS = 8, 4096
 # More rows than this are drawn in parts, so that the proposals fit in memory.
 MAX_DRAWN_TOGETHER = 10_000
 
-# Draws that a row is completed from, over all paths; and how many where fewer than `ENOUGH`
-# of those count. A completion need not sum to one, so their number may depend on the row.
-N_COMPLETIONS, ENOUGH = (128, 512), 30
-
-# Draws that are averaged where all of a path count alike.
-N_EXACT = 256
+# Draws that a row is completed from, over all members and masks.
+N_COMPLETIONS = 256
 
 
 def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
@@ -132,7 +128,7 @@ def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
 
 
 def _observed_first(ensemble: Ensemble, missing: Booleans) -> Booleans:
-    """Which rows (n,) have their observed cells before the missing ones (n, D) in every path."""
+    """Which rows (n, D) have what is missing after the rest in the ordering of every path."""
     first = np.ones(len(missing), dtype=bool)
     for ranks in ensemble.ranks.reshape(-1, missing.shape[1]):
         first &= np.where(missing, 0, ranks).max(axis=1) == (~missing).sum(axis=1)
@@ -157,23 +153,19 @@ def complete(
     empty = missing.all(axis=1)
     exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
     filled, n_effective = given.copy(), np.full(len(X), math.inf)
-    n_exact = 1 if rng is not None else N_EXACT  # a draw is chosen, or they are averaged
-    for chosen, rounds in (
-        (missing.any(axis=1) & ~exact, N_COMPLETIONS),
-        (missing.any(axis=1) & exact & ~empty, (n_exact,)),
-        (empty, (n_exact,)),
+    n_exact = N_COMPLETIONS if rng is None else 1  # of equal draws one is enough to choose from
+    for chosen, n_draws in (
+        (~exact, N_COMPLETIONS),
+        (missing.any(axis=1) & exact & ~empty, n_exact),
+        (empty, n_exact),
     ):
-        rows = np.flatnonzero(chosen)
-        for n_draws in rounds:
-            size = rows_at_once(ensemble, max(n_draws, ensemble.n_paths), max_bytes)
-            parts = in_parts(rows, size)
-            tasks = [
-                partial(_complete, ensemble, given[part], n_draws, _of_part(rng))
-                for part in parts
-            ]
-            for part, answer in zip(parts, in_order(tasks), strict=True):
-                filled[part], n_effective[part] = answer
-            rows = rows[n_effective[rows] < ENOUGH]
+        size = rows_at_once(ensemble, max(n_draws, ensemble.n_paths), max_bytes)
+        parts = in_parts(np.flatnonzero(chosen), size)
+        tasks = [
+            partial(_complete, ensemble, given[part], n_draws, _of_part(rng)) for part in parts
+        ]
+        for part, answer in zip(parts, in_order(tasks), strict=True):
+            filled[part], n_effective[part] = answer
     n_effective[exact] = math.inf
     filled = filled if rng is None else decode(ensemble.table, filled)
     return np.where(np.isnan(X), filled, X), n_effective
@@ -201,13 +193,17 @@ def _complete(
         uniforms = fixed_uniforms(shape[0], *shape[2:])[:, None]
     else:
         uniforms = rng.random(shape)
-    found, filled = integrate(ensemble, values, missing, uniforms, paths, to_end=True)
+    found, filled, origins = integrate(ensemble, values, missing, uniforms, paths, to_end=True)
     draws = _Draws(filled, found.responsibilities)
+    # Draws that go back to the same one count as one.
+    places = (origins + np.arange(len(values))[:, None] * origins.shape[1]).ravel()
+    by_origin = np.bincount(places, draws.chances.ravel(), origins.size)
+    n_effective = 1 / np.square(by_origin.reshape(origins.shape)).sum(axis=1)
     if rng is None:
-        return _averages(ensemble.table, draws), draws.n_effective
+        return _averages(ensemble.table, draws), n_effective
     chosen = _first_above(draws.chances.cumsum(axis=1), rng.random(len(values)))
     own = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
-    return own, draws.n_effective
+    return own, n_effective
 
 
 def _averages(table: Table, draws: _Draws) -> Floats:

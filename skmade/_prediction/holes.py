@@ -4,10 +4,14 @@ What is not known yet enters as zeros. So a walk of one rank a step needs no mas
 of a degree are computed, from all units there are, once as many features are known, and an
 output is computed from all that is there before its feature is. On the way each observed cell
 is scored, and each cell that is to be drawn is drawn. Up to the first of these all draws of a
-row are one.
+row are one. Draws that explain what is observed so far hardly at all are given up for copies
+of those that do, before they go on (a particle filter, Gordon et al. 1993). Whatever is chosen,
+it depends on the cells so far alone, and the next cell's law is an average of its conditionals:
+so the density sums to one.
 """
 
-from collections.abc import Iterator
+import math
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -16,12 +20,16 @@ from numpy.typing import NDArray
 from .._network.conditionals import Conditional
 from .._network.made import MADE, is_large
 from .._network.masks import Booleans, Integers
-from .walk import ACTIVATIONS, product
+from .._network.special import log_sum_exp
+from .walk import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 
 # Columns, rows or draws of them, that are computed together: they stay near the processor.
 CHUNK_COLUMNS = 2048
+
+# The draws of a row are chosen anew if no larger share of them counts.
+MIN_EFFECTIVE_SHARE = 0.5
 
 
 @dataclass(frozen=True)
@@ -93,6 +101,8 @@ class _Draws:
     hidden: tuple[Floats, ...]  # of all hidden layers but the last, after a constant 1
     values: Floats  # of the features, as the following
     log_probs: Floats
+    log_weights: Floats  # of the row so far, one line
+    origins: Floats  # which of the first draws each goes back to, one line
 
     @classmethod
     def of(cls, net: Network, values: Floats, n_draws: int) -> "_Draws":
@@ -103,20 +113,57 @@ class _Draws:
         for buffer, line in ((inputs, net.bias), *((below, 0) for below in hidden)):
             buffer[line] = 1.0
         filled = np.repeat(values[..., None], n_draws, axis=2)
-        return cls(inputs, hidden, filled, np.zeros(filled.shape))
+        log_weights, origins = np.zeros((2, 1, *shape))
+        return cls(inputs, hidden, filled, np.zeros(filled.shape), log_weights, origins)
 
     def rows(self, start: int, stop: int) -> "_Draws":
         """View some of the rows."""
-        cut = [array[:, start:stop] for array in self._arrays()]
-        return _Draws(cut[0], tuple(cut[3:]), *cut[1:3])
+        own = slice(start, stop)
+        return _Draws(
+            self.inputs[:, own],
+            tuple(layer[:, own] for layer in self.hidden),
+            *(array[:, own] for array in self.answers()),
+        )
 
     def begin(self, single: "_Draws") -> None:
         """Let each draw go on from its row."""
-        for array, one in zip(self._arrays(), single._arrays(), strict=True):
+        own = (self.inputs, *self.hidden, *self.answers())
+        theirs = (single.inputs, *single.hidden, *single.answers())
+        for array, one in zip(own, theirs, strict=True):
             array[...] = one
+        self.origins[...] = np.arange(self.origins.shape[2])
 
-    def _arrays(self) -> tuple[Floats, ...]:
-        return self.inputs, self.values, self.log_probs, *self.hidden
+    def choose(self, rows: Integers, n_known: Sequence[int]) -> None:
+        """Let the draws of rows go on in proportion to their weights, where few count.
+
+        So many lines of the hidden layers, and last of the inputs, are known.
+        """
+        logs = self.log_weights[0, rows].T
+        n_draws = len(logs)
+        total = log_sum_exp(logs)
+        chances = np.exp(logs - total).T
+        few = np.square(chances).sum(axis=1) * n_draws * MIN_EFFECTIVE_SHARE > 1
+        rows, chances, total = rows[few], chances[few], total[few]
+        if len(rows) == 0:
+            return
+        ends = np.floor(chances.cumsum(axis=1) * n_draws + 0.5)
+        ends[:, -1] = n_draws
+        n_each = np.diff(ends, axis=1, prepend=0.0).astype(np.int64)
+        parents = np.repeat(np.tile(np.arange(n_draws), len(rows)), n_each.ravel())
+        columns = (rows[:, None] * n_draws + parents.reshape(len(rows), -1)).ravel()
+        by_feature = np.einsum("drj,rj->dr", self.log_probs[:, rows], chances)
+        below = [
+            array[:n] for array, n in zip((*self.hidden, self.inputs), n_known, strict=True)
+        ]
+        for array in (*below, self.values, self.origins):
+            chosen = _lines(array).take(columns, axis=1)
+            array[:, rows] = chosen.reshape(len(array), len(rows), n_draws)
+        self.log_probs[:, rows] = by_feature[..., None]
+        self.log_weights[0, rows] = (total - math.log(n_draws))[:, None]
+
+    def answers(self) -> tuple[Floats, Floats, Floats, Floats]:
+        """Return what a walk is for."""
+        return self.values, self.log_probs, self.log_weights, self.origins
 
 
 def walk_rows(
@@ -126,7 +173,7 @@ def walk_rows(
     order: Integers,
     uniforms: Floats,
     to_end: bool,
-) -> tuple[Floats, Floats]:
+) -> list[Floats]:
     """Score the observed cells of rows, and draw others.
 
     Parameters
@@ -139,15 +186,17 @@ def walk_rows(
 
     Returns
     -------
-    log_probs : (n, J, D), of observed cells given those before them; else 0
     filled : (n, J, D)
+    log_probs : (n, J, D), of observed cells given those before them; else 0
+    log_weights : (n, J, 1), whose mean is the density of the observed cells
+    origins : (n, J, 1), which first draw each draw goes back to
     """
     known = np.take_along_axis(~np.isnan(values), order, axis=1)
     drawn = np.take_along_axis(drawn, order, axis=1)
     if not to_end:
         drawn &= np.logical_or.accumulate(known[:, ::-1], axis=1)[:, ::-1]
     n_rows, n_features = values.shape
-    log_probs, filled = np.empty((2, *uniforms.shape))
+    answers = [np.empty((*uniforms.shape[:2], size)) for size in (n_features, n_features, 1, 1)]
     first = np.where(drawn.any(axis=1), drawn.argmax(axis=1), n_features)
     in_turn = np.argsort(first, kind="stable")
     start = 0
@@ -156,9 +205,10 @@ def walk_rows(
         rows = in_turn[start : start + max(1, CHUNK_COLUMNS // n_draws)]
         by_rank = (order[rows].T, known[rows].T, drawn[rows].T)
         walk = _RowWalk(net, values[rows], *by_rank, uniforms[rows])
-        log_probs[rows], filled[rows] = walk.through(first[rows])
+        for answer, own in zip(answers, walk.through(first[rows]), strict=True):
+            answer[rows] = own
         start += len(rows)
-    return log_probs, filled
+    return answers
 
 
 @dataclass(frozen=True)
@@ -172,7 +222,7 @@ class _RowWalk:
     drawn: Booleans
     uniforms: Floats  # (R, J, D), by cell that is drawn
 
-    def through(self, first: Integers) -> tuple[Floats, Floats]:
+    def through(self, first: Integers) -> list[Floats]:
         """Walk through all ranks; rows are sorted by that of their first draw."""
         n_features, n_draws = len(self.order), self.uniforms.shape[1]
         n_drawn = int((first < n_features).sum())
@@ -183,23 +233,29 @@ class _RowWalk:
             draws.rows(begun, now).begin(single.rows(begun, now))
             self._step(draws.rows(0, now), rank, 0)
             self._step(single.rows(now, len(first)), rank, now)
-        log_probs, filled = (
-            np.repeat(array, n_draws, axis=2) for array in (single.log_probs, single.values)
-        )
-        log_probs[:, :n_drawn], filled[:, :n_drawn] = draws.log_probs, draws.values
-        return log_probs.transpose(1, 2, 0), filled.transpose(1, 2, 0)
+        answers = []
+        for alone, drawn in zip(single.answers(), draws.answers(), strict=True):
+            every = np.repeat(alone, n_draws, axis=2)
+            every[:, :n_drawn] = drawn
+            answers.append(every.transpose(1, 2, 0))
+        return answers
 
     def _step(self, draws: _Draws, rank: int, offset: int) -> None:
         """Score or draw the features of a rank; the first of the rows is that at `offset`."""
         rows = slice(offset, offset + draws.values.shape[1])
-        features, known, drawn = (
-            array[rank, rows] for array in (self.order, self.known, self.drawn)
-        )
-        if not (known.any() or drawn.any()):
+        if rows.start == rows.stop:
             return
+        features = self.order[rank, rows]
+        known, drawn = self.known[rank, rows], self.drawn[rank, rows]
+        if rank and draws.values.shape[2] > 1 and drawn.any():
+            ends = [int(own[rank - 1]) for own in self.net.ends]
+            n_known = [*(1 + end for end in ends[:-1]), self.net.first_hidden + ends[-1]]
+            draws.choose(np.flatnonzero(drawn), n_known)
         _compute_hidden(self.net, draws, rank)
         for law, cells, params in _conditionals(self.net, draws, rank, features, known):
-            draws.log_probs[cells] = law.log_prob(params, draws.values[cells])
+            logs = law.log_prob(params, draws.values[cells])
+            draws.log_probs[cells] = logs
+            draws.log_weights[0, cells[1]] += logs
         for law, cells, params in _conditionals(self.net, draws, rank, features, drawn):
             places = offset + cells[1]
             uniforms = self.uniforms[places, :, self.drawn[:rank, places].sum(axis=0)]
@@ -210,7 +266,9 @@ class _RowWalk:
 
 def _by_feature(features: Integers, rows: Integers) -> Iterator[tuple[int, Integers]]:
     """Group rows by their feature."""
-    if len(rows) and (features[rows] == features[rows[0]]).all():
+    if len(rows) == 0:
+        return
+    if (features[rows] == features[rows[0]]).all():
         yield int(features[rows[0]]), rows
         return
     in_turn = rows[np.argsort(features[rows], kind="stable")]
@@ -221,7 +279,7 @@ def _by_feature(features: Integers, rows: Integers) -> Iterator[tuple[int, Integ
 def _compute_hidden(net: Network, draws: _Draws, rank: int) -> None:
     """Compute the hidden units that may see `rank` features, but not less."""
     activate = ACTIVATIONS[net.made.activation]
-    below, first, n_seen = _lines(draws.inputs), 0, net.first_hidden
+    below, n_seen = _lines(draws.inputs), net.first_hidden
     for level, (weight, ends) in enumerate(zip(net.hidden, net.ends, strict=True)):
         own = slice(ends[rank - 1] if rank else 0, ends[rank])
         is_last = level == len(net.hidden) - 1
@@ -229,7 +287,8 @@ def _compute_hidden(net: Network, draws: _Draws, rank: int) -> None:
         first = net.first_hidden if is_last else 1
         if own.start < own.stop:
             target = buffer[first + own.start : first + own.stop]
-            target[:] = activate(weight[own, :n_seen] @ below[:n_seen])
+            np.matmul(weight[own, :n_seen], below[:n_seen], out=target)
+            activate(target)
             if net.made.skips(level):
                 target += below[1 + own.start : 1 + own.stop]
         below, n_seen = buffer, 1 + ends[rank]
@@ -251,12 +310,13 @@ def _conditionals(
     for number, groups in by_law.items():
         parts = []
         for feature, rows in groups:
-            inputs = lines if len(rows) == lines.shape[1] else lines.take(rows, axis=1)
+            inputs = lines if len(rows) == lines.shape[1] else lines[:, rows]
             params = net.outputs[feature][:, : len(lines)] @ _lines(inputs)
             parts.append(params.reshape(len(params), len(rows), -1))
         rows = np.concatenate([rows for _, rows in groups])
         law = net.made.groups[number][0].at(net.positions[features[rows]])
-        yield law, (features[rows], rows), np.concatenate(parts, axis=1)
+        params = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        yield law, (features[rows], rows), params
 
 
 def _set_units(net: Network, draws: _Draws, feature: int, rows: Integers) -> None:
@@ -264,6 +324,8 @@ def _set_units(net: Network, draws: _Draws, feature: int, rows: Integers) -> Non
     law = net.made.groups[net.laws[feature]][0]
     units = law.units(draws.values[feature, rows].reshape(1, -1))[0]
     lines = net.units[feature]
-    draws.inputs[lines[: len(units), None], rows] = units.reshape(len(units), len(rows), -1)
+    draws.inputs[lines[: len(units), None], rows] = units.reshape(
+        len(units), len(rows), draws.inputs.shape[2]
+    )
     if net.made.conditioning_weights:
         draws.inputs[lines[-1], rows] = 1.0

@@ -42,7 +42,7 @@ MAX_SCORING_BYTES = 2**25
 MAX_CHUNK_ROWS = 2048
 
 # Draws that integrate the missing cells of a row, over all members and masks.
-N_DRAWS = 256
+N_DRAWS = 192
 
 # A column may be left out if this share of its cells was missing in fit: the network has
 # then seen often enough how to do without.
@@ -145,11 +145,7 @@ class Explanation:
     """J equally likely ways to explain each of n rows: paths, and draws of each."""
 
     log_probs: Floats  # (n, J, D) of the observed cells
-
-    @property
-    def log_weights(self) -> Floats:
-        """Log-density of the observed cells under each way, (n, J)."""
-        return self.log_probs.sum(axis=2)
+    log_weights: Floats  # (n, J), log-density of all of them under each way
 
     @property
     def log_density(self) -> Floats:
@@ -184,7 +180,7 @@ def explain_all(
 ) -> None:
     """Explain the chosen rows, part by part: `take` their positions and what explains them."""
     cells = integrated_cells(ensemble, values)
-    some = cells.any(axis=1)
+    some = np.asarray(cells.any(axis=1))
     if ensemble.reorderable:  # whatever else is missing moves last, too
         n_slots, n_draws = len(ensemble.weights), 1
         cells = np.isnan(values)
@@ -222,7 +218,8 @@ def explain(ensemble: Ensemble, values: Floats) -> Explanation:
     log_probs = [
         feature_log_prob(scorer(ensemble, path), values) for path in range(ensemble.n_paths)
     ]
-    return Explanation(np.stack(log_probs, axis=1))
+    together = np.stack(log_probs, axis=1)
+    return Explanation(together, together.sum(axis=2))
 
 
 @dataclass(frozen=True)
@@ -257,28 +254,30 @@ def integrate(
     uniforms: Floats,
     paths: Paths,
     to_end: bool = False,
-) -> tuple[Explanation, Floats]:
-    """Explain rows by draws of some of their cells; return the filled rows (n, J, D), too.
+) -> tuple[Explanation, Floats, Integers]:
+    """Explain rows by draws of some of their cells; return filled rows (n, J, D) and origins.
 
     `uniforms` has shape (S, n or 1, n_draws, D). Cells on which no observed one depends are
     drawn only `to_end`.
     """
     shape = (*paths.chosen.shape, *uniforms.shape[2:])
-    log_probs, filled = np.empty((2, *shape))
+    answers = [np.empty((*shape[:3], size)) for size in (shape[3], shape[3], 1, 1)]
     numbers = np.broadcast_to(uniforms, (shape[1], shape[0], *shape[2:]))
     alike = same_networks(ensemble)[paths.chosen]
     for path in np.unique(alike).tolist():
         rows, slots = np.nonzero(alike == path)
-        log_probs[rows, slots], filled[rows, slots] = walk_rows(
-            network(ensemble, path),
-            values[rows],
-            cells[rows],
-            paths.order[rows, slots],
-            numbers[slots, rows],
-            to_end,
+        order, own = paths.order[rows, slots], numbers[slots, rows]
+        found = walk_rows(
+            network(ensemble, path), values[rows], cells[rows], order, own, to_end
         )
-    ways = len(values), -1, values.shape[1]
-    return Explanation(log_probs.reshape(ways)), filled.reshape(ways)
+        for answer, part in zip(answers, found, strict=True):
+            answer[rows, slots] = part
+    answers[-1] += np.arange(shape[1])[:, None, None] * shape[2]
+    filled, log_probs, log_weights, origins = (
+        answer.reshape(len(values), -1, answer.shape[3]) for answer in answers
+    )
+    explanation = Explanation(log_probs, log_weights[..., 0])
+    return explanation, filled, origins[..., 0].astype(np.int64)
 
 
 def fixed_uniforms(n_paths: int, n_draws: int, n_features: int) -> Floats:
