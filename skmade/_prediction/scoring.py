@@ -42,7 +42,7 @@ MAX_SCORING_BYTES = 2**25
 MAX_CHUNK_ROWS = 2048
 
 # Draws that integrate the missing cells of a row, over all members and masks.
-N_DRAWS = 192
+N_DRAWS = 224
 
 # A column may be left out if this share of its cells was missing in fit: the network has
 # then seen often enough how to do without.
