@@ -51,6 +51,11 @@ class Network:
     bias: int  # the line of the constant
     first_hidden: int  # the line of the first hidden unit
 
+    def n_known(self, rank: int) -> list[int]:
+        """How many lines are known before a rank: of the hidden layers but the last, inputs."""
+        ends = [int(own[rank - 1]) if rank else 0 for own in self.ends]
+        return [*(1 + end for end in ends[:-1]), self.first_hidden + ends[-1]]
+
 
 def sort_weights(made: MADE, flat: NDArray[np.float32], degrees: list[Integers]) -> Network:
     """Sort a member's weights by degree, for rows with holes."""
@@ -125,19 +130,16 @@ class _Draws:
             *(array[:, own] for array in self.answers()),
         )
 
-    def begin(self, single: "_Draws") -> None:
-        """Let each draw go on from its row."""
-        own = (self.inputs, *self.hidden, *self.answers())
-        theirs = (single.inputs, *single.hidden, *single.answers())
+    def begin(self, single: "_Draws", n_known: Sequence[int]) -> None:
+        """Let each draw go on from its row; so many lines are known."""
+        own = (*self.known(n_known), *self.answers())
+        theirs = (*single.known(n_known), *single.answers())
         for array, one in zip(own, theirs, strict=True):
             array[...] = one
         self.origins[...] = np.arange(self.origins.shape[2])
 
     def choose(self, rows: Integers, n_known: Sequence[int]) -> None:
-        """Let the draws of rows go on in proportion to their weights, where few count.
-
-        So many lines of the hidden layers, and last of the inputs, are known.
-        """
+        """Let the draws of rows go on in proportion to their weights, where few count."""
         logs = self.log_weights[0, rows].T
         n_draws = len(logs)
         total = log_sum_exp(logs)
@@ -152,14 +154,16 @@ class _Draws:
         parents = np.repeat(np.tile(np.arange(n_draws), len(rows)), n_each.ravel())
         columns = (rows[:, None] * n_draws + parents.reshape(len(rows), -1)).ravel()
         by_feature = np.einsum("drj,rj->dr", self.log_probs[:, rows], chances)
-        below = [
-            array[:n] for array, n in zip((*self.hidden, self.inputs), n_known, strict=True)
-        ]
-        for array in (*below, self.values, self.origins):
+        for array in (*self.known(n_known), self.values, self.origins):
             chosen = _lines(array).take(columns, axis=1)
             array[:, rows] = chosen.reshape(len(array), len(rows), n_draws)
         self.log_probs[:, rows] = by_feature[..., None]
         self.log_weights[0, rows] = (total - math.log(n_draws))[:, None]
+
+    def known(self, n_known: Sequence[int]) -> list[Floats]:
+        """View the lines of the network that are known."""
+        layers = (*self.hidden, self.inputs)
+        return [layer[:n] for layer, n in zip(layers, n_known, strict=True)]
 
     def answers(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Return what a walk is for."""
@@ -230,7 +234,7 @@ class _RowWalk:
         draws = _Draws.of(self.net, self.values[:n_drawn].T, n_draws)
         for rank in range(n_features):
             begun, now = np.searchsorted(first, [rank, rank + 1])
-            draws.rows(begun, now).begin(single.rows(begun, now))
+            draws.rows(begun, now).begin(single.rows(begun, now), self.net.n_known(rank))
             self._step(draws.rows(0, now), rank, 0)
             self._step(single.rows(now, len(first)), rank, now)
         answers = []
@@ -247,21 +251,41 @@ class _RowWalk:
             return
         features = self.order[rank, rows]
         known, drawn = self.known[rank, rows], self.drawn[rank, rows]
-        if rank and draws.values.shape[2] > 1 and drawn.any():
-            ends = [int(own[rank - 1]) for own in self.net.ends]
-            n_known = [*(1 + end for end in ends[:-1]), self.net.first_hidden + ends[-1]]
-            draws.choose(np.flatnonzero(drawn), n_known)
+        if draws.values.shape[2] > 1 and drawn.any():
+            draws.choose(np.flatnonzero(drawn), self.net.n_known(rank))
         _compute_hidden(self.net, draws, rank)
-        for law, cells, params in _conditionals(self.net, draws, rank, features, known):
-            logs = law.log_prob(params, draws.values[cells])
-            draws.log_probs[cells] = logs
-            draws.log_weights[0, cells[1]] += logs
-        for law, cells, params in _conditionals(self.net, draws, rank, features, drawn):
-            places = offset + cells[1]
-            uniforms = self.uniforms[places, :, self.drawn[:rank, places].sum(axis=0)]
-            draws.values[cells] = law.sample(params, uniforms)
-        for feature, own in _by_feature(features, np.flatnonzero(known | drawn)):
+        done = np.flatnonzero(known | drawn)
+        for found in _conditionals(self.net, draws, rank, features, done):
+            is_drawn = drawn[found.places]
+            if not is_drawn.all():
+                law, cells, params = found.some(~is_drawn)
+                logs = law.log_prob(params, draws.values[cells])
+                draws.log_probs[cells] = logs
+                draws.log_weights[0, cells[1]] += logs
+            if is_drawn.any():
+                law, cells, params = found.some(is_drawn)
+                places = offset + cells[1]
+                uniforms = self.uniforms[places, :, self.drawn[:rank, places].sum(axis=0)]
+                draws.values[cells] = law.sample(params, uniforms)
+        for feature, own in _by_feature(features, done):
             _set_units(self.net, draws, feature, own)
+
+
+@dataclass(frozen=True)
+class _Conditionals:
+    """What the network says of some rows' next features, which have laws of one kind."""
+
+    law: Conditional
+    features: Integers
+    places: Integers  # the rows
+    params: Floats  # (n_params, rows, J)
+
+    def some(self, chosen: Booleans) -> tuple[Conditional, tuple[Integers, Integers], Floats]:
+        """Return the law, the cells and the parameters of some of the rows."""
+        if chosen.all():
+            return self.law, (self.features, self.places), self.params
+        cells = self.features[chosen], self.places[chosen]
+        return self.law.at(chosen), cells, self.params[:, chosen]
 
 
 def _by_feature(features: Integers, rows: Integers) -> Iterator[tuple[int, Integers]]:
@@ -300,12 +324,12 @@ def _lines(array: Floats) -> Floats:
 
 
 def _conditionals(
-    net: Network, draws: _Draws, rank: int, features: Integers, chosen: Booleans
-) -> Iterator[tuple[Conditional, tuple[Integers, Integers], Floats]]:
-    """Yield laws of the chosen rows' features, which they are, and (n_params, rows, J)."""
+    net: Network, draws: _Draws, rank: int, features: Integers, chosen: Integers
+) -> Iterator[_Conditionals]:
+    """Compute the parameters of the chosen rows' features of a rank, law by law."""
     lines = draws.inputs[net.bias : net.first_hidden + net.ends[-1][rank]]
     by_law: dict[int, list[tuple[int, Integers]]] = {}
-    for feature, rows in _by_feature(features, np.flatnonzero(chosen)):
+    for feature, rows in _by_feature(features, chosen):
         by_law.setdefault(int(net.laws[feature]), []).append((feature, rows))
     for number, groups in by_law.items():
         parts = []
@@ -316,7 +340,7 @@ def _conditionals(
         rows = np.concatenate([rows for _, rows in groups])
         law = net.made.groups[number][0].at(net.positions[features[rows]])
         params = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
-        yield law, (features[rows], rows), params
+        yield _Conditionals(law, features[rows], rows, params)
 
 
 def _set_units(net: Network, draws: _Draws, feature: int, rows: Integers) -> None:
