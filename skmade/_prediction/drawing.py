@@ -3,9 +3,10 @@
 Given cells are conditioned on exactly where an ordering puts them first: in every path
 of an order-agnostic ensemble. Elsewhere every path draws the other cells where its
 ordering puts them, and of all these draws some are chosen (self-normalised importance
-resampling). The weight of a draw is its density over the density with which the paths
-propose it on average (the balance heuristic of Veach and Guibas 1995), so that a path
-whose ordering puts the given cells first helps all of them.
+resampling). For many rows from one, the weight of a draw is its density over the density with
+which the paths propose it on average (the balance heuristic of Veach and Guibas 1995), so that
+a path whose ordering puts the given cells first helps all of them. For rows with many patterns
+of holes that costs too much: a draw weighs what its own path says of the observed cells.
 """
 
 import math

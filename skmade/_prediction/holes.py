@@ -25,8 +25,9 @@ from .walk import ACTIVATIONS
 
 Floats = NDArray[np.float64]
 
-# Columns, rows or draws of them, that are computed together: they stay near the processor.
-CHUNK_COLUMNS = 2048
+# Columns, rows or draws of them, that are computed together, and the memory they take at most:
+# they stay near the processor.
+CHUNK_COLUMNS, CHUNK_BYTES = 2048, 2**23
 
 # The draws of a row are chosen anew if no larger share of them counts.
 MIN_EFFECTIVE_SHARE = 0.5
@@ -50,6 +51,11 @@ class Network:
     positions: Integers  # (D,), and where in it
     bias: int  # the line of the constant
     first_hidden: int  # the line of the first hidden unit
+
+    def n_columns(self) -> int:
+        """How many columns are computed together."""
+        width = self.first_hidden + sum(map(len, self.hidden)) + 2 * len(self.laws)
+        return max(1, min(CHUNK_COLUMNS, CHUNK_BYTES // (8 * width)))
 
     def n_known(self, rank: int) -> list[int]:
         """How many lines are known before a rank: of the hidden layers but the last, inputs."""
@@ -206,7 +212,7 @@ def walk_rows(
     start = 0
     while start < n_rows:
         n_draws = uniforms.shape[1] if first[in_turn[start]] < n_features else 1
-        rows = in_turn[start : start + max(1, CHUNK_COLUMNS // n_draws)]
+        rows = in_turn[start : start + max(1, net.n_columns() // n_draws)]
         by_rank = (order[rows].T, known[rows].T, drawn[rows].T)
         walk = _RowWalk(net, values[rows], *by_rank, uniforms[rows])
         for answer, own in zip(answers, walk.through(first[rows]), strict=True):

@@ -8,9 +8,9 @@ left out    the network was trained on rows with holes in this column: it is tol
 moved last  order-agnostic members can use any ordering: what is missing comes after all
             that is observed, where nothing depends on it;
 integrated  it is drawn from the conditionals, and the density averaged over the draws. The
-            uniforms are the same for every row (quasi-random, Sobol 1967), so that each draw
-            is one fixed function of the observed cells before it, and the average of such
-            products of conditionals sums to one.
+            uniforms are the same for every row (quasi-random, Sobol 1967), so that the draws
+            are one fixed function of the observed cells before them, and the averages of
+            the next cell's conditionals over them sum to one (see `holes`).
 """
 
 import math
@@ -41,7 +41,8 @@ MAX_SCORING_BYTES = 2**25
 # Rows scored together: more bring no speed, and their parameters leave the cache.
 MAX_CHUNK_ROWS = 2048
 
-# Draws that integrate the missing cells of a row, over all members and masks.
+# Draws that integrate the missing cells of a row, over all members and masks. They may depend
+# on which cells are missing, never on values: otherwise the density would not sum to one.
 N_DRAWS = 224
 
 # A column may be left out if this share of its cells was missing in fit: the network has
