@@ -23,6 +23,7 @@ from .._threads import in_order
 from .ancestral import sample_values
 from .prepared import sampler, scorer
 from .scoring import (
+    MAX_SCORING_BYTES,
     all_paths,
     explain,
     fixed_uniforms,
@@ -149,7 +150,7 @@ def complete(
     rows : (n, D), with the observed cells as they were
     n_effective : (n,), effective number of draws that a row was completed from
     """
-    given = encode(ensemble.table, X)
+    given, max_bytes = encode(ensemble.table, X), min(max_bytes, MAX_SCORING_BYTES)
     missing = np.isnan(given)
     empty = missing.all(axis=1)
     exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
