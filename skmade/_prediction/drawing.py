@@ -156,12 +156,13 @@ def complete(
     exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
     filled, n_effective = given.copy(), np.full(len(X), math.inf)
     n_exact = N_COMPLETIONS if rng is None else 1  # of equal draws one is enough to choose from
-    for chosen, n_draws in (
-        (~exact, N_COMPLETIONS),
-        (missing.any(axis=1) & exact & ~empty, n_exact),
-        (empty, n_exact),
+    n_moved = len(ensemble.weights) if ensemble.reorderable else ensemble.n_paths
+    for chosen, n_draws, n_slots in (
+        (~exact, N_COMPLETIONS, ensemble.n_paths),
+        (missing.any(axis=1) & exact & ~empty, n_exact, n_moved),
+        (empty, n_exact, ensemble.n_paths),
     ):
-        size = rows_at_once(ensemble, max(n_draws, ensemble.n_paths), max_bytes)
+        size = rows_at_once(ensemble, max(n_draws, n_slots), max_bytes)
         parts = in_parts(np.flatnonzero(chosen), size)
         tasks = [
             partial(_complete, ensemble, given[part], n_draws, _of_part(rng)) for part in parts
