@@ -20,6 +20,9 @@ from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
+# Whether a thread is one of ours: what it runs is no further cut.
+_this_thread = threading.local()
+
 
 class _Limit:
     """Keeps BLAS on one thread as long as any call is inside; the last to leave lifts it."""
@@ -102,6 +105,7 @@ def on_threads(
     ready = threading.Barrier(n_threads + 1)
 
     def first() -> None:
+        _this_thread.is_ours = True
         begin()
         _wait(ready)
 
@@ -131,9 +135,12 @@ def _wait(ready: threading.Barrier) -> None:
 def in_order(
     tasks: Sequence[Callable[[], Result]], n_threads: int | None = None
 ) -> list[Result]:
-    """Run tasks of NumPy, on threads where there are several, and return their results."""
+    """Run tasks of NumPy, on threads where there are several, and return their results.
+
+    On a thread of ours they run one after the other.
+    """
     with one_thread_inside() as n_available:
         n_threads = n_available if n_threads is None else n_threads
-        if min(n_threads, len(tasks)) < 2:
+        if min(n_threads, len(tasks)) < 2 or getattr(_this_thread, "is_ours", False):
             return [task() for task in tasks]
         return on_threads(tasks, n_threads)

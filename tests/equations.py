@@ -88,7 +88,7 @@ def units_of(made, values):
         value, present = values[:, column], ~np.isnan(values[:, column])
         if law.n_units > 1:
             entered[:, own] = value[:, None] == np.arange(law.n_units)
-        else:
+        elif law.n_units == 1:
             entered[present, own.start] = np.clip(value[present], -INPUT_BOUND, INPUT_BOUND)
         if made.conditioning_weights:
             entered[:, made.present_units.start + column] = present

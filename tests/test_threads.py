@@ -89,3 +89,11 @@ def test_calls_that_overlap_leave_blas_as_it_was():
         assert set(blas_threads()) == {1}
         second.__exit__(None, None, None)
         assert set(blas_threads()) == {2}
+
+
+def test_tasks_of_a_task_stay_on_its_thread():
+    def outer():
+        return {threading.get_ident(), *in_order([threading.get_ident] * 5, 2)}
+
+    idents = in_order([outer, outer], 2)
+    assert [len(own) for own in idents] == [1, 1]

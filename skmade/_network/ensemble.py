@@ -151,20 +151,24 @@ class Ensemble:
         """Whether members were trained for several orderings, and so can use any."""
         return bool((self.ranks != self.ranks[:, :1]).any())
 
-    def moved_last(self, missing: Booleans) -> "Ensemble":
-        """Return members whose orderings put the missing features (D,) after the others.
+    def nearest(self, missing: Booleans) -> Integers:
+        """Return the paths (n, M) that rows use whose missing features (n, D) move last.
 
         Of all members and masks these are the nearest to what was trained: as many as there
         are members, with the fewest pairs of features that change places. Of equally near
         ones every member gives one before any gives a second.
         """
+        # The later what is missing already comes, the fewer pairs change places.
+        distance = -np.einsum("nd,mkd->nmk", missing.astype(np.int64), self.ranks)
+        place = np.argsort(np.argsort(distance, axis=2, kind="stable"), axis=2)
+        flat = len(missing), self.n_paths
+        return np.lexsort((place.reshape(flat), distance.reshape(flat)))[:, : len(self.weights)]
+
+    def moved_last(self, missing: Booleans) -> "Ensemble":
+        """Return the nearest members, with the missing features (D,) after the others."""
         if missing.all() or not missing.any():
             return self
-        # The later what is missing already comes, the fewer pairs change places.
-        distance = -self.ranks[..., missing].sum(axis=2)  # (M, K), up to a constant
-        place = np.argsort(np.argsort(distance, axis=1, kind="stable"), axis=1)
-        nearest = np.lexsort((place.ravel(), distance.ravel()))[: len(self.weights)]
-        m, k = np.unravel_index(nearest, self.ranks.shape[:2])
+        m, k = np.unravel_index(self.nearest(missing[None])[0], self.ranks.shape[:2])
         return replace(
             self,
             ranks=move_last(self.ranks[m, k], missing)[:, None],

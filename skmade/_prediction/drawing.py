@@ -3,9 +3,10 @@
 Given cells are conditioned on exactly where an ordering puts them first: in every path
 of an order-agnostic ensemble. Elsewhere every path draws the other cells where its
 ordering puts them, and of all these draws some are chosen (self-normalised importance
-resampling). The weight of a draw is its density over the density with which the paths
-propose it on average (the balance heuristic of Veach and Guibas 1995), so that a path
-whose ordering puts the given cells first helps all of them.
+resampling). For many rows from one, the weight of a draw is its density over the density with
+which the paths propose it on average (the balance heuristic of Veach and Guibas 1995), so that
+a path whose ordering puts the given cells first helps all of them. For rows with many patterns
+of holes that costs too much: a draw weighs what its own path says of the observed cells.
 """
 
 import math
@@ -22,13 +23,14 @@ from .._threads import in_order
 from .ancestral import chunk_rows, sample_values
 from .prepared import sampler, scorer
 from .scoring import (
-    by_pattern,
-    chunks,
-    draws_per_path,
+    MAX_SCORING_BYTES,
+    all_paths,
     explain,
-    fill,
     fixed_uniforms,
+    in_parts,
+    integrate,
     normalised,
+    paths_of,
     rows_at_once,
 )
 from .walk import Walk, feature_log_prob
@@ -41,8 +43,8 @@ N_PROPOSALS, MIN_PROPOSALS = 8, 4096
 # More rows than this are drawn in parts, so that the proposals fit in memory.
 MAX_DRAWN_TOGETHER = 10_000
 
-# Draws that a row is completed from.
-N_COMPLETIONS = 128
+# Draws that a row is completed from, over all members and masks.
+N_COMPLETIONS = 256
 
 
 def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
@@ -73,11 +75,11 @@ def draw_given(
         drawn = _draw_missing(exact, np.repeat(values, n_samples, axis=0), choice, rng)
         return decode(ensemble.table, drawn), math.inf
     parts, n_effective = [], 0.0
-    for part in chunks(np.arange(n_samples), MAX_DRAWN_TOGETHER):
+    for part in in_parts(np.arange(n_samples), MAX_DRAWN_TOGETHER):
         n_proposals = max(N_PROPOSALS * len(part), MIN_PROPOSALS)
         n_draws = math.ceil(n_proposals / ensemble.n_paths)
-        shape = (ensemble.n_paths, 1, n_draws, len(row))
-        draws = _propose(ensemble, values, rng.random_sample(shape))
+        shape = (ensemble.n_paths, n_draws, len(row))
+        draws = _propose(ensemble, values[0], rng.random_sample(shape))
         chosen = rng.choice(draws.chances.shape[1], size=len(part), p=draws.chances[0])
         parts.append(draws.values[0, chosen])
         n_effective += float(draws.n_effective[0])
@@ -98,30 +100,41 @@ class _Draws:
 
 
 def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
-    """Let every path draw the missing cells of rows, and weigh all draws.
+    """Let every path draw the missing cells of one row, and weigh all draws.
 
-    `uniforms` has shape (n_paths, n or 1, n_draws, D).
+    `uniforms` has shape (n_paths, J, D).
     """
     missing = np.isnan(values)
-    filled = np.concatenate(list(fill(ensemble, values, missing, uniforms)), axis=1)
-    rows = filled.reshape(-1, values.shape[1])
-    proposed = np.repeat(missing, filled.shape[1], axis=0)
+    shape = uniforms.shape[1:]
+    given, drawn = np.broadcast_to(values, shape), np.broadcast_to(missing, shape)
+    rows = np.concatenate(
+        [
+            sample_values(sampler(ensemble, path), numbers, given, drawn)
+            for path, numbers in enumerate(uniforms)
+        ]
+    )
     joint = np.full(len(rows), -np.inf)
     proposal = joint.copy()
     for path in range(ensemble.n_paths):
         log_prob = feature_log_prob(scorer(ensemble, path), rows)
         np.logaddexp(joint, log_prob.sum(axis=1), out=joint)
-        np.logaddexp(proposal, (log_prob * proposed).sum(axis=1), out=proposal)
-    log_weights = (joint - proposal).reshape(filled.shape[:2])
-    return _Draws(filled, normalised(log_weights))
+        np.logaddexp(proposal, log_prob[:, missing].sum(axis=1), out=proposal)
+    return _Draws(rows[None], normalised((joint - proposal)[None]))
 
 
 def _conditioned(ensemble: Ensemble, missing: Booleans) -> Ensemble | None:
     """Return the ensemble with observed features first, if its members can do so."""
     if ensemble.reorderable:
         return ensemble.moved_last(missing)
-    first = ensemble.ranks <= (~missing).sum()
-    return ensemble if bool((first == ~missing).all()) else None
+    return ensemble if _observed_first(ensemble, missing[None])[0] else None
+
+
+def _observed_first(ensemble: Ensemble, missing: Booleans) -> Booleans:
+    """Which rows (n, D) have what is missing after the rest in the ordering of every path."""
+    first = np.ones(len(missing), dtype=bool)
+    for ranks in ensemble.ranks.reshape(-1, missing.shape[1]):
+        first &= np.where(missing, 0, ranks).max(axis=1) == (~missing).sum(axis=1)
+    return first
 
 
 def complete(
@@ -137,62 +150,63 @@ def complete(
     rows : (n, D), with the observed cells as they were
     n_effective : (n,), effective number of draws that a row was completed from
     """
-    values = encode(ensemble.table, X)
-    missing = np.isnan(values)
-    n_effective = np.full(len(X), math.inf)
-    inexact = []
-    for rows, pattern in by_pattern(missing, np.asarray(missing.any(axis=1))):
-        exact = _conditioned(ensemble, pattern)
-        if exact is None:
-            inexact.append(rows)
-            continue
-        values[rows] = _complete_exactly(exact, values[rows], rng, max_bytes)
-    if inexact:
-        rows = np.sort(np.concatenate(inexact))
-        values[rows], n_effective[rows] = _complete_by_draws(
-            ensemble, values[rows], rng, max_bytes
-        )
-    filled = values if rng is None else decode(ensemble.table, values)
+    given, max_bytes = encode(ensemble.table, X), min(max_bytes, MAX_SCORING_BYTES)
+    missing = np.isnan(given)
+    empty = missing.all(axis=1)
+    exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
+    filled, n_effective = given.copy(), np.full(len(X), math.inf)
+    n_exact = N_COMPLETIONS if rng is None else 1  # of equal draws one is enough to choose from
+    n_moved = len(ensemble.weights) if ensemble.reorderable else ensemble.n_paths
+    for chosen, n_draws, n_slots in (
+        (~exact, N_COMPLETIONS, ensemble.n_paths),
+        (missing.any(axis=1) & exact & ~empty, n_exact, n_moved),
+        (empty, n_exact, ensemble.n_paths),
+    ):
+        size = rows_at_once(ensemble, max(n_draws, n_slots), max_bytes)
+        parts = in_parts(np.flatnonzero(chosen), size)
+        tasks = [
+            partial(_complete, ensemble, given[part], n_draws, _of_part(rng)) for part in parts
+        ]
+        for part, answer in zip(parts, in_order(tasks), strict=True):
+            filled[part], n_effective[part] = answer
+    n_effective[exact] = math.inf
+    filled = filled if rng is None else decode(ensemble.table, filled)
     return np.where(np.isnan(X), filled, X), n_effective
 
 
-def _complete_exactly(
-    exact: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
-) -> Floats:
-    """Fill in rows of one pattern by members that put the observed features first."""
-    if rng is None:
-        return _complete_by_draws(exact, values, rng, max_bytes)[0]
-    filled = np.empty_like(values)
-    for part in chunks(np.arange(len(values)), rows_at_once(exact, 1, max_bytes)):
-        upper = explain(exact, values[part]).responsibilities.cumsum(axis=1)
-        choice = _first_above(upper, rng.random_sample(len(part)))
-        filled[part] = _draw_missing(exact, values[part], choice, rng)
-    return filled
+def _of_part(rng: np.random.RandomState | None) -> np.random.Generator | None:
+    """Return a generator of its own for some rows, whichever thread completes them."""
+    return None if rng is None else np.random.default_rng(rng.randint(2**32, size=4))
 
 
-def _complete_by_draws(
-    ensemble: Ensemble, values: Floats, rng: np.random.RandomState | None, max_bytes: float
+def _complete(
+    ensemble: Ensemble, values: Floats, n_draws: int, rng: np.random.Generator | None
 ) -> tuple[Floats, Floats]:
-    """Fill in rows from weighted draws, and say how many draws count.
+    """Fill in rows from weighted draws, about so many, and say how many of them count.
 
     With one draw for each row, as values of the network, or without `rng` their average,
     as cells of the table: transforms of columns keep no means.
     """
-    n_paths, n_draws = ensemble.n_paths, draws_per_path(ensemble, N_COMPLETIONS)
-    filled, n_effective = np.empty_like(values), np.empty(len(values))
-    n_fixed = n_draws if rng is None else 0
-    fixed = fixed_uniforms(n_paths, n_fixed, values.shape[1])[:, None]
-    for part in chunks(np.arange(len(values)), rows_at_once(ensemble, n_draws, max_bytes)):
-        shape = (n_paths, len(part), n_draws, values.shape[1])
-        uniforms = fixed if rng is None else rng.random_sample(shape)
-        draws = _propose(ensemble, values[part], uniforms)
-        n_effective[part] = draws.n_effective
-        if rng is None:
-            filled[part] = _averages(ensemble.table, draws)
-            continue
-        chosen = _first_above(draws.chances.cumsum(axis=1), rng.random_sample(len(part)))
-        filled[part] = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
-    return filled, n_effective
+    missing = np.isnan(values)
+    # Where nothing is observed no path is nearer than another.
+    paths = all_paths(ensemble, len(values)) if missing[0].all() else paths_of(ensemble, values)
+    n_slots = paths.chosen.shape[1]
+    shape = n_slots, len(values), math.ceil(n_draws / n_slots), values.shape[1]
+    if rng is None:
+        uniforms = fixed_uniforms(shape[0], *shape[2:])[:, None]
+    else:
+        uniforms = rng.random(shape)
+    found, filled, origins = integrate(ensemble, values, missing, uniforms, paths, to_end=True)
+    draws = _Draws(filled, found.responsibilities)
+    # Draws that go back to the same one count as one.
+    places = (origins + np.arange(len(values))[:, None] * origins.shape[1]).ravel()
+    by_origin = np.bincount(places, draws.chances.ravel(), origins.size)
+    n_effective = 1 / np.square(by_origin.reshape(origins.shape)).sum(axis=1)
+    if rng is None:
+        return _averages(ensemble.table, draws), n_effective
+    chosen = _first_above(draws.chances.cumsum(axis=1), rng.random(len(values)))
+    own = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
+    return own, n_effective
 
 
 def _averages(table: Table, draws: _Draws) -> Floats:
@@ -235,6 +249,6 @@ def _draw_missing(
         # A draw is one of many: the network's share of it need not be in double precision.
         walk = sampler(ensemble, int(chosen), np.float32)
         own = np.flatnonzero(choice == chosen)
-        tasks += [partial(draw_rows, walk, part) for part in chunks(own, chunk_rows(walk))]
+        tasks += [partial(draw_rows, walk, part) for part in in_parts(own, chunk_rows(walk))]
     in_order(tasks)
     return drawn

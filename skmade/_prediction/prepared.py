@@ -9,6 +9,7 @@ import numpy as np
 
 from .._network.ensemble import Ensemble
 from .._network.masks import Integers
+from .holes import Network, sort_weights
 from .walk import Walk, prepare, scoring_ends
 
 # Prepared weights are kept up to this size; of very many masks they are made at each use.
@@ -16,6 +17,9 @@ MAX_PREPARED_BYTES = 2**28
 
 # The walks of each ensemble, by path, number of steps and precision.
 _WALKS: WeakKeyDictionary[Ensemble, dict[tuple[int, int, type], Walk]] = WeakKeyDictionary()
+
+# What rows with holes walk through, by path.
+_NETWORKS: WeakKeyDictionary[Ensemble, dict[int, Network]] = WeakKeyDictionary()
 
 
 def scorer(ensemble: Ensemble, path: int) -> Walk:
@@ -44,3 +48,24 @@ def _walk(ensemble: Ensemble, path: int, ends: Integers, dtype: type) -> Walk:
     if 8 * ensemble.n_paths * ensemble.weights.shape[1] <= MAX_PREPARED_BYTES:
         kept[key] = walk
     return walk
+
+
+def network(ensemble: Ensemble, path: int) -> Network:
+    """Return a path as rows with holes walk through it, in any ordering."""
+    kept = _NETWORKS.setdefault(ensemble, {})
+    if path in kept:
+        return kept[path]
+    m, k = divmod(path, ensemble.ranks.shape[1])
+    degrees = [layer[m, k] for layer in ensemble.degrees]
+    made = sort_weights(ensemble.made, ensemble.weights[m], degrees)
+    if 8 * ensemble.n_paths * ensemble.weights.shape[1] <= MAX_PREPARED_BYTES:
+        kept[path] = made
+    return made
+
+
+def same_networks(ensemble: Ensemble) -> Integers:
+    """Return the first path with the same weights and degrees as each path, (n_paths,)."""
+    degrees = np.concatenate(ensemble.degrees, axis=2)
+    same = (degrees[:, :, None] == degrees[:, None]).all(axis=3)  # (M, K, K)
+    n_members, n_masks = same.shape[:2]
+    return (same.argmax(axis=2) + n_masks * np.arange(n_members)[:, None]).ravel()

@@ -8,16 +8,15 @@ left out    the network was trained on rows with holes in this column: it is tol
 moved last  order-agnostic members can use any ordering: what is missing comes after all
             that is observed, where nothing depends on it;
 integrated  it is drawn from the conditionals, and the density averaged over the draws. The
-            uniforms are the same for every row (quasi-random, Sobol 1967), so that each draw
-            is one fixed function of the observed cells before it, and the average of such
-            products of conditionals sums to one.
+            uniforms are the same for every row (quasi-random, Sobol 1967), so that the draws
+            are one fixed function of the observed cells before them, and the averages of
+            the next cell's conditionals over them sum to one (see `holes`).
 """
 
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from functools import partial
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -29,9 +28,9 @@ from .._network.masks import Booleans, Integers
 from .._table.encoding import Cells, transform
 from .._table.numbers import COPIES, Numbers
 from .._threads import in_order, one_thread_inside
-from .ancestral import sample_values
 from .background import background, chance_of_background, with_background
-from .prepared import sampler, scorer
+from .holes import walk_rows
+from .prepared import network, same_networks, scorer
 from .walk import Rows, enter, feature_log_prob, log_prob_of
 
 Floats = NDArray[np.float64]
@@ -48,8 +47,9 @@ N_TASKS, MIN_TASK_ROWS = 4, 256
 # Rows scored together: more bring no speed, and their parameters leave the cache.
 MAX_CHUNK_ROWS = 2048
 
-# Draws that integrate the missing cells of a row, over all members and masks.
-N_DRAWS = 256
+# Draws that integrate the missing cells of a row, over all members and masks. They may depend
+# on which cells are missing, never on values: otherwise the density would not sum to one.
+N_DRAWS = 224
 
 # A column may be left out if this share of its cells was missing in fit: the network has
 # then seen often enough how to do without.
@@ -111,8 +111,11 @@ def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float
         return _log_density_at_once(ensemble, values)
     scores = np.empty(len(values))
     scores[~integrated] = _log_density_at_once(ensemble, values[~integrated])
-    for rows, explanation in explanations(ensemble, values, integrated, max_bytes):
+
+    def take(rows: Integers, explanation: Explanation) -> None:
         scores[rows] = explanation.log_density
+
+    explain_all(ensemble, values, integrated, max_bytes, take)
     return scores
 
 
@@ -140,11 +143,13 @@ def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floa
     """
     cells = transform(ensemble.table, X)
     by_members, present = cells.log_factors, ~cells.missing
-    everything = np.ones(len(X), dtype=bool)
-    for rows, explanation in explanations(ensemble, cells.values, everything, max_bytes):
+
+    def take(rows: Integers, explanation: Explanation) -> None:
         own = np.einsum("nj,njd->nd", explanation.responsibilities, explanation.log_probs)
         own += _rest(explanation.log_density, own, ~np.isnan(cells.values[rows]))
         by_members[rows] += own
+
+    explain_all(ensemble, cells.values, np.ones(len(X), dtype=bool), max_bytes, take)
     by_background = background(ensemble.table, cells)
     total, total_background = by_members.sum(axis=1), by_background.sum(axis=1)
     scores = with_background(total, total_background, _beyond_edge(ensemble, cells))
@@ -165,11 +170,7 @@ class Explanation:
     """J equally likely ways to explain each of n rows: paths, and draws of each."""
 
     log_probs: Floats  # (n, J, D) of the observed cells
-
-    @property
-    def log_weights(self) -> Floats:
-        """Log-density of the observed cells under each way, (n, J)."""
-        return self.log_probs.sum(axis=2)
+    log_weights: Floats  # (n, J), log-density of all of them under each way
 
     @property
     def log_density(self) -> Floats:
@@ -195,25 +196,33 @@ def integrated_cells(ensemble: Ensemble, values: Floats) -> Booleans:
     return np.isnan(values) & ~may_be_left_out
 
 
-def explanations(
-    ensemble: Ensemble, values: Floats, chosen: Booleans, max_bytes: float
-) -> Iterator[tuple[Integers, Explanation]]:
-    """Explain the chosen rows, chunk by chunk: their positions and what explains them."""
+def explain_all(
+    ensemble: Ensemble,
+    values: Floats,
+    chosen: Booleans,
+    max_bytes: float,
+    take: Callable[[Integers, Explanation], None],
+) -> None:
+    """Explain the chosen rows, part by part: `take` their positions and what explains them."""
     cells = integrated_cells(ensemble, values)
-    positions = np.flatnonzero(chosen)
-    if ensemble.reorderable:
-        moved = np.isnan(values) & cells.any(axis=1, keepdims=True)
-        for rows, pattern in by_pattern(moved, chosen):
-            reordered = ensemble.moved_last(pattern)
-            for part in chunks(rows, rows_at_once(reordered, 1, max_bytes)):
-                yield part, explain(reordered, values[part])
-        return
-    for some in (False, True):
-        rows = positions[cells[positions].any(axis=1) == some]
-        n_draws = draws_per_path(ensemble, N_DRAWS) if some else 1
-        uniforms = fixed_uniforms(ensemble.n_paths, n_draws, values.shape[1])
-        for part in chunks(rows, rows_at_once(ensemble, n_draws, max_bytes)):
-            yield part, integrate(ensemble, values[part], cells[part], uniforms[:, None])
+    some = np.asarray(cells.any(axis=1))
+    if ensemble.reorderable:  # whatever else is missing moves last, too
+        n_slots, n_draws = len(ensemble.weights), 1
+        cells = np.isnan(values)
+    else:
+        n_slots, n_draws = ensemble.n_paths, draws_per_path(ensemble, N_DRAWS)
+    uniforms = fixed_uniforms(n_slots, n_draws, values.shape[1])[:, None]
+
+    def explain_part(part: Integers) -> None:
+        if not some[part[0]]:
+            return take(part, explain(ensemble, values[part]))
+        paths = paths_of(ensemble, values[part])
+        take(part, integrate(ensemble, values[part], cells[part], uniforms, paths)[0])
+
+    for own, n_ways in ((~some, ensemble.n_paths), (some, n_slots * n_draws)):
+        size = rows_at_once(ensemble, n_ways, max_bytes)
+        parts = in_parts(np.flatnonzero(chosen & own), size)
+        in_order([partial(explain_part, part) for part in parts])
 
 
 def draws_per_path(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
@@ -221,25 +230,12 @@ def draws_per_path(ensemble: Ensemble, n_draws: int = N_DRAWS) -> int:
     return math.ceil(n_draws / ensemble.n_paths)
 
 
-def rows_at_once(ensemble: Ensemble, n_draws: int, max_bytes: float) -> int:
-    """How many rows can be explained by draws within a number of bytes."""
+def rows_at_once(ensemble: Ensemble, n_ways: int, max_bytes: float) -> int:
+    """How many rows can be explained in so many ways within a number of bytes."""
     made = ensemble.made
-    kept = 4 * ensemble.n_paths * n_draws * made.n_features
-    together = max(n_draws, len(ensemble.weights))  # of the draws, or of the members
-    in_passing = together * (5 * len(made.output_features) + 3 * len(made.unit_features))
+    kept = 4 * n_ways * made.n_features
+    in_passing = 5 * len(made.output_features) + 3 * len(made.unit_features)
     return int(np.clip(max_bytes / (8 * (kept + in_passing)), 1, MAX_CHUNK_ROWS))
-
-
-def by_pattern(cells: Booleans, chosen: Booleans) -> Iterator[tuple[Integers, Booleans]]:
-    """Group the chosen rows that have the same cells: positions and pattern (D,)."""
-    positions = np.flatnonzero(chosen)
-    if len(positions) == 0:
-        return
-    patterns, group = np.unique(cells[positions], axis=0, return_inverse=True)
-    order = np.argsort(group.ravel(), kind="stable")
-    ends = np.cumsum(np.bincount(group.ravel()))
-    for rows, pattern in zip(np.split(order, ends[:-1]), patterns, strict=True):
-        yield positions[rows], pattern
 
 
 def explain(ensemble: Ensemble, values: Floats) -> Explanation:
@@ -247,43 +243,66 @@ def explain(ensemble: Ensemble, values: Floats) -> Explanation:
     log_probs = [
         feature_log_prob(scorer(ensemble, path), values) for path in range(ensemble.n_paths)
     ]
-    return Explanation(np.stack(log_probs, axis=1))
+    together = np.stack(log_probs, axis=1)
+    return Explanation(together, together.sum(axis=2))
+
+
+@dataclass(frozen=True)
+class Paths:
+    """The S paths that explain each of n rows, and the orderings they use."""
+
+    chosen: Integers  # (n, S)
+    order: Integers  # (n, S, D), the features by rank
+
+
+def paths_of(ensemble: Ensemble, values: Floats) -> Paths:
+    """Return the paths of rows: all of them, or the nearest that put missing cells last."""
+    missing = np.isnan(values)
+    if ensemble.reorderable:
+        chosen = ensemble.nearest(missing)
+        ranks = ensemble.ranks.reshape(-1, values.shape[1])[chosen]
+        return Paths(chosen, np.argsort(ranks + missing[:, None] * values.shape[1], axis=2))
+    return all_paths(ensemble, len(values))
+
+
+def all_paths(ensemble: Ensemble, n_rows: int) -> Paths:
+    """Return every path, with its own ordering."""
+    order = np.argsort(ensemble.ranks.reshape(ensemble.n_paths, -1), axis=1)
+    chosen = np.broadcast_to(np.arange(ensemble.n_paths), (n_rows, ensemble.n_paths))
+    return Paths(chosen, np.broadcast_to(order, (n_rows, *order.shape)))
 
 
 def integrate(
-    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
-) -> Explanation:
-    """Explain rows by draws of some of their cells, weighted by the observed ones.
+    ensemble: Ensemble,
+    values: Floats,
+    cells: Booleans,
+    uniforms: Floats,
+    paths: Paths,
+    to_end: bool = False,
+) -> tuple[Explanation, Floats, Integers]:
+    """Explain rows by draws of some of their cells; return filled rows (n, J, D) and origins.
 
-    `uniforms` has shape (n_paths, n or 1, n_draws, D).
+    `uniforms` has shape (S, n or 1, n_draws, D). Cells on which no observed one depends are
+    drawn only `to_end`.
     """
-    observed = ~np.isnan(values)[:, None]
-    log_probs = []
-    for path, filled in enumerate(fill(ensemble, values, cells, uniforms)):
-        rows = filled.reshape(-1, values.shape[1])
-        own = feature_log_prob(scorer(ensemble, path), rows)
-        log_probs.append(own.reshape(filled.shape) * observed)
-    return Explanation(np.concatenate(log_probs, axis=1))
-
-
-def fill(
-    ensemble: Ensemble, values: Floats, cells: Booleans, uniforms: Floats
-) -> Iterator[Floats]:
-    """Yield rows with some of their cells drawn, (n, n_draws, D) by each path."""
-    shape = (len(values), uniforms.shape[2], values.shape[1])
-    given, drawn = _repeated(values, shape), _repeated(cells, shape)
-    for path, own in enumerate(uniforms):
-        filled = given
-        if cells.any():
-            numbers = _repeated(np.broadcast_to(own, shape), shape)
-            filled = sample_values(sampler(ensemble, path), numbers, given, drawn)
-        yield filled.reshape(shape)
-
-
-def _repeated(array: NDArray[Any], shape: tuple[int, int, int]) -> NDArray[Any]:
-    """Repeat (n, D) for each draw, and give all draws as rows (n * n_draws, D)."""
-    full = array if array.ndim == 3 else np.broadcast_to(array[:, None], shape)
-    return full.reshape(-1, shape[2])
+    shape = (*paths.chosen.shape, *uniforms.shape[2:])
+    answers = [np.empty((*shape[:3], size)) for size in (shape[3], shape[3], 1, 1)]
+    numbers = np.broadcast_to(uniforms, (shape[1], shape[0], *shape[2:]))
+    alike = same_networks(ensemble)[paths.chosen]
+    for path in np.unique(alike).tolist():
+        rows, slots = np.nonzero(alike == path)
+        order, own = paths.order[rows, slots], numbers[slots, rows]
+        found = walk_rows(
+            network(ensemble, path), values[rows], cells[rows], order, own, to_end
+        )
+        for answer, part in zip(answers, found, strict=True):
+            answer[rows, slots] = part
+    answers[-1] += np.arange(shape[1])[:, None, None] * shape[2]
+    filled, log_probs, log_weights, origins = (
+        answer.reshape(len(values), -1, answer.shape[3]) for answer in answers
+    )
+    explanation = Explanation(log_probs, log_weights[..., 0])
+    return explanation, filled, origins[..., 0].astype(np.int64)
 
 
 def fixed_uniforms(n_paths: int, n_draws: int, n_features: int) -> Floats:
@@ -294,7 +313,8 @@ def fixed_uniforms(n_paths: int, n_draws: int, n_features: int) -> Floats:
     return points[:n_points].reshape(n_paths, n_draws, n_features)
 
 
-def chunks(rows: Integers, size: int) -> Iterator[Integers]:
-    """Split row positions into chunks of at most `size`."""
-    for start in range(0, len(rows), size):
-        yield rows[start : start + size]
+def in_parts(rows: Integers, size: int) -> list[Integers]:
+    """Split row positions into equal parts of at most `size`: one, or four, eight, ..."""
+    n_parts = math.ceil(len(rows) / size)
+    n_parts = n_parts if n_parts < 2 else 4 * math.ceil(n_parts / 4)
+    return [part for part in np.array_split(rows, n_parts) if len(part)] if n_parts else []

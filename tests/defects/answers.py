@@ -225,8 +225,11 @@ def parts_do_not_add_up():
     def parts(_, ensemble, X, max_bytes):
         cells = transform(ensemble.table, X)
         parts, everything = cells.log_factors, np.ones(len(X), dtype=bool)
-        for rows, found in scoring.explanations(ensemble, cells.values, everything, max_bytes):
+
+        def take(rows, found):
             parts[rows] += np.einsum("nj,njd->nd", found.responsibilities, found.log_probs)
+
+        scoring.explain_all(ensemble, cells.values, everything, max_bytes, take)
         return np.where(cells.missing, 0.0, parts)
 
 

@@ -64,12 +64,14 @@ def test_a_cell_that_is_left_out_has_no_influence():
     assert np.isfinite(before).all()
 
 
-def test_rows_are_grouped_by_pattern():
-    cells = np.array([[0, 1], [1, 0], [0, 1], [0, 0], [1, 0]], dtype=bool)
-    chosen = np.array([True, True, True, True, False])
-    groups = {tuple(p.tolist()): r.tolist() for r, p in scoring.by_pattern(cells, chosen)}
-    assert groups == {(False, True): [0, 2], (True, False): [1], (False, False): [3]}
-    assert list(scoring.by_pattern(cells, np.zeros(5, dtype=bool))) == []
+def test_parts_of_rows_are_equal_and_as_many_as_two_or_four_threads_need():
+    rows = np.arange(10, 33)
+    for size, n_parts in ((23, 1), (22, 4), (6, 4), (5, 8), (1, 23)):
+        parts = scoring.in_parts(rows, size)
+        assert_array_equal(np.concatenate(parts), rows)
+        assert len(parts) == n_parts
+        assert max(map(len, parts)) <= size
+    assert scoring.in_parts(rows[:0], 5) == []
 
 
 def test_fixed_uniforms_are_always_the_same_and_spread_evenly():

@@ -293,15 +293,15 @@ def test_atoms_that_overlap_share_what_they_have_by_the_value():
     params = np.zeros((law.n_params, 2, 2))
     _, slope = with_slopes(law, params, values, np.ones((2, 2)))
     of_atoms = slope[law.parameters.atoms, 0]
-    assert_allclose(of_atoms[0, 0], of_atoms[1, 1], rtol=1e-6)
-    assert_allclose(of_atoms[1, 0], -1 / 4, rtol=1e-6)  # less its share, of four
+    assert_allclose(of_atoms[0, 0], of_atoms[1, 1], rtol=1e-4)
+    assert_allclose(of_atoms[[0, 1], [1, 0]], -1 / 4, rtol=1e-3)  # their shares, of four
     assert of_atoms[0, 0] > 0.5
 
 
 def test_members_have_the_constants_of_their_own_features(law_and_values):
     law, values = law_and_values
     n_features, rng = len(values), np.random.RandomState(0)
-    orders = [np.arange(n_features), np.arange(n_features)[::-1]]
+    orders = [np.arange(n_features)[::way] for way in (1, -1, 1)]
     params = rng.normal(size=(law.n_params, *values.shape))
     upstream = rng.normal(size=values.shape)
     expected = with_slopes(law, params, values, upstream)
