@@ -94,7 +94,7 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
     ensemble = ensemble or _drawn(fitted, read.table, rows, rng)
     schedule = read_schedule(estimator, rows.n_rows, run)
     _warn_of_memory(ensemble, schedule)
-    stacks = list(members.stacks(ensemble, schedule.batch_size))
+    stacks = list(members.stacks(ensemble, schedule))
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
     with telling_callbacks(estimator, len(stacks), data) as context:
         trained = _train(estimator, context, ensemble, stacks, rows, schedule, rng)
@@ -320,6 +320,7 @@ def read_schedule(estimator, n_rows, run):
         n_iter_no_change=estimator.n_iter_no_change,
         tol=estimator.tol,
         decay=not run.keep_optimizer,
+        together=not str(estimator.device).startswith("cpu"),
     )
 
 

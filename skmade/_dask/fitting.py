@@ -235,7 +235,7 @@ def _trained_member(
     member = draw_members(
         table, rows, architecture, seeds=[mask_seed], **mask_options(estimator)
     )
-    ((part, start, masks),) = stacks(member, schedule.batch_size)
+    ((part, start, masks),) = stacks(member, schedule)
     task = partial(
         train_stack,
         estimator,

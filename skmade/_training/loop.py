@@ -144,6 +144,9 @@ class _Stack:
         self.max_rows = max_step_rows(made, len(start.average))  # computed together
         self._kept = [_Loaded(*rows.training(0), device)] if rows.n_windows == 1 else []
         self.rng = np.random.Generator(np.random.SFC64([seed, start.n_steps]))
+        self.generator = None  # of dropout on another device, so that it is drawn there
+        if torch.device(device).type != "cpu":
+            self.generator = torch.Generator(device).manual_seed(seed + start.n_steps)
         self.n_steps = self.first_step = start.n_steps
         self._kept_gates: dict[int, list[Tensor]] = {}
         self.average = self.objective.parts(start.average)
@@ -162,19 +165,21 @@ class _Stack:
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
-        total, total_weight = np.zeros((2, len(self.members)))
+        log_jacobian, total_weight = np.zeros((2, len(self.members)))
+        sums: list[Tensor] = []  # of batches, which are not waited for one by one
         n_done, parts = 0, n_parts(self.rows, self.schedule)
         for loaded in self._windows():
-            total += loaded.log_jacobian[self.members]
+            log_jacobian += loaded.log_jacobian[self.members]
             total_weight += loaded.total_weight[self.members]
             for batch in self._batches(loaded.positions[self.members]):
                 if self.stopped():
                     raise InterruptedError("Another member's training has failed, or Ctrl-C.")
-                total += self._step(loaded.values[batch], loaded.weight[batch])
+                sums.append(self._step(loaded, batch))
                 n_done += 1
                 if parts and n_done % REPORTED_STEPS == 0:
                     on_part()
-        return total / total_weight
+        total = torch.stack(sums).cpu().double().sum(dim=0).numpy()
+        return (total + log_jacobian) / total_weight
 
     def _windows(self) -> Iterator["_Loaded"]:
         """Yield all windows in fresh random order; one alone is read once and kept."""
@@ -183,8 +188,10 @@ class _Stack:
         for window in order:
             yield _Loaded(*self.rows.training(window), self.device)
 
-    def _step(self, values: Tensor, weight: Tensor) -> Floats:
+    def _step(self, loaded: "_Loaded", batch: Tensor) -> Tensor:
         """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
+        batch = batch.to(self.device)
+        values, weight = loaded.values[batch], loaded.weight[batch]
         k = self.n_steps % len(self.masks)
         shown = self._shown(self.parameters, k)
         layers, gates = self.objective.layers(shown), self._gates(k)
@@ -200,7 +207,7 @@ class _Stack:
         self.optimizer.step(self.gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
-        return np.asarray((torch.cat(logs, dim=1) * weight).sum(dim=1).cpu().double())
+        return (torch.cat(logs, dim=1) * weight).sum(dim=1)
 
     def _shown(self, parts: list[Tensor], k: int) -> list[Tensor]:
         """Return weights without those that a mask of the list hides."""
@@ -250,7 +257,9 @@ class _Stack:
         positions = torch.from_numpy(loaded.positions)
         for rows in positions.split(self.max_rows, dim=1):
             values = loaded.values[rows]
-            logs = torch.stack([self.objective.log_prob(of_mask, values) for of_mask in layers])
+            logs = torch.stack(
+                [self.objective.log_prob(of_mask, values, loaded.holes) for of_mask in layers]
+            )
             parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))
         weight = loaded.weight[positions].cpu().double()
         return np.asarray((torch.cat(parts, dim=1) * weight).sum(dim=1))
@@ -271,14 +280,17 @@ class _Stack:
 
     def _factors(self, n_rows: int) -> list[Tensor]:
         """Return factors for each layer's hidden units: zero for those that are dropped."""
-        # A random byte a unit, eight from each draw of the generator: many times faster than
-        # torch's own Bernoulli draws. The share is that of the nearest 256th.
-        n_dropped = min(max(round(256 * self.schedule.dropout), 1), 255)
-        sizes = self.objective.made.hidden_layer_sizes
+        sizes, share = self.objective.made.hidden_layer_sizes, self.schedule.dropout
         shape = len(self.members), sum(sizes), n_rows
+        if self.generator is not None:
+            noise = torch.rand(shape, generator=self.generator, device=self.device)
+            return list(((noise >= share) / (1 - share)).split(sizes, dim=1))
+        # A random byte a unit, eight from each draw of the generator: many times faster than
+        # torch's own draws. The share is that of the nearest 256th.
+        n_dropped = min(max(round(256 * share), 1), 255)
         raw = self.rng.bit_generator.random_raw(math.ceil(math.prod(shape) / 8))
         noise = torch.from_numpy(raw.view(np.uint8)[: math.prod(shape)]).view(shape)
-        kept = (noise.to(self.device) >= n_dropped) * (256 / (256 - n_dropped))
+        kept = (noise >= n_dropped) * (256 / (256 - n_dropped))
         return list(kept.split(sizes, dim=1))
 
     def _step_size(self) -> float:
@@ -318,6 +330,7 @@ class _Loaded:
         self.values = _tensor(encoded.values).to(device)
         self.weight = _tensor(encoded.weight).to(device)
         self.positions = positions
+        self.holes = bool(self.values.isnan().any())
         self.total_weight, self.log_jacobian = encoded.sums(positions)
 
 

@@ -56,26 +56,28 @@ def draw_members(
     return Ensemble(table, architecture, np.stack(ranks), layers, weights)
 
 
-def stack_size(ensemble: Ensemble, batch_size: int) -> int:
+def stack_size(ensemble: Ensemble, schedule: Schedule) -> int:
     """Return how many members train together: few, where each has enough to do."""
     n_members, n_weights = ensemble.weights.shape
-    size = math.ceil(MIN_STACK_WORK / (n_weights * batch_size))
+    if schedule.together:
+        return n_members
+    size = math.ceil(MIN_STACK_WORK / (n_weights * schedule.batch_size))
     return max(1, min(size, MAX_STACK_SIZE, n_members // 2))
 
 
 def stack_bytes(ensemble: Ensemble, schedule: Schedule) -> int:
     """Return about how much memory the training of a stack takes."""
-    size = stack_size(ensemble, schedule.batch_size)
+    size = stack_size(ensemble, schedule)
     n_rows = min(schedule.batch_size, max_step_rows(ensemble.made, size))
     n_weights = N_COPIES * ensemble.weights.shape[1]
     return 4 * size * (n_weights + N_TEMPORARIES * n_rows * len(ensemble.made.output_features))
 
 
 def stacks(
-    ensemble: Ensemble, batch_size: int
+    ensemble: Ensemble, schedule: Schedule
 ) -> Iterator[tuple[slice, TrainingState, MaskList]]:
     """Yield the members to train together: positions, starting point and masks."""
-    size = stack_size(ensemble, batch_size)
+    size = stack_size(ensemble, schedule)
     for first in range(0, len(ensemble.weights), size):
         part = slice(first, first + size)
         degrees = [layer[part] for layer in ensemble.degrees]

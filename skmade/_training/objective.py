@@ -148,10 +148,10 @@ class Objective:
         inputs, _ = self._hidden(layers, values, [])
         return output_layer(inputs, *layers.output, self.stairs)
 
-    def log_prob(self, layers: Layers, values: Tensor) -> Tensor:
-        """Log p(values) in nats, (M, n), of values (M, n, D)."""
+    def log_prob(self, layers: Layers, values: Tensor, holes: bool = True) -> Tensor:
+        """Log p(values) in nats, (M, n), of values (M, n, D), which may have holes."""
         values = values.mT.contiguous()
-        return self._log_prob(self.outputs(layers, values), values)
+        return self._log_prob(self.outputs(layers, values), values, holes)
 
     def gradients(
         self,
@@ -162,6 +162,7 @@ class Objective:
         factors: list[Tensor],
         found: list[Tensor],
         add: bool = False,
+        holes: bool = True,
     ) -> Tensor:
         """Return log p(values), (M, n), and write the gradient of its weighted sum.
 
@@ -174,12 +175,13 @@ class Objective:
         factors : by which dropout multiplies each hidden layer, if any
         found : where gradients are written, as `parts`; zero at the first time
         add : whether to add them to what is there
+        holes : whether values may be missing
         """
         values = values.mT.contiguous()
         inputs, activated = self._hidden(layers, values, factors)
         params = output_layer(inputs, *layers.output, self.stairs)
         slope = torch.empty_like(params)
-        logs = self._log_prob(params, values, weight, slope)
+        logs = self._log_prob(params, values, holes, weight, slope)
         passed = slope, inputs, activated, factors, layers.weights, gates, self.stairs
         way_back(*passed, self.skips, self.made.activation, found, add)
         return logs
@@ -197,6 +199,7 @@ class Objective:
         self,
         params: Tensor,
         values: Tensor,
+        holes: bool,
         weight: Tensor | None = None,
         slope: Tensor | None = None,
     ) -> Tensor:
@@ -205,7 +208,7 @@ class Objective:
         missing, upstream = None, None
         if weight is not None:
             upstream = weight.unsqueeze(1).expand(cells.shape)
-        if bool(cells.isnan().any()):
+        if holes:
             missing, cells = cells.isnan(), cells.nan_to_num(nan=0.0)
             upstream = None if upstream is None else upstream.masked_fill(missing, 0.0)
         total, first = torch.zeros_like(cells[:, 0]), 0

@@ -104,19 +104,22 @@ class Order:
 
     def _sides(self) -> list[Integers]:
         """Positions of units, hidden units and outputs, (M, n) each, in the members' order."""
-        made = self.made
+        made, n_small = self.made, len(self.made.small_groups)
         units: list[Integers] = []
         outputs: list[Integers] = []
-        for (law, _), order in zip(made.groups, self.columns, strict=True):
-            for side, size in ((units, law.n_units), (outputs, law.n_params)):
-                first = sum(part.shape[1] for part in side)
-                if side is units and len(units) == len(made.small_groups):
-                    first = made.n_direct[1]
-                places = first + order[:, :, None] * size + np.arange(size)
-                side.append(places.reshape(len(order), -1))
+        first_unit, first_output = 0, 0
+        for index, ((law, own), order) in enumerate(
+            zip(made.groups, self.columns, strict=True)
+        ):
+            if index == n_small:  # those that tell which cells are present come before
+                first_unit = made.n_direct[1]
+            units.append(_places(first_unit, order, law.n_units))
+            outputs.append(_places(first_output, order, law.n_params))
+            first_unit += len(own) * law.n_units
+            first_output += len(own) * law.n_params
         if made.conditioning_weights:
             present = np.arange(made.present_units.start, made.present_units.stop)
-            units.insert(len(made.small_groups), np.tile(present, (len(self.hidden[0]), 1)))
+            units.insert(n_small, np.tile(present, (len(self.hidden[0]), 1)))
         return [np.concatenate(units, axis=1), *self.hidden, np.concatenate(outputs, axis=1)]
 
     def _moved(
@@ -140,6 +143,12 @@ class Order:
                     np.take(own[up], down, axis=1, out=placed[member], mode="clip")
             moved.append(placed)
         return moved
+
+
+def _places(first: int, order: Integers, size: int) -> Integers:
+    """Positions of columns' units or outputs, `size` of each, in an order (M, F) of columns."""
+    places = first + order[:, :, None] * size + np.arange(size)
+    return places.reshape(len(order), -1)
 
 
 def _n_direct(made: MADE, rank: int) -> int:

@@ -42,6 +42,7 @@ class Schedule:
     n_iter_no_change: int
     tol: float
     decay: bool = True  # whether the step size falls to zero
+    together: bool = False  # whether all members train in one stack, as devices have it faster
 
     def n_batches(self, rows: Rows) -> int:
         """How many mini-batches make an epoch."""
