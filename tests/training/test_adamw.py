@@ -12,7 +12,8 @@ from skmade._training.adamw import AdamW
 def test_steps_are_those_of_torch():
     generator = torch.Generator().manual_seed(0)
     start = [torch.randn(shape, generator=generator) for shape in ((2, 30), (2, 5))]
-    ours, theirs = ([part.clone().requires_grad_() for part in start] for _ in range(2))
+    ours = [part.clone() for part in start]
+    theirs = [part.clone().requires_grad_() for part in start]
     optimizer = AdamW(ours, decays=(0.1, 0.0), moments=(), n_steps=0)
     groups = [
         {"params": [p], "weight_decay": d} for p, d in zip(theirs, (0.1, 0.0), strict=True)
@@ -28,7 +29,39 @@ def test_steps_are_those_of_torch():
             group["lr"] = size
         reference.step()
     for own, other in zip(ours, theirs, strict=True):
-        assert_allclose(own.detach(), other.detach(), rtol=1e-5, atol=1e-6)
+        assert_allclose(own, other.detach(), rtol=1e-5, atol=1e-6)
+
+
+def test_steps_go_on_from_moments_and_a_number_of_steps():
+    generator = torch.Generator().manual_seed(0)
+    gradients = torch.randn(5, 2, 30, generator=generator)
+    whole, first = [torch.zeros(2, 30)], [torch.zeros(2, 30)]
+    optimizer = AdamW(whole, [0.1], (), 0)
+    before = AdamW(first, [0.1], (), 0)
+    for gradient in gradients:
+        optimizer.step([gradient], 0.01)
+    for gradient in gradients[:2]:
+        before.step([gradient], 0.01)
+    after = AdamW(first, [0.1], before.moments, before.n_steps)
+    for gradient in gradients[2:]:
+        after.step([gradient], 0.01)
+    assert after.n_steps == 5
+    assert_allclose(first[0], whole[0], rtol=1e-6)
+
+
+def test_parameters_that_leave_do_not_change_the_others():
+    generator = torch.Generator().manual_seed(0)
+    gradients = torch.randn(6, 3, 4, generator=generator)
+    whole, fewer = [torch.ones(3, 4)], [torch.ones(3, 4)]
+    optimizers = [AdamW(parameters, [0.1], (), 0) for parameters in (whole, fewer)]
+    stays = torch.tensor([True, False, True])
+    for step, gradient in enumerate(gradients):
+        optimizers[0].step([gradient], 0.01)
+        if step == 3:  # as a stack does it: in the lists that the optimiser holds
+            for parts in (fewer, *optimizers[1].moments):
+                parts[:] = [part[stays] for part in parts]
+        optimizers[1].step([gradient if step < 3 else gradient[stays]], 0.01)
+    assert_allclose(fewer[0], whole[0][stays], rtol=1e-6)
 
 
 def test_fits_do_not_import_the_compiler_of_torch():

@@ -1,19 +1,24 @@
 """Members of an ensemble: drawn, trained in stacks, and put back together."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.testing import assert_array_equal
 
 from skmade._table.numbers import Numbers
 from skmade._training.members import (
-    STACK_SIZE,
+    MAX_STACK_SIZE,
     draw_members,
     merge_histories,
+    put_in_place,
+    stack_bytes,
+    stack_size,
     stacks,
     with_trained,
 )
 from skmade._training.rows import Rows, open_source
-from skmade._training.schedule import TrainingState
+from skmade._training.schedule import Schedule, TrainingState
 from tests.ensembles import make_ensemble
 
 
@@ -53,35 +58,99 @@ def test_members_start_from_the_rows_that_they_train_on():
     assert (drawn.weights[0] != drawn.weights[1]).any()
 
 
-def test_stacks_cover_all_members_once():
-    ensemble = make_ensemble(3, n_members=STACK_SIZE + 2)
-    parts = [part for part, _, _ in stacks(ensemble)]
-    assert_array_equal(np.r_[tuple(parts)][: STACK_SIZE + 2], np.arange(STACK_SIZE + 2))
-    starts = [start for _, start, _ in stacks(ensemble)]
-    assert [len(start.average) for start in starts] == [STACK_SIZE, 2]
-    merged = with_trained(ensemble, starts, keep_optimizer=False)
-    assert_array_equal(merged.weights, ensemble.weights)
+SCHEDULE = Schedule(
+    max_iter=5,
+    batch_size=64,
+    learning_rate_init=0.01,
+    dropout=0.2,
+    alpha=0.01,
+    n_iter_no_change=2,
+    tol=1e-4,
+)
+
+
+@pytest.mark.parametrize("n_members", range(1, 11))
+def test_stacks_cover_all_members_once(n_members):
+    ensemble = make_ensemble(3, n_members=n_members)
+    parts, starts, masks = zip(*stacks(ensemble, SCHEDULE), strict=True)
+    positions = np.concatenate([np.arange(n_members)[part] for part in parts])
+    assert_array_equal(positions, np.arange(n_members))
+    assert_array_equal(np.concatenate([s.average for s in starts]), ensemble.weights)
+    assert_array_equal(np.concatenate([own.ranks for own in masks]), ensemble.ranks)
+    for layer, own in zip(
+        ensemble.degrees, zip(*[m.degrees for m in masks], strict=True), strict=True
+    ):
+        assert_array_equal(np.concatenate(own), layer)
+    sizes = [len(start.average) for start in starts]
+    assert max(sizes) <= MAX_STACK_SIZE
+    assert sizes == sorted(sizes, reverse=True)
+    assert len(set(sizes[:-1])) <= 1
+    assert n_members == 1 or len(sizes) > 1  # work for another thread
+
+
+def test_stacks_of_much_work_are_small():
+    small, large = (
+        make_ensemble(3, n_members=16, hidden_layer_sizes=(width, width)) for width in (8, 256)
+    )
+    assert stack_size(small, SCHEDULE) == MAX_STACK_SIZE
+    sizes = [
+        stack_size(large, replace(SCHEDULE, batch_size=batch_size))
+        for batch_size in (1, 16, 64, 256, 2**20)
+    ]
+    assert sizes == sorted(sizes, reverse=True)
+    assert (sizes[0], sizes[-1]) == (MAX_STACK_SIZE, 1)
+
+
+def test_members_may_be_asked_to_train_in_one_stack():
+    ensemble = make_ensemble(3, n_members=9)
+    ((part, start, masks),) = stacks(ensemble, replace(SCHEDULE, together=True))
+    assert_array_equal(start.average, ensemble.weights)
+    assert_array_equal(np.arange(9)[part], np.arange(9))
+    assert_array_equal(masks.ranks, ensemble.ranks)
+
+
+def test_memory_grows_with_members_of_a_stack_and_weights():
+    small, large = (
+        make_ensemble(3, n_members=8, hidden_layer_sizes=(width, width)) for width in (8, 64)
+    )
+    for ensemble in (small, large):
+        size = stack_size(ensemble, SCHEDULE)
+        assert stack_bytes(ensemble, SCHEDULE) > size * 4 * ensemble.weights.shape[1]
+    assert stack_bytes(large, SCHEDULE) > stack_bytes(small, SCHEDULE)
+
+
+def test_trained_weights_take_the_place_of_those_before():
+    ensemble = make_ensemble(3, n_members=5)
+    weights, states = ensemble.weights.copy(), []
+    for part, start, _ in stacks(ensemble, SCHEDULE):
+        trained = TrainingState(start.average + 1, best_score=np.zeros(len(start.average)))
+        states.append(put_in_place(weights, part, trained))
+        assert np.shares_memory(states[-1].average, weights)
+        assert states[-1].best_score is trained.best_score
+    assert_array_equal(weights, ensemble.weights + 1)
 
 
 def test_optimizer_is_handed_on_by_member():
-    ensemble = make_ensemble(3, n_members=STACK_SIZE + 1)
+    ensemble = make_ensemble(3, n_members=MAX_STACK_SIZE + 1)
     trained = [
         TrainingState(
             start.average, start.average + 1, (start.average + 2, start.average + 3), 7
         )
-        for _, start, _ in stacks(ensemble)
+        for _, start, _ in stacks(ensemble, SCHEDULE)
     ]
+    assert len(trained) > 1
     resumed = with_trained(ensemble, trained, keep_optimizer=True)
-    for (_, start, _), before in zip(stacks(resumed), trained, strict=True):
+    for (_, start, _), before in zip(stacks(resumed, SCHEDULE), trained, strict=True):
         assert start.n_steps == 7
         assert_array_equal(start.current, before.current)
         assert_array_equal(start.moments, before.moments)
+    assert with_trained(resumed, trained, keep_optimizer=False).optimizer is None
 
 
 def test_histories_are_averaged_over_members():
     def trained(*epochs):
         history = {"train": [np.array(epoch) for epoch in epochs], "validation": []}
-        return TrainingState(np.zeros((len(epochs[0]), 1)), np.zeros(1), history=history)
+        return TrainingState(np.zeros((len(epochs[0]), 1)), history=history)
 
     # Two members that stop after one epoch, one that goes on.
     merged = merge_histories([trained([1.0, 3.0]), trained([5.0], [8.0])])
