@@ -283,7 +283,8 @@ class _DiscretisedMixture(_MixtureOfGaussians):
     def _of_codes(self, value: Tensor, lower: Tensor, upper: Tensor) -> tuple[Tensor, Tensor]:
         """Return the edges of the cells of codes; between codes there is nothing."""
         each, far = value.unsqueeze(-3), MAX_DISTANCE
-        is_code = ((each - self.codes).abs() < self.step / 2).any(dim=-3)
+        half = self.step.unsqueeze(-3) / 2
+        is_code = ((each - self.codes).abs() < half).any(dim=-3)
         own_lower = torch.full_like(value, -far)
         own_upper = torch.full_like(value, far)
         if self.n_codes > 1:
