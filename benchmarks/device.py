@@ -2,9 +2,10 @@
 
     python benchmarks/device.py --device cuda
 
-Four tables of scikit-learn and a correlated Gaussian, three seeds each: mean held-out log-likelihoods on both, and how
-far seeds differ on the CPU. Then seconds of three epochs of 50,000 rows of 32 columns with two
-layers of 512 units, the calls in turn, and the device's memory before and after.
+Four tables of scikit-learn and a correlated Gaussian, three seeds each: mean held-out
+log-likelihoods on both, and how far seeds differ on the CPU. Then seconds of three epochs of
+50,000 rows of 32 columns with two layers of 512 units, the calls in turn, and the device's
+memory before and after, that of torch's products included.
 """
 
 import argparse

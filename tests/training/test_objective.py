@@ -113,8 +113,10 @@ def test_gates_are_the_masks_in_zeros_and_ones(configuration):
             assert_array_equal(gate, mask)
 
 
-def test_nothing_is_written_to_weights_or_masks(configuration):
+@pytest.mark.parametrize("n_rows", [1, 7])
+def test_nothing_is_written_to_weights_or_masks(configuration, n_rows):
     path, values = build(**configuration)
+    values = values[:n_rows]
     objective, mask = Objective(path.made, dtype=torch.float64), (path.ranks, path.degrees)
     parts = objective.parts(path.flat[None])
     gates = objective.gates(mask[0][None], [layer[None] for layer in mask[1]])
