@@ -200,10 +200,10 @@ class _Stack:
         logs = []
         for start in range(0, n_rows, self.max_rows):
             rows = slice(start, start + self.max_rows)
-            task = values[:, rows], weight[:, rows] / -n_rows, [f[..., rows] for f in factors]
-            logs.append(
-                self.objective.gradients(layers, gates, *task, self.gradients, start > 0)
-            )
+            own = values[:, rows], weight[:, rows] / -n_rows, [f[..., rows] for f in factors]
+            asked = {"add": start > 0, "holes": loaded.holes}
+            found = self.gradients
+            logs.append(self.objective.gradients(layers, gates, *own, found, **asked))
         self.optimizer.step(self.gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
@@ -226,7 +226,7 @@ class _Stack:
         return gates
 
     def keep(self, stays: NDArray[np.bool_]) -> None:
-        """Let the members go that are done; the others go on as if nothing had happened."""
+        """Let the members go that are done, and go on with the others."""
         stays = stays[self.members]
         if stays.all():
             return
@@ -241,14 +241,11 @@ class _Stack:
         """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
         total, total_weight = np.zeros((2, len(self.members)))
-        with torch.no_grad():
-            layers = [
-                self.objective.layers(self._shown(self.average, k)) for k in range(n_masks)
-            ]
-            for encoded, positions in self.rows.held_out():
-                loaded = _Loaded(encoded, positions[self.members], self.device)
-                total += loaded.log_jacobian + self._score(layers, loaded)
-                total_weight += loaded.total_weight
+        layers = [self.objective.layers(self._shown(self.average, k)) for k in range(n_masks)]
+        for encoded, positions in self.rows.held_out():
+            loaded = _Loaded(encoded, positions[self.members], self.device)
+            total += loaded.log_jacobian + self._score(layers, loaded)
+            total_weight += loaded.total_weight
         return total / total_weight
 
     def _score(self, layers: Sequence[Layers], loaded: "_Loaded") -> Floats:
