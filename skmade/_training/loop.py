@@ -201,9 +201,8 @@ class _Stack:
         for start in range(0, n_rows, self.max_rows):
             rows = slice(start, start + self.max_rows)
             own = values[:, rows], weight[:, rows] / -n_rows, [f[..., rows] for f in factors]
-            asked = {"add": start > 0, "holes": loaded.holes}
-            found = self.gradients
-            logs.append(self.objective.gradients(layers, gates, *own, found, **asked))
+            asked = self.gradients, start > 0, loaded.holes
+            logs.append(self.objective.gradients(layers, gates, *own, *asked))
         self.optimizer.step(self.gradients, self._step_size())
         self.n_steps += 1
         self._update_average()
