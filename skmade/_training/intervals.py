@@ -52,18 +52,23 @@ def _log_ndtr_far(value: Tensor, log_root: float = LOG_SQRT_2PI) -> Tensor:
 
 
 @compiled
+def _density(distance: Tensor, log_root: float = LOG_SQRT_2PI, least: float = -80.0) -> Tensor:
+    """Density of the standard Gaussian, no less than what is a normal number."""
+    return distance.square().mul_(-0.5).sub_(log_root).clamp_(min=least).exp_()
+
+
+@compiled
 def up_to(
     end: Tensor,
     side: Tensor,
     most: float = MAX_DISTANCE,
     far_end: float = FAR,
-    log_root: float = LOG_SQRT_2PI,
 ) -> Interval:
     """Describe all up to an end (side 1), or all from one on, with its sign changed (-1)."""
     end = end.clamp(-most, most)
     near = end.clamp(min=far_end)
     mass = _ndtr(near)
-    steep = near.square().mul_(-0.5).sub_(log_root).exp_().div_(mass)
+    steep = _density(near).div_(mass)
     log_mass = mass.log_()
     far = end < far_end
     if bool(far.any()):
@@ -96,8 +101,7 @@ def around(
     # Each formula gets arguments that it can take.
     near = right.clamp(min=far_end)
     mass = (_ndtr(near) - _ndtr(left)).clamp_(min=tiny)
-    at_right = near.square().mul_(-0.5).sub_(log_root).exp_().div_(mass)
-    at_left = left.square().mul_(-0.5).sub_(log_root).exp_().div_(mass)
+    at_right, at_left = _density(near).div_(mass), _density(left).div_(mass)
     log_mass = mass.log_()
     if bool(far.any()):
         distance = right.clamp(max=far_end)

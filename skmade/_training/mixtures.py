@@ -21,6 +21,10 @@ LOG_BODY, LOG_TAIL = math.log1p(-TAIL_WEIGHT), math.log(TAIL_WEIGHT)
 # In place of minus infinity.
 LOWEST = -1e30
 
+# Exponentials that are no normal numbers in single precision take several times as long;
+# beside the largest, which is one, they count for nothing.
+MIN_LOG_SHARE = -80.0
+
 # A value is an atom whose log-density there is hardly less than at its place.
 AT_ATOM = -0.5 * 0.05**2
 
@@ -73,12 +77,20 @@ def components(
 
 
 @compiled
-def added(logs: Tensor, by_mean: Tensor, by_scale: Tensor, lowest: float = LOWEST) -> Terms:
+def added(
+    logs: Tensor,
+    by_mean: Tensor,
+    by_scale: Tensor,
+    lowest: float = LOWEST,
+    least: float = MIN_LOG_SHARE,
+) -> Terms:
     """Add up the exponentials of logarithms, which are overwritten."""
     # Where all are minus infinity, so is the sum, and no share is NaN.
-    logs.clamp_(min=lowest)
-    log = logs.logsumexp(dim=-3)
-    return Terms(log, logs.sub_(log.unsqueeze(-3)).exp_(), by_mean, by_scale)
+    top = logs.amax(dim=-3, keepdim=True).clamp_(min=lowest)
+    chances = logs.sub_(top).clamp_(min=least).exp_()
+    total = chances.sum(dim=-3, keepdim=True)
+    log = (top + total.log()).squeeze(-3)
+    return Terms(log, chances.div_(total), by_mean, by_scale)
 
 
 @compiled
@@ -94,10 +106,17 @@ def told_apart(chances: Tensor, fixed: Tensor, at_atom: float = AT_ATOM) -> Tens
 
 
 @compiled
-def set_slopes(slopes: list[Tensor], mixture: Components, terms: Terms, factor: Tensor) -> None:
+def set_slopes(
+    slopes: list[Tensor],
+    mixture: Components,
+    terms: Terms,
+    factor: Tensor,
+    least: float = MIN_LOG_SHARE,
+) -> None:
     """Write a factor (..., F, n) times the derivatives of the log of a sum."""
     k, factor = mixture.means.size(-3), factor.unsqueeze(-3)
-    chances, shares = terms.chances.mul_(factor), mixture.log_shares.exp()
+    chances = terms.chances.mul_(factor)
+    shares = mixture.log_shares.clamp(min=least).exp_()
     own = [chances.narrow(-3, 0, k), shares.narrow(-3, 0, k)]
     torch.addcmul(own[0], own[1], factor, value=-1, out=slopes[0])
     n_atoms = shares.size(-3) - k
