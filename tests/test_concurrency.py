@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 import joblib
 import numpy as np
 import pytest
+import torch
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV, cross_val_score
@@ -163,6 +164,46 @@ def test_forked_children_finish_and_agree():
 
 # Jobs
 
+
+@pytest.fixture
+def torch_threads():
+    """Set how many threads torch has, until the test ends."""
+    before = torch.get_num_threads()
+    yield torch.set_num_threads
+    torch.set_num_threads(before)
+
+
+MANY_STACKS = [
+    quick(n_estimators=5, max_iter=3),
+    quick(n_estimators=5, max_iter=8, early_stopping=True, n_iter_no_change=1, tol=0.02),
+    quick(n_estimators=4, max_iter=2, order_agnostic=True, n_masks=3),
+    quick(n_estimators=4, max_iter=2, early_stopping=False),
+]
+
+
+@pytest.mark.parametrize("density", MANY_STACKS, ids=range(len(MANY_STACKS)))
+def test_weights_are_the_same_bit_for_bit_for_any_number_of_threads(density, torch_threads):
+    expected = clone(density).fit(HOLES)
+    for n_threads in (1, 2, 4):
+        torch_threads(n_threads)
+        for n_jobs in (None, 1, 2):
+            fitted = clone(density).set_params(n_jobs=n_jobs)
+            with joblib.parallel_config(backend="threading"):
+                fitted.fit(HOLES)
+            assert_array_equal(fitted._state["weights"], expected._state["weights"])
+            assert fitted.history_ == expected.history_
+            assert torch.get_num_threads() == n_threads
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("density", MANY_STACKS, ids=range(len(MANY_STACKS)))
+def test_weights_are_the_same_bit_for_bit_in_other_processes(density):
+    expected = clone(density).fit(HOLES)
+    with joblib.parallel_config(backend="loky"):
+        fitted = clone(density).set_params(n_jobs=2).fit(HOLES)
+    assert_array_equal(fitted._state["weights"], expected._state["weights"])
+
+
 JOINED = {"rtol": 1e-4}  # jobs of their own processes have fewer threads, which add otherwise
 
 
@@ -170,7 +211,7 @@ JOINED = {"rtol": 1e-4}  # jobs of their own processes have fewer threads, which
 @pytest.mark.filterwarnings("ignore:.*fork:DeprecationWarning")
 def test_jobs_of_every_backend_get_the_serial_answers(backend):
     density = quick(max_iter=2)
-    members = quick(max_iter=1, n_estimators=9)  # trained in two stacks
+    members = quick(max_iter=1, n_estimators=9)  # trained in several stacks
     grid = GridSearchCV(density, {"n_components": [1, 2]}, cv=2)
     expected = clone(grid).fit(X)
     expected_scores = cross_val_score(density, X, cv=3)

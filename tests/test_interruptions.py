@@ -91,7 +91,7 @@ def test_ctrl_c_at_any_line_leaves_the_old_or_the_new_model(make, change):
     with traced(LineCounter()) as counter:
         change(changed)
     total = counter.count
-    assert total > 1000
+    assert total > 500  # of this thread: Ctrl-C is raised in no other
     # Over all of it, and each line of its end, where the estimator changes.
     stops = [*np.linspace(1, total, 15, dtype=int), *range(total - 10, total + 1)]
     outcomes = [interrupted(old, change, LineCounter(stop)) for stop in stops]

@@ -27,9 +27,7 @@ def mixed(**options):
     bounds[:, ended] = -5.0, 5.0
     ensemble = make_ensemble(9, 2, n_members=3, n_masks=1, bounds=bounds, **MIXED, **options)
     rng = np.random.RandomState(0)
-    values = np.stack(
-        [draw_values(ensemble, N_ROWS, rng, missing=0.2) for _ in range(3)]
-    )
+    values = np.stack([draw_values(ensemble, N_ROWS, rng, missing=0.2) for _ in range(3)])
     return ensemble, values
 
 

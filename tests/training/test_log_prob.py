@@ -274,7 +274,9 @@ def test_slopes_of_mixtures_are_finite_wherever_values_are(mixture_with_atoms, s
     values = np.tile(np.r_[far, -far, -1.0, 0.0, 0.5, 2.0], (2, 1))
     shape = mixture_with_atoms.n_params, *values.shape
     params = scale * np.random.RandomState(0).normal(size=shape)
-    found = with_slopes(mixture_with_atoms, params, values, np.ones(values.shape), torch.float32)
+    found = with_slopes(
+        mixture_with_atoms, params, values, np.ones(values.shape), torch.float32
+    )
     assert all(np.isfinite(part).all() for part in found)
 
 
@@ -288,7 +290,10 @@ def test_slopes_of_counts_are_finite_in_single_precision():
 
 def test_atoms_that_overlap_share_what_they_have_by_the_value():
     # Their densities cannot tell them apart. All the slope goes to the atom that a value is.
-    near = {"atoms": ((0.5, 0.501), (2.0, np.nan)), "atom_scales": ((0.01, 0.01), (0.05, np.nan))}
+    near = {
+        "atoms": ((0.5, 0.501), (2.0, np.nan)),
+        "atom_scales": ((0.01, 0.01), (0.05, np.nan)),
+    }
     law, values = mixture_law(2, **near), np.array([[0.5, 0.501], [2.0, 2.0]])
     params = np.zeros((law.n_params, 2, 2))
     _, slope = with_slopes(law, params, values, np.ones((2, 2)))

@@ -121,12 +121,13 @@ def test_nothing_is_written_to_weights_or_masks(configuration, n_rows):
     parts = objective.parts(path.flat[None])
     gates = objective.gates(mask[0][None], [layer[None] for layer in mask[1]])
     before = [[tensor.clone() for tensor in tensors] for tensors in (parts, gates)]
-    weight, found = torch.ones(1, len(values)).double(), [torch.zeros_like(part) for part in parts]
+    weight, found = (
+        torch.ones(1, len(values)).double(),
+        [torch.zeros_like(part) for part in parts],
+    )
     layers, values = objective.layers(masked(parts, gates)), stacked(values)
     scores = objective.log_prob(layers, values)
-    assert_array_equal(
-        objective.gradients(layers, gates, values, weight, [], found), scores
-    )
+    assert_array_equal(objective.gradients(layers, gates, values, weight, [], found), scores)
     assert_array_equal(
         objective.log_prob(objective.layers(masked(parts, gates)), values), scores
     )

@@ -154,9 +154,7 @@ def test_the_order_changes_no_log_probability_and_no_gradient(ensemble):
     values = np.stack([draw_values(ensemble, 5, rng, missing=0.2) for _ in range(3)])
     values, weight = torch.from_numpy(values), torch.from_numpy(rng.normal(size=(3, 5)))
     table = Order.of_table(ensemble.made)
-    found = [
-        computed(ensemble, order, values, weight) for order in (order_of(ensemble), table)
-    ]
+    found = [computed(ensemble, order, values, weight) for order in (order_of(ensemble), table)]
     (logs, gradient), (expected, expected_gradient) = found
     assert logs.isfinite().all()
     assert_allclose(logs, expected, rtol=1e-10)
