@@ -101,7 +101,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if `order_agnostic`, or if cells are missing in fit.
     direct_connections : bool, default=True
         Add linear connections from inputs to outputs. Training then starts from linear
-        regression on the columns before, a full-covariance Gaussian.
+        regression on the columns before, a full-covariance Gaussian. Where a member would
+        have more than 2**24 of them (about 750 columns) there are none, with a warning.
     residual : bool, default=True
         Let a hidden layer as wide as the one before add its input to its output.
     n_estimators : int or 'auto', default='auto'
@@ -132,7 +133,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     warm_start : bool, default=False
         Let `fit` go on from the weights and the standardisation of the last fit.
     n_jobs : int or None, default=None
-        Number of joblib jobs; one job trains eight members together.
+        None trains on as many threads as torch would use; a number asks for so many joblib
+        jobs (-1: all processors). The model is the same.
     device : str, default='cpu'
         The torch device to train on. Scoring and sampling are on the CPU.
     random_state : int, RandomState instance or None, default=None
