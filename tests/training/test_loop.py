@@ -252,8 +252,7 @@ def test_the_optimizer_of_those_that_stay_is_theirs(n_masks):
                 stacks[0].keep(stays)
     assert_array_equal(stacks[0].members, [0, 2])
     found, expected = (
-        [stack.objective.flat(stack.parameters), stack.objective.flat(stack.average)]
-        + list(stack.moments())
+        [*map(stack.objective.flat, (stack.parameters, stack.average)), *stack.moments()]
         for stack in stacks
     )
     for own, other in zip(found, expected, strict=True):
