@@ -10,6 +10,7 @@ import signal
 import sys
 import time
 import warnings
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -184,6 +185,12 @@ def test_ctrl_c_at_random_moments():
 # Global state
 
 
+def in_another_thread(function):
+    """Return what a function returns in a thread that begins now."""
+    with ThreadPoolExecutor(1) as pool:
+        return pool.submit(function).result()
+
+
 def global_state():
     """Return what a library should leave as it is."""
     return {
@@ -192,6 +199,7 @@ def global_state():
         "torch generator": torch.random.get_rng_state().numpy().tobytes(),
         "default type": torch.get_default_dtype(),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
+        "threads of other threads": in_another_thread(torch.get_num_threads),
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "precision": torch.get_float32_matmul_precision(),

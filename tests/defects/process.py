@@ -61,11 +61,11 @@ def global_generator_used():
 def gradients_switched_off():
     """After fit, torch computes no gradients."""
 
-    @patch(loop, "fit_network")
-    def fit_network(old, *args, **kwargs):
-        trained = old(*args, **kwargs)
+    @patch(_fitting, "fit_rows")
+    def fit(old, *args, **kwargs):
+        fitted = old(*args, **kwargs)
         torch.set_grad_enabled(False)
-        return trained
+        return fitted
 
 
 @defect("API", GLOBAL)
