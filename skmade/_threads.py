@@ -11,7 +11,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -98,7 +98,7 @@ def on_threads(
     tasks : called without arguments, each in a copy of the caller's context
     n_threads : how many run at a time
     begin : called on each thread before its first task
-    begun : called here when all threads have done so
+    begun : called here when all threads have done so, and again after an error
     stop : called after an error, to tell the tasks that run
     """
     n_threads = max(min(n_threads, len(tasks)), 1)
@@ -106,30 +106,32 @@ def on_threads(
 
     def first() -> None:
         _this_thread.is_ours = True
-        begin()
-        _wait(ready)
-
-    with ThreadPoolExecutor(n_threads, "skmade", initializer=first) as pool:
-        futures = [pool.submit(contextvars.copy_context().run, task) for task in tasks]
-        if futures:
-            _wait(ready)
-        begun()
         try:
+            begin()
+            ready.wait()
+        except BaseException:
+            ready.abort()  # or the others, and the caller, would wait for this one
+            raise
+
+    futures: list[Future[Result]] = []
+    met = False
+    with ThreadPoolExecutor(n_threads, "skmade", initializer=first) as pool:
+        try:
+            for task in tasks:
+                futures.append(pool.submit(contextvars.copy_context().run, task))
+            if futures:
+                ready.wait()
+            met = True
+            begun()
             return [future.result() for future in futures]
         except BaseException:
+            begun()
             stop()
             for future in futures:
                 future.cancel()
+            if not met:
+                ready.abort()
             raise
-
-
-def _wait(ready: threading.Barrier) -> None:
-    """Wait until all threads are there, or none of them waits for another."""
-    try:
-        ready.wait()
-    except BaseException:
-        ready.abort()
-        raise
 
 
 def in_order(

@@ -26,5 +26,5 @@ def compiled(function: Function) -> Function:
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             return torch.jit.script(function)
-        except (AttributeError, RuntimeError, OSError):  # no TorchScript, or no source to read
+        except Exception:  # no TorchScript, no source to read, or a construct it lacks
             return function

@@ -103,7 +103,9 @@ def around(
     mass = (_ndtr(near) - _ndtr(left)).clamp_(min=tiny)
     at_right, at_left = _density(near).div_(mass), _density(left).div_(mass)
     log_mass = mass.log_()
+    reach = left.clamp(min=-13.0)  # where nothing is beyond, in single precision
     if bool(far.any()):
+        reach = torch.where(far, left, reach)
         distance = right.clamp(max=far_end)
         ratio = (width * middle).clamp_(max=-1e-30)
         part = torch.expm1(ratio).neg_()
@@ -112,7 +114,7 @@ def around(
         at_right = torch.where(far, steep, at_right)
         at_left = torch.where(far, steep * ratio.exp(), at_left)
     by_mean = at_left - at_right
-    by_scale = left * at_left - right * at_right
+    by_scale = reach * at_left - right * at_right
     if bool(narrow.any()):
         density = -0.5 * middle.square() - log_root + width.clamp(min=tiny).log()
         log_mass = torch.where(narrow, density, log_mass)

@@ -249,8 +249,8 @@ def private_torch() -> Iterator[None]:
     In a forked child compute on one thread: torch believes that its parent's threads are
     there, and a matrix product that waits for them would hang.
     """
-    forked = is_forked()
-    n_threads = torch.get_num_threads() if forked else 0
+    n_threads = torch.get_num_threads()
+    forked = n_threads > 1 and is_forked()
     if forked:
         torch.set_num_threads(1)
     try:

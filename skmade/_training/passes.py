@@ -71,7 +71,7 @@ def output_layer(
 ) -> Tensor:
     """Compute the outputs, (M, n_outputs, n), stair by stair."""
     units, hidden = inputs[0], inputs[-1]
-    params = bias.unsqueeze(2).expand(-1, -1, units.size(2)).contiguous()
+    params = bias.unsqueeze(2).repeat(1, 1, units.size(2))  # a copy, of one row too
     for first, end, n_hidden, n_units in stairs:
         own = params[:, first:end]
         if n_hidden > 0:
