@@ -5,6 +5,7 @@ by vector instructions, and reduce over the first axis, which leaves the rows co
 """
 
 import math
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -61,11 +62,16 @@ def softplus(values: Floats, out: Floats | None = None) -> Floats:
     return result
 
 
-def exponentials(logits: Floats) -> tuple[Floats, Floats]:
-    """Numbers proportional to exp(logits), and their sum over the first axis."""
-    weights = logits - logits.max(axis=0)
-    np.exp(weights, out=weights)
-    return weights, weights.sum(axis=0)
+def exponentials(*logits: Floats) -> Floats:
+    """Turn logits into numbers proportional to their exponentials; return the sum of all.
+
+    The sum is over the first axis. Logits are overwritten.
+    """
+    top = reduce(np.maximum, (part.max(axis=0) for part in logits))
+    if np.abs(top).max(initial=0.0) > MAX_EXPONENT / 2:
+        for part in logits:
+            part -= top
+    return sum(np.exp(part, out=part).sum(axis=0) for part in logits)
 
 
 def log_sum_exp(logs: Floats) -> Floats:
@@ -75,40 +81,30 @@ def log_sum_exp(logs: Floats) -> Floats:
     return np.asarray(top + np.log(np.maximum(np.exp(logs - top).sum(axis=0), TINY)))
 
 
-def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats:
-    """Log-density of mixtures of Gaussians whose shares are proportional to exp(logits).
-
-    Minus infinity where all are so far that their densities are zero.
-
-    Parameters
-    ----------
-    logits, precisions, distances : (K, ...)
-        Precisions are one over the scales, distances are in scales.
-    """
-    if len(logits) == 1:
-        return np.asarray(np.log(precisions[0]) - 0.5 * distances[0] ** 2 - LOG_SQRT_2PI)
-    logs = log_mean(*exponentials(logits), gaussians(precisions, distances))
-    logs -= LOG_SQRT_2PI
-    return logs
+def log_gaussian(distances: Floats, scales: Floats) -> Floats:
+    """Log-density of a Gaussian, at distances in scales."""
+    return np.asarray(-0.5 * distances**2 - np.log(scales) - LOG_SQRT_2PI)
 
 
-def gaussians(precisions: Floats, distances: Floats) -> Floats:
-    """Densities of Gaussians, but for the square root of 2 pi."""
-    densities = np.square(distances)
+def gaussians(distances: Floats, scales: Floats) -> Floats:
+    """Densities of Gaussians, but for the square root of 2 pi; distances are overwritten."""
+    densities = np.square(distances, out=distances)
     densities *= -0.5
     np.exp(densities, out=densities)
-    densities *= precisions
+    densities /= scales
     return densities
 
 
-def log_mean(weights: Floats, total: Floats, densities: Floats) -> Floats:
-    """Log of a weighted mean over the first axis; the densities are overwritten."""
-    # One logarithm for the mean, in place of one for each part.
-    densities *= weights
-    mean = densities.sum(axis=0)
-    mean /= total
+def weighted_sum(weights: Floats, parts: Floats) -> Floats:
+    """Sum over the first axis."""
+    return np.asarray(np.einsum("k...,k...->...", weights, parts))
+
+
+def log_ratio(part: Floats, total: Floats) -> Floats:
+    """Log of a part of a total, which may be zero; the part is overwritten."""
+    part /= total
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(mean, out=mean))
+        return np.asarray(np.log(part, out=part))
 
 
 def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
@@ -141,7 +137,7 @@ def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
 def _narrow_mass(left: Floats, right: Floats, width: Floats) -> Floats:
     """Density in the middle of an interval times its width."""
     with np.errstate(over="ignore"):
-        mass = gaussians(width, (left + right) / 2)
+        mass = gaussians((left + right) / 2, 1 / width)
     mass /= math.sqrt(2 * math.pi)
     return mass
 
