@@ -30,7 +30,7 @@ N_SCORING_STEPS = 4
 
 # Rows are computed together whose intermediate results take this much memory: they stay
 # near the processor, and matrix products are large enough.
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 2**24
 MIN_CHUNK_ROWS = 64
 
 
