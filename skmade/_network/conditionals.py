@@ -416,8 +416,7 @@ class TruncatedMixture(MixtureOfGaussians):
         shares, total = self._shares(params)
         scales = self.scales(raw, out=raw)
         with np.errstate(over="ignore"):
-            low, high = ((edge - means) / scales for edge in self._edges)
-            within = weighted_sum(shares[0], gaussian_mass(low, high))
+            within = weighted_sum(shares[0], self._masses_within(means, scales))
             if self.n_atoms:
                 within += weighted_sum(shares[1], self._atoms_within)
             body = self._log_body(shares, total, means, scales, value)
@@ -449,6 +448,15 @@ class TruncatedMixture(MixtureOfGaussians):
         return np.exp(
             self.log_mass(params, lower, inside) - self.log_mass(params, *self._edges)
         )
+
+    def _masses_within(self, means: Floats, scales: Floats) -> Floats:
+        """Mass of each component between the edges."""
+        lower, upper = self._edges
+        if np.isposinf(self.edges[:, 1]).all():  # most columns that end do so below alone
+            low = np.subtract(means, lower)
+            low /= scales
+            return ndtr(low, out=low)
+        return gaussian_mass((lower - means) / scales, (upper - means) / scales)
 
     @property
     def atoms_inside(self) -> Floats:
