@@ -78,7 +78,8 @@ class Conditional(Protocol):
 class _Law:
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density (log-mass of a discrete feature) in nats, (F, n)."""
-        return self.log_prob_once(params.copy(), value)
+        shape = np.broadcast_shapes(params.shape[1:], value.shape)
+        return self.log_prob_once(np.broadcast_to(params, (len(params), *shape)).copy(), value)
 
     def log_prob_once(self, params: Floats, value: Floats) -> Floats:
         """Log-probability by parameters that may be overwritten."""

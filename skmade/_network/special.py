@@ -33,6 +33,10 @@ TAIL_SCALE = 2.0  # in standardised values
 # sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
 NARROW = 0.01
 
+# Within an interval shorter than this the mass is a sum over these nodes of Gauss and Legendre
+# and weights, to about 1e-12 of the density. Of all integers it is one to exp(-2 pi^2 / SHORT^2).
+SHORT, NODES = 0.75, np.polynomial.legendre.leggauss(6)
+
 # From here on (standardised), and in narrower intervals, the mass of the tail is density times
 # width: differences of its distribution function cancel in single precision.
 FAR_TAIL, NARROW_TAIL = 50.0, 0.1
@@ -123,22 +127,37 @@ def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
     # On the left side neither distribution function is close to one.
     left, right = np.minimum(lower, -upper), np.minimum(upper, -lower)
     width = right - left
-    narrow = width < NARROW
-    some = bool(narrow.any())
-    if some and narrow.all():
-        return _narrow_mass(left, right, width)
+    short = width < SHORT
+    # The others are few, mostly: what is taken out and put back costs as much as the mass.
+    if short.mean() > 0.5:
+        mass, rest, of_rest = _short_mass(left, right, width), ~short, _wide_mass
+    else:
+        mass, rest, of_rest = _wide_mass(left, right, width), short, _short_mass
+    if rest.any():
+        mass[rest] = of_rest(left[rest], right[rest], width[rest])
+    return mass
+
+
+def _wide_mass(left: Floats, right: Floats, _: Floats) -> Floats:
     mass = ndtr(right)
     mass -= ndtr(left)
-    if some:
-        mass[narrow] = _narrow_mass(left[narrow], right[narrow], width[narrow])
     return np.asarray(mass)
 
 
-def _narrow_mass(left: Floats, right: Floats, width: Floats) -> Floats:
-    """Density in the middle of an interval times its width."""
-    with np.errstate(over="ignore"):
-        mass = gaussians((left + right) / 2, 1 / width)
-    mass /= math.sqrt(2 * math.pi)
+def _short_mass(left: Floats, right: Floats, width: Floats) -> Floats:
+    """Integrate the density: a third of the time of two distribution functions."""
+    mass, point = np.zeros(width.shape), np.empty(width.shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = (left + right) / 2
+        for node, weight in zip(*NODES, strict=True):
+            np.multiply(width, node / 2, out=point)
+            point += middle
+            np.square(point, out=point)
+            point *= -0.5
+            np.exp(point, out=point)
+            point *= weight / math.sqrt(8 * math.pi)
+            mass += point
+        mass *= width
     return mass
 
 
