@@ -265,7 +265,7 @@ class MixtureOfGaussians(_Law):
 
     def log_prob_once(self, params: Floats, value: Floats) -> Floats:
         """Log-density; finite for every finite value."""
-        logits, means, raw = self.parts(params)
+        _, means, raw = self.parts(params)
         with np.errstate(over="ignore"):
             if len(params) == 3:
                 scales = self.scales(raw[0], out=raw[0])
@@ -335,7 +335,7 @@ class MixtureOfGaussians(_Law):
         return places, self._atom_scales().T[:, :, None]
 
     def _shares(self, params: Floats) -> tuple[list[Floats], Floats]:
-        """Turn logits into numbers proportional to shares, of components and atoms; their sum."""
+        """Turn logits into numbers proportional to shares, and return them and their sum."""
         shares = [params[self.parameters.logits]]
         if self.n_atoms:
             shares.append(self.own_logits(params))
@@ -509,7 +509,8 @@ class DiscretisedMixture(MixtureOfGaussians):
             mass = weighted_sum(shares[0], gaussian_mass(low, high))
         if self.n_atoms:
             places = self.places()[0]
-            mass += weighted_sum(shares[1], (lower < places) & (places < upper))
+            inside = (lower < places) & (places < upper)
+            mass += weighted_sum(shares[1], inside.astype(np.float64))
         body = log_ratio(mass, total)
         if self.codes.shape[1]:
             body[lower >= upper] = -np.inf

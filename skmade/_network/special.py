@@ -33,8 +33,8 @@ TAIL_SCALE = 2.0  # in standardised values
 # sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
 NARROW = 0.01
 
-# Within an interval shorter than this the mass is a sum over these nodes of Gauss and Legendre
-# and weights, to about 1e-12 of the density. Of all integers it is one to exp(-2 pi^2 / SHORT^2).
+# Within an interval shorter than this (in scales) the mass is a sum over nodes of Gauss and
+# Legendre, to 1e-12 of the density. Of all integers it is one to exp(-2 pi^2 / SHORT^2).
 SHORT, NODES = 0.75, np.polynomial.legendre.leggauss(6)
 
 # From here on (standardised), and in narrower intervals, the mass of the tail is density times
@@ -129,16 +129,16 @@ def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
     width = right - left
     short = width < SHORT
     # The others are few, mostly: what is taken out and put back costs as much as the mass.
-    if short.mean() > 0.5:
-        mass, rest, of_rest = _short_mass(left, right, width), ~short, _wide_mass
-    else:
-        mass, rest, of_rest = _wide_mass(left, right, width), short, _short_mass
+    mostly = 2 * np.count_nonzero(short) > short.size
+    of_most, of_rest = (_short_mass, _wide_mass) if mostly else (_wide_mass, _short_mass)
+    mass = of_most(left, right, width)
+    rest = ~short if mostly else short
     if rest.any():
         mass[rest] = of_rest(left[rest], right[rest], width[rest])
     return mass
 
 
-def _wide_mass(left: Floats, right: Floats, _: Floats) -> Floats:
+def _wide_mass(left: Floats, right: Floats, width: Floats) -> Floats:
     mass = ndtr(right)
     mass -= ndtr(left)
     return np.asarray(mass)

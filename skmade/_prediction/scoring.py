@@ -42,7 +42,7 @@ MAX_SCORING_BYTES = 2**25
 # A task scores about so many cells, but not fewer or more rows than these. The number of tasks
 # is a multiple of one that threads share evenly, unless a task would have too few rows: it has
 # a cost of its own.
-TASK_CELLS, TASK_ROWS = 2**14, (1024, 2048)
+TASK_CELLS, TASK_ROWS = 2**13, (1024, 2048)
 N_TASKS, MIN_TASK_ROWS = 4, 256
 
 # Rows scored together: more bring no speed, and their parameters leave the cache.

@@ -201,7 +201,9 @@ def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
         for _, _, outputs, place in step.outputs:
-            product(walk.output, outputs, step.known.stop, buffers.inputs, buffers.params[place])
+            product(
+                walk.output, outputs, step.known.stop, buffers.inputs, buffers.params[place]
+            )
     parts, start = np.empty_like(rows.values), 0
     # Once for all features of a kind: threads wait for each other between small operations.
     for law, columns in walk.kinds:
@@ -354,8 +356,7 @@ def _steps(
 
 
 def _outputs(made: MADE, ranks: Integers, ends: Integers) -> tuple[Any, Any, Integers]:
-    """Return the outputs of each step, the kinds in the order of the walk, and the outputs'.
-    """
+    """Return the outputs of each step, the kinds in the order of the walk, and the outputs'."""
     numbers = _outputs_of_groups(made)
     places = np.cumsum([0, *(of_group.size for of_group in numbers)]).tolist()
     pieces: list[list[tuple[Conditional, Integers, slice, slice]]] = [[] for _ in ends]
@@ -374,7 +375,8 @@ def _outputs(made: MADE, ranks: Integers, ends: Integers) -> tuple[Any, Any, Int
                 start, places[g] = lines.stop, place.stop
     orders = map(np.concatenate, chosen)
     kinds = tuple(
-        (law.at(own), columns[own]) for (law, columns), own in zip(made.groups, orders, strict=True)
+        (law.at(own), columns[own])
+        for (law, columns), own in zip(made.groups, orders, strict=True)
     )
     return tuple(map(tuple, pieces)), kinds, np.concatenate(order)
 
