@@ -115,8 +115,9 @@ def walk_outputs(walk, units):
     outputs, laws = np.empty((len(units), len(made.output_features))), made.by_feature()
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
-        for _, columns, rows in step.outputs:
+        for _, columns, rows, _ in step.outputs:
             params = product(walk.output, rows, step.known.stop, buffers.inputs)
             for position, column in enumerate(columns):
-                outputs[:, laws[column][1]] = params[position :: len(columns)].T
+                own = params.reshape(len(columns), -1, len(units))[position]
+                outputs[:, laws[column][1]] = own.T
     return outputs

@@ -28,9 +28,9 @@ from .special import (
     gaussian_mass,
     gaussian_quantile,
     gaussians,
+    log_gaussian,
     log_interval,
-    log_mean,
-    log_mixture,
+    log_ratio,
     log_sum_exp,
     open_unit,
     softplus,
@@ -38,6 +38,7 @@ from .special import (
     student_log_interval,
     student_log_prob,
     student_quantile,
+    weighted_sum,
     with_tail,
 )
 
@@ -61,6 +62,9 @@ class Conditional(Protocol):
     def log_prob(self, params: Floats, value: Floats) -> Floats:
         """Log-density (log-mass of a discrete feature) in nats, (F, n)."""
 
+    def log_prob_once(self, params: Floats, value: Floats) -> Floats:
+        """Log-probability by parameters that nobody needs afterwards: they are overwritten."""
+
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Turn uniform numbers (F, n) in (0, 1) into draws (F, n)."""
 
@@ -71,7 +75,18 @@ class Conditional(Protocol):
         """Return the law of some features of the kind, by their positions among them."""
 
 
-class _SharedLaw:
+class _Law:
+    def log_prob(self, params: Floats, value: Floats) -> Floats:
+        """Log-density (log-mass of a discrete feature) in nats, (F, n)."""
+        shape = np.broadcast_shapes(params.shape[1:], value.shape)
+        return self.log_prob_once(np.broadcast_to(params, (len(params), *shape)).copy(), value)
+
+    def log_prob_once(self, params: Floats, value: Floats) -> Floats:
+        """Log-probability by parameters that may be overwritten."""
+        return self.log_prob(params, value)
+
+
+class _SharedLaw(_Law):
     def at(self, positions: Any) -> Self:
         """Return itself: there are no constants of single features."""
         return self
@@ -141,7 +156,7 @@ class Constant(_SharedLaw):
 
 
 @dataclass(frozen=True)
-class Categorical:
+class Categorical(_Law):
     """A feature with `n_levels` levels, coded 0, 1, ...; the parameters are logits.
 
     Those of levels that no row of fit had have no part in it: their mass is not the network's.
@@ -208,7 +223,7 @@ class MixtureParameters(NamedTuple):
 
 
 @dataclass(frozen=True)
-class MixtureOfGaussians:
+class MixtureOfGaussians(_Law):
     """A continuous feature: a mixture of Gaussians with a thin Student t tail.
 
     The parameters of a feature are logits, means and raw scales, `n_components` of each, and
@@ -248,11 +263,17 @@ class MixtureOfGaussians:
         """Return the bounded value."""
         return np.minimum(np.maximum(value, -INPUT_BOUND), INPUT_BOUND)[:, None]
 
-    def log_prob(self, params: Floats, value: Floats) -> Floats:
+    def log_prob_once(self, params: Floats, value: Floats) -> Floats:
         """Log-density; finite for every finite value."""
+        _, means, raw = self.parts(params)
         with np.errstate(over="ignore"):
-            logs = log_mixture(*self._standardised(params, value))
-            return with_tail(logs, student_log_prob(value))
+            if len(params) == 3:
+                scales = self.scales(raw[0], out=raw[0])
+                body = log_gaussian((value - means[0]) / scales, scales)
+            else:
+                shares, total = self._shares(params)
+                body = self._log_body(shares, total, means, self.scales(raw, out=raw), value)
+            return with_tail(body, student_log_prob(value))
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Choose a component by the uniform, and use what is left of it within."""
@@ -313,21 +334,26 @@ class MixtureOfGaussians:
         places = np.nan_to_num(self.atoms).T[:, :, None]
         return places, self._atom_scales().T[:, :, None]
 
-    def _standardised(self, params: Floats, value: Floats) -> tuple[Floats, Floats, Floats]:
-        """Logits, one over scale, and distance of values in scales, of all components."""
-        logits, means, raw = self.parts(params)
-        k = self.n_components
-        shape = (k + self.n_atoms, *value.shape)
-        precisions, distances = np.empty(shape), np.empty(shape)
-        np.reciprocal(self.scales(raw, out=precisions[:k]), out=precisions[:k])
-        np.subtract(value, means, out=distances[:k])
+    def _shares(self, params: Floats) -> tuple[list[Floats], Floats]:
+        """Turn logits into numbers proportional to shares, and return them and their sum."""
+        shares = [params[self.parameters.logits]]
+        if self.n_atoms:
+            shares.append(self.own_logits(params))
+        return shares, exponentials(*shares)
+
+    def _log_body(
+        self, shares: list[Floats], total: Floats, means: Floats, scales: Floats, value: Floats
+    ) -> Floats:
+        """Log-density of the mixture; the means are overwritten."""
+        distances = np.subtract(value, means, out=means)
+        distances /= scales
+        density = weighted_sum(shares[0], gaussians(distances, scales))
         if self.n_atoms:
             places, widths = self.places()
-            logits = np.concatenate([logits, self.own_logits(params)])
-            precisions[k:] = 1 / widths
-            np.subtract(value, places, out=distances[k:])
-        distances *= precisions
-        return logits, precisions, distances
+            density += weighted_sum(shares[1], gaussians((value - places) / widths, widths))
+        logs = log_ratio(density, total)
+        logs -= LOG_SQRT_2PI
+        return logs
 
     def unpack(self, params: Floats) -> tuple[Floats, Floats, Floats]:
         """Logits, means and scales of all components, atoms included."""
@@ -385,21 +411,18 @@ class TruncatedMixture(MixtureOfGaussians):
 
     edges: Floats  # (n_features, 2), infinite where it does not end
 
-    def log_prob(self, params: Floats, value: Floats) -> Floats:
+    def log_prob_once(self, params: Floats, value: Floats) -> Floats:
         """Log-density of a value between the edges."""
-        logits, precisions, distances = self._standardised(params, value)
-        _, means, _ = self.parts(params)
-        masses = np.empty(distances.shape)
-        k = self.n_components
-        shares = exponentials(logits)
+        _, means, raw = self.parts(params)
+        shares, total = self._shares(params)
+        scales = self.scales(raw, out=raw)
         with np.errstate(over="ignore"):
-            low, high = ((edge - means) * precisions[:k] for edge in self._edges)
-            masses[:k] = gaussian_mass(low, high)
-            masses[k:] = self._atoms_within
-            body = log_mean(*shares, gaussians(precisions, distances))
-            body -= LOG_SQRT_2PI
+            within = weighted_sum(shares[0], self._masses_within(means, scales))
+            if self.n_atoms:
+                within += weighted_sum(shares[1], self._atoms_within)
+            body = self._log_body(shares, total, means, scales, value)
             logs = with_tail(body, student_log_prob(value))
-        logs -= with_tail(log_mean(*shares, masses), self._log_tail_within)
+        logs -= with_tail(log_ratio(within, total), self._log_tail_within)
         return logs
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
@@ -426,6 +449,15 @@ class TruncatedMixture(MixtureOfGaussians):
         return np.exp(
             self.log_mass(params, lower, inside) - self.log_mass(params, *self._edges)
         )
+
+    def _masses_within(self, means: Floats, scales: Floats) -> Floats:
+        """Mass of each component between the edges."""
+        lower, upper = self._edges
+        if np.isposinf(self.edges[:, 1]).all():  # most columns that end do so below alone
+            low = np.subtract(means, lower)
+            low /= scales
+            return ndtr(low, out=low)
+        return gaussian_mass((lower - means) / scales, (upper - means) / scales)
 
     @property
     def atoms_inside(self) -> Floats:
@@ -463,21 +495,23 @@ class DiscretisedMixture(MixtureOfGaussians):
     highest: Floats
     codes: Floats  # (n_features, n_codes), standardised; NaN where there are fewer
 
-    def log_prob(self, params: Floats, value: Floats) -> Floats:
+    def log_prob_once(self, params: Floats, value: Floats) -> Floats:
         """Log-mass of an integer."""
-        logits, means, raw = self.parts(params)
-        precisions = self.scales(raw)
-        np.reciprocal(precisions, out=precisions)
-        (lower, upper), cell = self._cells(value), self._cell(value)
+        _, means, raw = self.parts(params)
+        shares, total = self._shares(params)
+        scales = self.scales(raw, out=raw)
+        cell = self._cell(value)
+        lower, upper = self._cells(value, cell)
         with np.errstate(over="ignore"):
-            low, high = ((edge - means) * precisions for edge in (lower, upper))
-            masses = gaussian_mass(low, high)
+            low = (lower - means) / scales
+            high = np.subtract(upper, means, out=means)
+            high /= scales
+            mass = weighted_sum(shares[0], gaussian_mass(low, high))
         if self.n_atoms:
             places = self.places()[0]
             inside = (lower < places) & (places < upper)
-            masses = np.concatenate([masses, inside])
-            logits = np.concatenate([logits, self.own_logits(params)])
-        body = log_mean(*exponentials(logits), masses)
+            mass += weighted_sum(shares[1], inside.astype(np.float64))
+        body = log_ratio(mass, total)
         if self.codes.shape[1]:
             body[lower >= upper] = -np.inf
         return with_tail(body, student_log_interval(*cell, self.step[:, None]))
@@ -496,7 +530,7 @@ class DiscretisedMixture(MixtureOfGaussians):
             coded = ~np.isnan(self.codes[:, :1])
             below = np.where(coded, np.nanmax(codes, axis=0), below)
         within = np.where(np.isfinite(below), below, 0.0)
-        upper = self._cells(within)[1]
+        upper = self._cells(within, self._cell(within))[1]
         levels = np.where(np.isfinite(upper), super().cdf(params, upper), 1.0)
         beyond = (below < self.lowest[:, None] - step / 2) | ~np.isfinite(below)
         return np.where(beyond, 0.0, levels)
@@ -528,9 +562,9 @@ class DiscretisedMixture(MixtureOfGaussians):
             np.where(is_highest, np.inf, nearest + half),
         )
 
-    def _cells(self, value: Floats) -> tuple[Floats, Floats]:
+    def _cells(self, value: Floats, cell: tuple[Floats, Floats]) -> tuple[Floats, Floats]:
         """Return the edges of what counts as an integer or code; beside codes nothing does."""
-        lower, upper = self._cell(value)
+        lower, upper = cell
         if not self.codes.shape[1]:
             return lower, upper
         nearest = self._nearest(value)

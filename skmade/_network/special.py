@@ -5,6 +5,7 @@ by vector instructions, and reduce over the first axis, which leaves the rows co
 """
 
 import math
+from functools import reduce
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,10 @@ TAIL_SCALE = 2.0  # in standardised values
 # a difference of distribution functions would cancel in single precision. Such masses, too,
 # sum to one over the integers, to within exp(-2 pi^2 / NARROW^2).
 NARROW = 0.01
+
+# Within an interval shorter than this (in scales) the mass is a sum over nodes of Gauss and
+# Legendre, to 1e-12 of the density. Of all integers it is one to exp(-2 pi^2 / SHORT^2).
+SHORT, NODES = 0.75, np.polynomial.legendre.leggauss(6)
 
 # From here on (standardised), and in narrower intervals, the mass of the tail is density times
 # width: differences of its distribution function cancel in single precision.
@@ -61,11 +66,16 @@ def softplus(values: Floats, out: Floats | None = None) -> Floats:
     return result
 
 
-def exponentials(logits: Floats) -> tuple[Floats, Floats]:
-    """Numbers proportional to exp(logits), and their sum over the first axis."""
-    weights = logits - logits.max(axis=0)
-    np.exp(weights, out=weights)
-    return weights, weights.sum(axis=0)
+def exponentials(*logits: Floats) -> Floats:
+    """Turn logits into numbers proportional to their exponentials; return the sum of all.
+
+    The sum is over the first axis. Logits are overwritten.
+    """
+    top = reduce(np.maximum, (part.max(axis=0) for part in logits))
+    if np.abs(top).max(initial=0.0) > MAX_EXPONENT / 2:
+        for part in logits:
+            part -= top
+    return sum(np.exp(part, out=part).sum(axis=0) for part in logits)
 
 
 def log_sum_exp(logs: Floats) -> Floats:
@@ -75,40 +85,30 @@ def log_sum_exp(logs: Floats) -> Floats:
     return np.asarray(top + np.log(np.maximum(np.exp(logs - top).sum(axis=0), TINY)))
 
 
-def log_mixture(logits: Floats, precisions: Floats, distances: Floats) -> Floats:
-    """Log-density of mixtures of Gaussians whose shares are proportional to exp(logits).
-
-    Minus infinity where all are so far that their densities are zero.
-
-    Parameters
-    ----------
-    logits, precisions, distances : (K, ...)
-        Precisions are one over the scales, distances are in scales.
-    """
-    if len(logits) == 1:
-        return np.asarray(np.log(precisions[0]) - 0.5 * distances[0] ** 2 - LOG_SQRT_2PI)
-    logs = log_mean(*exponentials(logits), gaussians(precisions, distances))
-    logs -= LOG_SQRT_2PI
-    return logs
+def log_gaussian(distances: Floats, scales: Floats) -> Floats:
+    """Log-density of a Gaussian, at distances in scales."""
+    return np.asarray(-0.5 * distances**2 - np.log(scales) - LOG_SQRT_2PI)
 
 
-def gaussians(precisions: Floats, distances: Floats) -> Floats:
-    """Densities of Gaussians, but for the square root of 2 pi."""
-    densities = np.square(distances)
+def gaussians(distances: Floats, scales: Floats) -> Floats:
+    """Densities of Gaussians, but for the square root of 2 pi; distances are overwritten."""
+    densities = np.square(distances, out=distances)
     densities *= -0.5
     np.exp(densities, out=densities)
-    densities *= precisions
+    densities /= scales
     return densities
 
 
-def log_mean(weights: Floats, total: Floats, densities: Floats) -> Floats:
-    """Log of a weighted mean over the first axis; the densities are overwritten."""
-    # One logarithm for the mean, in place of one for each part.
-    densities *= weights
-    mean = densities.sum(axis=0)
-    mean /= total
+def weighted_sum(weights: Floats, parts: Floats) -> Floats:
+    """Sum over the first axis."""
+    return np.asarray(np.einsum("k...,k...->...", weights, parts))
+
+
+def log_ratio(part: Floats, total: Floats) -> Floats:
+    """Log of a part of a total, which may be zero; the part is overwritten."""
+    part /= total
     with np.errstate(divide="ignore"):
-        return np.asarray(np.log(mean, out=mean))
+        return np.asarray(np.log(part, out=part))
 
 
 def with_tail(log_body: Floats, log_tail: Floats) -> Floats:
@@ -127,22 +127,37 @@ def gaussian_mass(lower: Floats, upper: Floats) -> Floats:
     # On the left side neither distribution function is close to one.
     left, right = np.minimum(lower, -upper), np.minimum(upper, -lower)
     width = right - left
-    narrow = width < NARROW
-    some = bool(narrow.any())
-    if some and narrow.all():
-        return _narrow_mass(left, right, width)
+    short = width < SHORT
+    # The others are few, mostly: what is taken out and put back costs as much as the mass.
+    mostly = 2 * np.count_nonzero(short) > short.size
+    of_most, of_rest = (_short_mass, _wide_mass) if mostly else (_wide_mass, _short_mass)
+    mass = of_most(left, right, width)
+    rest = ~short if mostly else short
+    if rest.any():
+        mass[rest] = of_rest(left[rest], right[rest], width[rest])
+    return mass
+
+
+def _wide_mass(left: Floats, right: Floats, width: Floats) -> Floats:
     mass = ndtr(right)
     mass -= ndtr(left)
-    if some:
-        mass[narrow] = _narrow_mass(left[narrow], right[narrow], width[narrow])
     return np.asarray(mass)
 
 
-def _narrow_mass(left: Floats, right: Floats, width: Floats) -> Floats:
-    """Density in the middle of an interval times its width."""
-    with np.errstate(over="ignore"):
-        mass = gaussians(width, (left + right) / 2)
-    mass /= math.sqrt(2 * math.pi)
+def _short_mass(left: Floats, right: Floats, width: Floats) -> Floats:
+    """Integrate the density: a third of the time of two distribution functions."""
+    mass, point = np.zeros(width.shape), np.empty(width.shape)
+    with np.errstate(over="ignore", invalid="ignore"):
+        middle = (left + right) / 2
+        for node, weight in zip(*NODES, strict=True):
+            np.multiply(width, node / 2, out=point)
+            point += middle
+            np.square(point, out=point)
+            point *= -0.5
+            np.exp(point, out=point)
+            point *= weight / math.sqrt(8 * math.pi)
+            mass += point
+        mass *= width
     return mass
 
 

@@ -102,7 +102,7 @@ def _draw(
     drawn: Booleans | None,
 ) -> None:
     """Draw the feature of a step in the rows in which it is to be drawn."""
-    ((law, columns, rows),) = step.outputs
+    ((law, columns, rows, _),) = step.outputs
     column = columns[0]
     if drawn is not None and not drawn[column].any():
         return
@@ -113,7 +113,7 @@ def _draw(
 
 def _set_units(made: MADE, step: Step, units: Floats, values: Floats, holes: bool) -> None:
     """Write the units of the feature of a step into their place."""
-    ((law, columns, _),) = step.outputs
+    ((law, columns, *_),) = step.outputs
     own, value = step.own, values[columns]
     if made.conditioning_weights:
         # The unit that tells whether the cell is there comes before those of large features.

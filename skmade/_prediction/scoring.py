@@ -25,6 +25,7 @@ from scipy.stats import qmc
 
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
+from .._network.special import log_sum_exp
 from .._table.encoding import Cells, transform
 from .._table.numbers import COPIES, Numbers
 from .._threads import in_order, one_thread_inside
@@ -41,7 +42,7 @@ MAX_SCORING_BYTES = 2**25
 # A task scores about so many cells, but not fewer or more rows than these. The number of tasks
 # is a multiple of one that threads share evenly, unless a task would have too few rows: it has
 # a cost of its own.
-TASK_CELLS, TASK_ROWS = 2**14, (512, 2048)
+TASK_CELLS, TASK_ROWS = 2**13, (1024, 2048)
 N_TASKS, MIN_TASK_ROWS = 4, 256
 
 # Rows scored together: more bring no speed, and their parameters leave the cache.
@@ -125,13 +126,13 @@ def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
     Probabilities are averaged, never logits or log-probabilities: only then does the result
     integrate to one.
     """
-    total = np.full(len(values), -np.inf)
+    logs = np.empty((ensemble.n_paths, len(values)))
     rows: list[Rows] = []
-    for path in range(ensemble.n_paths):
+    for path, log_probs in enumerate(logs):
         walk = scorer(ensemble, path)
         rows = rows or enter(walk, values)
-        np.logaddexp(total, log_prob_of(walk, rows), out=total)
-    return total - math.log(ensemble.n_paths)
+        log_probs[:] = log_prob_of(walk, rows)
+    return log_sum_exp(logs) - math.log(ensemble.n_paths)
 
 
 def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:

@@ -30,7 +30,7 @@ N_SCORING_STEPS = 4
 
 # Rows are computed together whose intermediate results take this much memory: they stay
 # near the processor, and matrix products are large enough.
-CHUNK_BYTES = 2**22
+CHUNK_BYTES = 2**24
 MIN_CHUNK_ROWS = 64
 
 
@@ -56,7 +56,8 @@ class Step:
     every buffer is a constant 1, whose weights are the biases.
     """
 
-    outputs: tuple[tuple[Conditional, Integers, slice], ...]  # law, columns, outputs
+    # law, columns, outputs (feature by feature), and their lines among the parameters
+    outputs: tuple[tuple[Conditional, Integers, slice, slice], ...]
     hidden: tuple[slice, ...]  # units of each hidden layer
     seen: tuple[int, ...]  # how much of the buffer below each hidden layer sees
     units: slice  # lines of the buffer of units that outputs see directly
@@ -91,17 +92,19 @@ class Walk:
     output: Floats  # (n_outputs, 1 + inputs), sorted by step
     unit_order: Integers  # (n_units,), positions of units by rank
     steps: tuple[Step, ...]
+    # Law and columns of each kind, in the order of the walk, as are the lines of parameters.
+    kinds: tuple[tuple[Conditional, Integers], ...]
 
     @property
     def n_inputs(self) -> int:
         """Lines of the buffer that outputs are computed from."""
         return self.output.shape[1]
 
-    def buffers(self, n_rows: int) -> "Buffers":
+    def buffers(self, n_rows: int, n_params: int = 0) -> "Buffers":
         """Return room for what a walk computes of some rows."""
         # One piece of memory: many of some hundred kilobytes go back to the system, and come
         # from it again as empty pages, at each use.
-        sizes = self.sizes
+        sizes = (*self.sizes, n_params)
         room = np.empty((sum(sizes), n_rows), self.output.dtype)
         lines, end = [], 0
         for size in sizes:
@@ -114,17 +117,11 @@ class Walk:
     def sizes(self) -> tuple[int, ...]:
         """Lines of each buffer."""
         hidden = (1 + len(weight) for weight in self.hidden[:-1])
-        return 1 + len(self.unit_order), *hidden, self.n_inputs, self.n_params
-
-    @cached_property
-    def n_params(self) -> int:
-        """Outputs of a step, of the one that has most."""
-        return max(s.outputs[-1][2].stop - s.outputs[0][2].start for s in self.steps)
+        return 1 + len(self.unit_order), *hidden, self.n_inputs
 
     def chunk_rows(self) -> int:
         """How many rows are computed together."""
-        width = len(self.unit_order) + sum(map(len, self.hidden)) + self.n_inputs
-        width += 2 * self.n_params
+        width = sum(self.sizes) + len(self.output)
         return max(MIN_CHUNK_ROWS, CHUNK_BYTES // (8 * width))
 
 
@@ -135,7 +132,7 @@ class Buffers:
     units: Floats
     hidden: list[Floats]  # of all hidden layers but the last
     inputs: Floats  # of the outputs
-    params: Floats  # outputs of a step
+    params: Floats  # all outputs, feature by feature of each kind
 
 
 @dataclass(frozen=True)
@@ -160,7 +157,8 @@ class Rows:
         """Return buffers that hold these rows' units in the order of the walk."""
         buffers = self.room.get(walk.sizes)
         if buffers is None:
-            buffers = self.room[walk.sizes] = walk.buffers(self.values.shape[1])
+            room = walk.buffers(self.values.shape[1], len(walk.output))
+            buffers = self.room[walk.sizes] = room
         np.take(self.units, walk.unit_order, axis=0, out=buffers.units[1:])
         return buffers
 
@@ -199,16 +197,20 @@ def log_prob_of(walk: Walk, chunks: list[Rows]) -> Floats:
 
 def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
     """Log-probabilities (D, n)."""
-    n_rows = rows.values.shape[1]
     buffers = rows.buffers(walk)
-    parts = np.empty_like(rows.values)
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
-        for law, columns, outputs in step.outputs:
-            target = buffers.params[: outputs.stop - outputs.start]
-            params = product(walk.output, outputs, step.known.stop, buffers.inputs, target)
-            by_feature = params.reshape(law.n_params, len(columns), n_rows)
-            parts[columns] = law.log_prob(by_feature, rows.values[columns])
+        for _, _, outputs, place in step.outputs:
+            product(
+                walk.output, outputs, step.known.stop, buffers.inputs, buffers.params[place]
+            )
+    parts, start = np.empty_like(rows.values), 0
+    # Once for all features of a kind: threads wait for each other between small operations.
+    for law, columns in walk.kinds:
+        end = start + len(columns) * law.n_params
+        params = buffers.params[start:end].reshape(len(columns), law.n_params, -1)
+        parts[columns] = law.log_prob_once(params.swapaxes(0, 1), rows.values[columns])
+        start = end
     if rows.missing is not None:
         parts[rows.missing] = 0.0
     return parts
@@ -296,7 +298,8 @@ def prepare(
         for h in levels
     )
     sides = [np.sort(unit_ranks), *(np.sort(layer) for layer in degrees)]
-    steps, input_order, output_order = _steps(made, ranks, sides, orders, ends)
+    outputs, kinds, output_order = _outputs(made, ranks, ends)
+    steps, input_order = _steps(made, sides, orders, ends, outputs)
     depth = len(degrees)
     output = _with_bias(weights[f"weight{depth}"] * masks[depth], weights[f"bias{depth}"])
     direct: Floats = np.zeros((len(output), len(unit_ranks)), dtype)
@@ -304,7 +307,7 @@ def prepare(
         n_outputs, n_units = made.n_direct
         direct[:n_outputs, :n_units] = weights["direct"] * masks[-1]
     together = np.concatenate([output, direct], axis=1)
-    return Walk(made, hidden, together[output_order][:, input_order], unit_order, steps)
+    return Walk(made, hidden, together[output_order][:, input_order], unit_order, steps, kinds)
 
 
 def _with_bias(weight: Floats, bias: Floats) -> Floats:
@@ -313,12 +316,12 @@ def _with_bias(weight: Floats, bias: Floats) -> Floats:
 
 def _steps(
     made: MADE,
-    ranks: Integers,
     sides: Sequence[Integers],
     orders: Sequence[Integers],
     ends: Integers,
-) -> tuple[tuple[Step, ...], Integers, Integers]:
-    """Return the steps, and the order of the outputs' inputs and of the outputs.
+    outputs: Sequence[tuple[tuple[Conditional, Integers, slice, slice], ...]],
+) -> tuple[tuple[Step, ...], Integers]:
+    """Return the steps and the order of the outputs' inputs.
 
     `sides` are ranks of units and degrees of hidden units, sorted; `orders` sort them. In the
     inputs' order 0 is the bias, then come the last hidden units, then the units.
@@ -330,28 +333,17 @@ def _steps(
     own_first = np.searchsorted(sides[0], starts, side="right")
     own_last = np.searchsorted(sides[0], ends, side="right")
     n_last = len(sides[-1])
-    steps, input_order, output_order = [], [np.zeros(1, dtype=np.int64)], []
-    place_in, place_out = 1, 0
-    outputs = _outputs_of_groups(made)
-    for s, (lo, hi) in enumerate(zip(starts, ends, strict=True)):
+    steps, input_order, place_in = [], [np.zeros(1, dtype=np.int64)], 1
+    for s in range(len(ends)):
         seen_units = slice(first[0][s], last[0][s] if made.direct_connections else first[0][s])
         hidden = tuple(slice(f[s], e[s]) for f, e in zip(first[1:], last[1:], strict=True))
         own_inputs = [1 + orders[-1][hidden[-1]]]
         own_inputs.insert(0, 1 + n_last + orders[0][seen_units])
         input_order += own_inputs
         n_new = sum(map(len, own_inputs))
-        pieces = []
-        for (law, columns), of_group in zip(made.groups, outputs, strict=True):
-            own = np.flatnonzero((ranks[columns] > lo) & (ranks[columns] <= hi))
-            if len(own):
-                rows = of_group[own].T.ravel()  # parameter by parameter
-                output_order.append(rows)
-                own_place = slice(place_out, place_out + len(rows))
-                pieces.append((law.at(own), columns[own], own_place))
-                place_out = own_place.stop
         steps.append(
             Step(
-                outputs=tuple(pieces),
+                outputs=outputs[s],
                 hidden=hidden,
                 seen=(1 + last[0][s], *(1 + end[s] for end in last[1:-1])),
                 units=slice(1 + seen_units.start, 1 + seen_units.stop),
@@ -360,7 +352,33 @@ def _steps(
             )
         )
         place_in += n_new
-    return tuple(steps), np.concatenate(input_order), np.concatenate(output_order)
+    return tuple(steps), np.concatenate(input_order)
+
+
+def _outputs(made: MADE, ranks: Integers, ends: Integers) -> tuple[Any, Any, Integers]:
+    """Return the outputs of each step, the kinds in the order of the walk, and the outputs'."""
+    numbers = _outputs_of_groups(made)
+    places = np.cumsum([0, *(of_group.size for of_group in numbers)]).tolist()
+    pieces: list[list[tuple[Conditional, Integers, slice, slice]]] = [[] for _ in ends]
+    chosen: list[list[Integers]] = [[] for _ in numbers]
+    order: list[Integers] = []
+    start = 0
+    for lo, hi, of_step in zip(np.append(0, ends[:-1]), ends, pieces, strict=True):
+        for g, (law, columns) in enumerate(made.groups):
+            own = np.flatnonzero((ranks[columns] > lo) & (ranks[columns] <= hi))
+            if len(own):
+                order.append(numbers[g][own].ravel())  # feature by feature
+                size = len(order[-1])
+                lines, place = slice(start, start + size), slice(places[g], places[g] + size)
+                of_step.append((law.at(own), columns[own], lines, place))
+                chosen[g].append(own)
+                start, places[g] = lines.stop, place.stop
+    orders = map(np.concatenate, chosen)
+    kinds = tuple(
+        (law.at(own), columns[own])
+        for (law, columns), own in zip(made.groups, orders, strict=True)
+    )
+    return tuple(map(tuple, pieces)), kinds, np.concatenate(order)
 
 
 def _outputs_of_groups(made: MADE) -> list[Integers]:

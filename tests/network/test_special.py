@@ -1,8 +1,8 @@
 import numpy as np
 import pytest
-from numpy.testing import assert_allclose, assert_array_equal
+from numpy.testing import assert_allclose
 from scipy import stats
-from scipy.special import logsumexp
+from scipy.special import logsumexp, softmax
 
 from skmade._network import special
 from tests.mixture_laws import log_masses
@@ -148,17 +148,42 @@ def test_sums_of_exponentials_are_those_of_scipy():
     assert_allclose(sums, logsumexp(logs, axis=0), rtol=1e-14)
 
 
-@pytest.mark.parametrize("n_components", [1, 4])
-def test_log_mixture_is_the_density_of_a_mixture(n_components):
+@pytest.mark.parametrize("shift", [0.0, 1e3, -1e3])
+def test_exponentials_have_the_shares_of_softmax(shift):
+    logits = shift + np.random.RandomState(0).normal(scale=10, size=(5, 3, 6))
+    expected = softmax(logits, axis=0)
+    parts = logits[:2], logits[2:]
+    total = special.exponentials(*parts)
+    assert_allclose(np.concatenate(parts) / total, expected, rtol=1e-12)
+
+
+def test_log_gaussian_is_that_of_scipy():
     rng = np.random.RandomState(0)
-    logits, distances = rng.normal(scale=10, size=(2, n_components, 3, 6))
-    scales = np.exp(rng.normal(size=logits.shape))
-    parts = logits - logsumexp(logits, axis=0) - np.log(scales) + stats.norm.logpdf(distances)
-    before = [part.copy() for part in (logits, 1 / scales, distances)]
-    log_density = special.log_mixture(logits, 1 / scales, distances)
-    assert_allclose(log_density, logsumexp(parts, axis=0), rtol=1e-12)
-    for part, kept in zip((logits, 1 / scales, distances), before, strict=True):
-        assert_array_equal(part, kept)
+    distances, scales = rng.normal(scale=10, size=(3, 6)), np.exp(rng.normal(size=(3, 6)))
+    expected = stats.norm.logpdf(distances * scales, scale=scales)
+    assert_allclose(special.log_gaussian(distances, scales), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("widest", [1e-3, 0.7, 3.0])
+def test_mass_between_two_numbers_is_that_of_scipy(widest):
+    rng = np.random.RandomState(0)
+    middle, half = rng.normal(scale=4, size=(4, 50)), widest * rng.random_sample((4, 50)) / 2
+    left, right = -np.abs(middle) - half, -np.abs(middle) + half
+    expected = stats.norm.cdf(right) - stats.norm.cdf(left)
+    for lower, upper in ((left, right), (-right, -left)):
+        mass = special.gaussian_mass(lower, upper)
+        assert_allclose(mass, expected, rtol=1e-9, atol=1e-14)
+
+
+def test_mass_beside_infinite_ends_is_that_of_scipy():
+    ends = np.full((2, 9), -np.inf), np.linspace(-3, 3, 18).reshape(2, 9)
+    expected = stats.norm.cdf(ends[1])
+    assert_allclose(special.gaussian_mass(*ends), expected, rtol=1e-12)
+    assert_allclose(special.gaussian_mass(-ends[1], -ends[0]), expected, rtol=1e-12)
+    some = ends[0].copy()
+    some[:, 1:] = ends[1][:, 1:] - 0.1  # the infinite ends are few
+    expected = expected - stats.norm.cdf(some)
+    assert_allclose(special.gaussian_mass(some, ends[1]), expected, rtol=1e-11)
 
 
 def test_a_density_without_mass_has_that_of_the_tail():

@@ -160,9 +160,9 @@ def test_steps_compute_every_unit_once(layers, parts):
             for level, size in enumerate(sizes):
                 rows = [np.r_[step.hidden[level]] for step in walk.steps]
                 assert_array_equal(np.concatenate(rows), np.arange(size))
-            outputs = [np.r_[rows] for step in walk.steps for _, _, rows in step.outputs]
+            outputs = [np.r_[rows] for step in walk.steps for _, _, rows, _ in step.outputs]
             assert_array_equal(np.concatenate(outputs), np.arange(len(walk.output)))
-            columns = [own for step in walk.steps for _, own, _ in step.outputs]
+            columns = [own for step in walk.steps for _, own, *_ in step.outputs]
             assert_array_equal(np.sort(np.concatenate(columns)), np.arange(9))
             known = np.concatenate([np.r_[step.known] for step in walk.steps])
             assert_array_equal(known, 1 + np.arange(walk.n_inputs - 1))
