@@ -3,11 +3,7 @@
 import numpy as np
 from scipy import stats
 
-from skmade._network.conditionals import (
-    DiscretisedMixture,
-    MixtureOfGaussians,
-    TruncatedMixture,
-)
+from skmade._network.mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
 
 
 def mixture_law(n_components, floor=(0.01, 0.5), atoms=((), ()), atom_scales=((), ())):

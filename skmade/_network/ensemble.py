@@ -14,17 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._table.encoding import Table
-from .conditionals import (
-    Bernoulli,
-    Categorical,
-    Conditional,
-    Constant,
-    DiscretisedMixture,
-    MixtureOfGaussians,
-    TruncatedMixture,
-)
+from .conditionals import Bernoulli, Categorical, Conditional, Constant
 from .made import MADE
 from .masks import Booleans, Integers, move_last
+from .mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
 
 Floats = NDArray[np.float64]
 

@@ -10,9 +10,10 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.conditionals import Bernoulli, Categorical, MixtureOfGaussians, TruncatedMixture
+from .._network.conditionals import Bernoulli, Categorical
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
+from .._network.mixtures import MixtureOfGaussians, TruncatedMixture
 from .._network.special import raw_scale
 from .._threads import one_thread_inside
 from .regression import fit_linear_start

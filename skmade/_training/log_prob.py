@@ -15,15 +15,8 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.functional import logsigmoid
 
-from .._network.conditionals import (
-    Bernoulli,
-    Categorical,
-    Conditional,
-    Constant,
-    DiscretisedMixture,
-    MixtureOfGaussians,
-    TruncatedMixture,
-)
+from .._network.conditionals import Bernoulli, Categorical, Conditional, Constant
+from .._network.mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
 from .._network.special import INPUT_BOUND
 from .intervals import MAX_DISTANCE, student_log_interval
 from .mixtures import (

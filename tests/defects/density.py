@@ -6,8 +6,9 @@ import numpy as np
 from scipy.special import log_expit
 
 from skmade._network import masks, special
-from skmade._network.conditionals import Categorical, DiscretisedMixture
+from skmade._network.conditionals import Categorical
 from skmade._network.made import MADE
+from skmade._network.mixtures import DiscretisedMixture
 from skmade._prediction import prepared, scoring, walk
 from skmade._prediction.prepared import scorer
 from skmade._table import encoding

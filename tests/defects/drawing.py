@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from skmade._network import special
-from skmade._network.conditionals import MixtureOfGaussians, TruncatedMixture
+from skmade._network.mixtures import MixtureOfGaussians, TruncatedMixture
 from skmade._prediction import ancestral, drawing, prepared
 from skmade._prediction.scoring import Explanation
 from skmade._table import encoding

@@ -4,7 +4,7 @@ import numpy as np
 from scipy.special import ndtri
 
 from skmade import _input
-from skmade._network.conditionals import MixtureOfGaussians, TruncatedMixture
+from skmade._network.mixtures import MixtureOfGaussians, TruncatedMixture
 from skmade._table import encoding, grid, learning
 from skmade._training import log_prob
 

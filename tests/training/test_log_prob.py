@@ -6,13 +6,8 @@ import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._network import special
-from skmade._network.conditionals import (
-    Bernoulli,
-    Categorical,
-    Constant,
-    DiscretisedMixture,
-    TruncatedMixture,
-)
+from skmade._network.conditionals import Bernoulli, Categorical, Constant
+from skmade._network.mixtures import DiscretisedMixture, TruncatedMixture
 from skmade._training.intervals import student_log_prob
 from skmade._training.log_prob import trainable
 from tests.mixture_laws import (
