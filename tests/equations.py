@@ -6,8 +6,8 @@ import numpy as np
 import torch
 from scipy.special import expit
 
-from skmade._network.conditionals import INPUT_BOUND
 from skmade._network.made import MADE
+from skmade._network.special import INPUT_BOUND
 from skmade._prediction.walk import compute_hidden, prepare, product
 from skmade._training.objective import Objective, masked
 from skmade._training.order import Order

@@ -7,7 +7,7 @@ from scipy import stats
 from scipy.special import softmax
 
 from skmade._network import conditionals as c
-from skmade._network import special
+from skmade._network import mixtures, special
 from tests.mixture_laws import (
     ATOMS,
     CODED,
@@ -48,7 +48,7 @@ def reference_log_prob(law, params, value, feature):
     scales = law.floor[feature] + np.log1p(np.exp(raw + special.SOFTPLUS_ONE))
     scales = np.append(scales, law.atom_scales[feature, present])
     body = weights @ stats.norm(means, scales).pdf(value)
-    return np.log((1 - c.TAIL_WEIGHT) * body + c.TAIL_WEIGHT * TAIL.pdf(value))
+    return np.log((1 - special.TAIL_WEIGHT) * body + special.TAIL_WEIGHT * TAIL.pdf(value))
 
 
 def test_mixture_log_prob_is_that_of_scipy(mixture):
@@ -123,7 +123,7 @@ def blurred(law, drawn):
     for feature, atom in np.argwhere(~np.isnan(law.atoms)):
         place, scale = law.atoms[feature, atom], law.atom_scales[feature, atom]
         ends = np.array([-np.inf, np.inf])
-        if isinstance(law, c.TruncatedMixture):
+        if isinstance(law, mixtures.TruncatedMixture):
             ends = (law.edges[feature] - place) / scale
         cells = drawn[feature] == place
         near = stats.truncnorm(*ends, place, scale).rvs(len(cells), random_state=rng)
@@ -139,7 +139,7 @@ def test_atoms_are_drawn_exactly_as_often_as_their_shares_say(mixture_with_atoms
     for feature in range(2):
         logits = params[:, feature, 0]
         present = ~np.isnan(law.atoms[feature])
-        shares = softmax(np.append(logits[:3], logits[9:][present])) * (1 - c.TAIL_WEIGHT)
+        shares = softmax(np.append(logits[:3], logits[9:][present])) * (1 - special.TAIL_WEIGHT)
         for atom, share in zip(law.atoms[feature, present], shares[3:], strict=True):
             n_exact = int((drawn[feature] == atom).sum())
             assert stats.binomtest(n_exact, n_draws, share).pvalue > 1e-4
@@ -154,7 +154,7 @@ def test_every_uniform_gives_a_finite_draw(mixture):
 def test_the_last_sliver_of_uniforms_draws_from_the_tail(mixture):
     law, params = mixture
     share = np.array([0.001, 0.3, 0.999])
-    uniform = np.tile(1 - c.TAIL_WEIGHT * (1 - share), (2, 1))
+    uniform = np.tile(1 - special.TAIL_WEIGHT * (1 - share), (2, 1))
     drawn = law.sample(np.repeat(params[:, :, :1], 3, axis=2), uniform)
     assert_allclose(drawn, np.tile(TAIL.ppf(share), (2, 1)), rtol=1e-6)
 
@@ -167,7 +167,7 @@ def test_far_values_have_finite_log_density(mixture, value):
     tail = np.log(3 / (8 * special.TAIL_SCALE)) - 5 * np.log(
         abs(value) / (2 * special.TAIL_SCALE)
     )
-    assert_allclose(logs, np.log(c.TAIL_WEIGHT) + tail, rtol=1e-6)
+    assert_allclose(logs, np.log(special.TAIL_WEIGHT) + tail, rtol=1e-6)
 
 
 @pytest.mark.parametrize("value", [1e5, 1e100, 1e300, -1e300])
@@ -217,7 +217,7 @@ def test_truncated_densities_integrate_to_one_between_their_edges(truncated):
 
 def test_truncated_densities_are_those_of_the_mixture_with_all_its_mass_inside(truncated):
     law, params = truncated
-    mixture = c.MixtureOfGaussians(3, law.floor, law.atoms, law.atom_scales)
+    mixture = mixtures.MixtureOfGaussians(3, law.floor, law.atoms, law.atom_scales)
     low, high = np.clip(law.edges, -1e3, 1e3).T[:, :, None]
     value = low + (high - low) * np.array([0.0, 0.01, 0.5, 0.9, 1.0])
     gap = mixture.log_prob(params, value) - law.log_prob(params, value)
@@ -226,7 +226,7 @@ def test_truncated_densities_are_those_of_the_mixture_with_all_its_mass_inside(t
     parts = np.diff(stats.norm(means, scales).cdf([low + 0 * means, high + 0 * means]), axis=0)
     body = (softmax(logits, axis=0) * parts[0]).sum(axis=0)
     tail = TAIL.cdf(high) - TAIL.cdf(low)
-    inside = (1 - c.TAIL_WEIGHT) * body + c.TAIL_WEIGHT * tail
+    inside = (1 - special.TAIL_WEIGHT) * body + special.TAIL_WEIGHT * tail
     assert_allclose(np.exp(gap), inside, rtol=1e-5)
 
 
@@ -264,7 +264,7 @@ def test_far_edges_have_finite_densities_and_draws(edge):
     drawn = law.sample(params, np.array([[1e-9, 0.3, 0.6, 1 - 1e-9]] * 2))
     assert np.isfinite(drawn).all()
     # Edges that no value comes near change nothing.
-    plain = c.MixtureOfGaussians(3, law.floor, law.atoms, law.atom_scales)
+    plain = mixtures.MixtureOfGaussians(3, law.floor, law.atoms, law.atom_scales)
     gap = law.log_prob(params, value) - plain.log_prob(params, value)
     assert_allclose(gap[0], 0, atol=1e-6)
 
@@ -300,8 +300,8 @@ def test_constant():
 
 def test_units_of_numbers_are_bounded(mixture):
     law, _ = mixture
-    value = np.array([[-1e300, 0.5, np.nan], [c.INPUT_BOUND + 1, -2.0, 1e300]])
-    bound = c.INPUT_BOUND
+    value = np.array([[-1e300, 0.5, np.nan], [special.INPUT_BOUND + 1, -2.0, 1e300]])
+    bound = special.INPUT_BOUND
     expected = [[[-bound, 0.5, np.nan]], [[bound, -2.0, bound]]]
     assert_array_equal(law.units(value), expected)
 
@@ -415,7 +415,7 @@ def test_a_count_far_above_its_highest_integer_is_that_integer():
     params = np.random.RandomState(0).normal(size=(law.n_params, 1, 1))
     params[3:6] = law.highest[0] + 60
     mass = np.exp(law.log_prob(params, law.highest[:, None]))
-    assert 1 - c.TAIL_WEIGHT < mass[0, 0] <= 1
+    assert 1 - special.TAIL_WEIGHT < mass[0, 0] <= 1
     assert law.cdf(params, law.highest[:, None]).tolist() == [[1.0]]
     drawn = law.sample(repeated(params, 3), np.array([[0.1, 0.5, 0.9]]))
     assert_array_equal(drawn, law.highest[0])
@@ -428,7 +428,7 @@ def test_a_count_far_below_its_lowest_integer_is_that_integer(count):
     far_below[9:] = -1e9
     if np.isfinite(law.lowest).all():
         mass = np.exp(law.log_prob(far_below, law.lowest[:, None]))
-        assert 1 - c.TAIL_WEIGHT < mass[0, 0] <= 1
+        assert 1 - special.TAIL_WEIGHT < mass[0, 0] <= 1
         uniform = np.linspace(0.01, 0.99, 9)[None]
         assert_allclose(law.sample(repeated(far_below, 9), uniform), law.lowest[0])
 
@@ -458,26 +458,26 @@ def test_masses_of_codes_and_of_the_integers_beside_them_sum_to_one(coded):
     mass = np.exp(law.log_prob(repeated(params, values.shape[1]), values))[0]
     assert is_code.sum() == codes.shape[1]
     assert abs(mass.sum() - 1) < 1e-6
-    assert 1 - c.TAIL_WEIGHT <= mass[is_code].sum() < 1
+    assert 1 - special.TAIL_WEIGHT <= mass[is_code].sum() < 1
     assert (mass > 0).all()
 
 
 def test_the_mixture_goes_to_the_nearest_code(coded):
     law, params, _, codes = coded
-    plain = c.MixtureOfGaussians(
+    plain = mixtures.MixtureOfGaussians(
         3, law.floor, law.atoms, 1e-3 * law.step[:, None] + 0 * law.atoms
     )
     edges = np.r_[-np.inf, (codes[0, 1:] + codes[0, :-1]) / 2, np.inf]
     expected = np.diff(np.r_[0.0, plain.cdf(params, edges[None, 1:-1])[0], 1.0])
     mass = np.exp(law.log_prob(repeated(params, codes.shape[1]), codes))[0]
-    assert_allclose(mass, expected, atol=c.TAIL_WEIGHT)
+    assert_allclose(mass, expected, atol=special.TAIL_WEIGHT)
 
 
 def test_integers_beside_codes_have_the_tail_alone(coded):
     law, params, values, codes = coded
     others = values[:, (np.abs(values - codes.T) > law.step / 2).all(axis=0)]
     half = law.step / 2
-    expected = np.log(c.TAIL_WEIGHT) + special.student_log_interval(
+    expected = np.log(special.TAIL_WEIGHT) + special.student_log_interval(
         others - half, others + half
     )
     assert_allclose(
@@ -501,7 +501,7 @@ def test_distribution_function_of_codes_adds_up_their_masses(coded):
     mass = np.exp(law.log_prob(repeated(params, values.shape[1]), values))
     # It has the tail's mass at codes, too.
     levels = law.cdf(params, values)
-    assert_allclose(levels, mass.cumsum(axis=1), atol=c.TAIL_WEIGHT)
+    assert_allclose(levels, mass.cumsum(axis=1), atol=special.TAIL_WEIGHT)
     before_first = values[:, values[0] < codes[0, 0] - law.step / 2]
     assert_array_equal(law.cdf(params, before_first), 0)
     assert_array_equal(law.cdf(params, values[:, values[0] > codes[0, -1] - law.step / 2]), 1)
@@ -526,7 +526,7 @@ def test_codes_of_one_feature_are_no_matter_of_another():
             "codes",
         )
     ]
-    law, rng = c.DiscretisedMixture(3, *constants), np.random.RandomState(0)
+    law, rng = mixtures.DiscretisedMixture(3, *constants), np.random.RandomState(0)
     params, uniform = rng.normal(size=(law.n_params, 2, 12)), rng.random_sample((2, 12))
     value = law.origin[:, None] + law.step[:, None] * np.arange(12)
     for position, alone in enumerate((coded, count_law(5.0))):

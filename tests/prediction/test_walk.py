@@ -5,7 +5,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._network.conditionals import INPUT_BOUND
+from skmade._network.special import INPUT_BOUND
 from skmade._prediction.prepared import sampler, scorer
 from skmade._prediction.walk import (
     MIN_CHUNK_ROWS,

@@ -7,8 +7,8 @@ import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._network.conditionals import INPUT_BOUND
 from skmade._network.made import MAX_DIRECT_UNITS, MaskList
+from skmade._network.special import INPUT_BOUND
 from skmade._training.objective import Objective, masked
 from tests.ensembles import draw_values, make_ensemble
 from tests.equations import ACTIVATIONS, paths, units_of
