@@ -131,8 +131,7 @@ def learn_columns(
     than that, in spreads. Without `shaped`, columns get no transforms, which take most of
     the time.
     """
-    n_features = X.shape[1]
-    n_levels = np.zeros(n_features, dtype=np.int64) if n_levels is None else n_levels
+    n_levels = np.zeros(X.shape[1], dtype=np.int64) if n_levels is None else n_levels
     observed = ~np.isnan(X)
     columns = [
         learn_column(column[seen], weight[seen], str(kind), min_scale)
@@ -140,10 +139,9 @@ def learn_columns(
     ]
     kinds = np.array([column.kind for column in columns], dtype=np.str_)
     n_listed = np.where(kinds == "categorical", n_levels, 0)
-    absent = [_absent(X[:, j], int(n_listed[j])) for j in range(n_features)]
-    has_unseen = np.array([len(codes) > 0 for codes in absent])
-    if smoothed:
-        has_unseen |= np.isin(kinds, ("binary", "categorical"))
+    absent = [_absent(X[:, j], int(n_listed[j])) for j in range(X.shape[1])]
+    labels = np.isin(kinds, ("binary", "categorical"))
+    has_unseen = np.array([len(codes) > 0 for codes in absent]) | (smoothed & labels)
 
     def each(name: str) -> NDArray[Any]:
         return np.array([getattr(column, name) for column in columns])
@@ -157,7 +155,7 @@ def learn_columns(
         exponent=each("exponent"),
         center=each("center"),
         spread=each("spread"),
-        marginals=Marginals.identity(n_features),
+        marginals=Marginals.identity(X.shape[1]),
         scale_floor=floor,
         grids=np.array([column.grid for column in columns]),
         atoms=atoms,
