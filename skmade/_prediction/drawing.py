@@ -37,6 +37,9 @@ from .walk import Walk, feature_log_prob
 
 Floats = NDArray[np.float64]
 
+# Rows that a task draws, on average, for threads to gain by it.
+MIN_TASK_ROWS = 1000
+
 # Draws to choose from for each row that `draw_given` returns, and at least.
 N_PROPOSALS, MIN_PROPOSALS = 8, 4096
 
@@ -250,5 +253,6 @@ def _draw_missing(
         walk = sampler(ensemble, int(chosen), np.float32)
         own = np.flatnonzero(choice == chosen)
         tasks += [partial(draw_rows, walk, part) for part in in_parts(own, chunk_rows(walk))]
-    in_order(tasks)
+    # Steps of few rows are so short that threads would mostly wait for each other.
+    in_order(tasks, None if len(values) >= MIN_TASK_ROWS * len(tasks) else 1)
     return drawn
