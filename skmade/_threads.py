@@ -11,7 +11,7 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 from functools import cache
 from typing import Any, TypeVar
@@ -19,6 +19,9 @@ from typing import Any, TypeVar
 from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
+
+# Seconds.
+LONGEST_WAIT = 0.5
 
 # Whether a thread is one of ours: what it runs is no further cut.
 _this_thread = threading.local()
@@ -123,7 +126,7 @@ def on_threads(
                 ready.wait()
             met = True
             begun()
-            return [future.result() for future in futures]
+            return _results(futures)
         except BaseException:
             begun()
             stop()
@@ -132,6 +135,17 @@ def on_threads(
             if not met:
                 ready.abort()
             raise
+
+
+def _results(futures: Sequence[Future[Result]]) -> list[Result]:
+    """Wait for all, or for the first error, and return results in order."""
+    while True:
+        # A Ctrl-C just before a wait is noticed only after it: so none is long.
+        done, running = wait(futures, LONGEST_WAIT, FIRST_EXCEPTION)
+        for future in done:
+            future.result()
+        if not running:
+            return [future.result() for future in futures]
 
 
 def in_order(
