@@ -11,9 +11,8 @@ import contextvars
 import os
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from concurrent.futures import FIRST_EXCEPTION, Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
-from functools import cache
+from functools import cache, partial
 from typing import Any, TypeVar
 
 from threadpoolctl import ThreadpoolController
@@ -104,48 +103,65 @@ def on_threads(
     begun : called here when all threads have done so, and again after an error
     stop : called after an error, to tell the tasks that run
     """
-    n_threads = max(min(n_threads, len(tasks)), 1)
-    ready = threading.Barrier(n_threads + 1)
+    turns, context = enumerate(tasks), contextvars.copy_context()
+    found: dict[int, Result] = {}
+    errors: list[BaseException] = []
+    over, go, started = threading.Event(), threading.Event(), threading.Semaphore(0)
 
-    def first() -> None:
+    def end(error: BaseException) -> None:
+        errors.append(error)
+        over.set()
+        stop()
+
+    def work() -> None:
         _this_thread.is_ours = True
         try:
-            begin()
-            ready.wait()
-        except BaseException:
-            ready.abort()  # or the others, and the caller, would wait for this one
-            raise
+            if not over.is_set():
+                begin()
+            started.release()
+            go.wait()
+            while not over.is_set() and (turn := next(turns, None)):
+                found[turn[0]] = context.copy().run(turn[1])
+        except BaseException as error:
+            end(error)
+            started.release()
 
-    futures: list[Future[Result]] = []
-    met = False
-    with ThreadPoolExecutor(n_threads, "skmade", initializer=first) as pool:
-        try:
-            for task in tasks:
-                futures.append(pool.submit(contextvars.copy_context().run, task))
-            if futures:
-                ready.wait()
-            met = True
-            begun()
-            return _results(futures)
-        except BaseException:
-            begun()
-            stop()
-            for future in futures:
-                future.cancel()
-            if not met:
-                ready.abort()
-            raise
+    n_threads = max(min(n_threads, len(tasks)), 1)
+    threads = [threading.Thread(target=work, name="skmade") for _ in range(n_threads)]
+    try:
+        for thread in threads:
+            thread.start()
+        _wait(lambda: started.acquire(timeout=LONGEST_WAIT), n_threads)
+        begun()
+        go.set()
+        for thread in threads:
+            _wait(partial(_joined, thread))
+    except BaseException as error:
+        end(error)
+        go.set()
+        for thread in threads:
+            if thread.is_alive():
+                thread.join()
+        begun()
+        raise
+    if errors:
+        raise errors[0]
+    return [found[position] for position in range(len(tasks))]
 
 
-def _results(futures: Sequence[Future[Result]]) -> list[Result]:
-    """Wait for all, or for the first error, and return results in order."""
-    while True:
-        # A Ctrl-C just before a wait is noticed only after it: so none is long.
-        done, running = wait(futures, LONGEST_WAIT, FIRST_EXCEPTION)
-        for future in done:
-            future.result()
-        if not running:
-            return [future.result() for future in futures]
+def _wait(happens: Callable[[], bool], times: int = 1) -> None:
+    """Wait until something has happened so many times.
+
+    A Ctrl-C just before a wait is noticed only after it: so none may be long.
+    """
+    for _ in range(times):
+        while not happens():
+            pass
+
+
+def _joined(thread: threading.Thread) -> bool:
+    thread.join(LONGEST_WAIT)
+    return not thread.is_alive()
 
 
 def in_order(
