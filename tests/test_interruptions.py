@@ -156,6 +156,8 @@ def test_an_interrupted_first_fit_leaves_an_unfitted_estimator(happens, monkeypa
 
 @pytest.mark.slow
 @pytest.mark.skipif(not hasattr(signal, "setitimer"), reason="needs timers")
+# Python cannot raise what comes while it forgets a thread, and says so.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 def test_ctrl_c_at_random_moments():
     def alarm(*_):
         raise KeyboardInterrupt

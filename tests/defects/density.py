@@ -251,7 +251,7 @@ def intervals_of_counts_shifted():
 def lowest_count_without_what_is_below():
     """The mass below a count's smallest integer is lost."""
 
-    @patch(DiscretisedMixture, "log_prob")
+    @patch(DiscretisedMixture, "log_prob_once")
     def log_prob(old, self, params, value):
         return old(replace(self, lowest=np.full_like(self.lowest, -np.inf)), params, value)
 

@@ -126,8 +126,8 @@ def buffers_shared_by_threads():
     kept = {}
 
     @patch(Walk, "buffers")
-    def buffers(old, self, n_rows):
-        key = id(self), n_rows
+    def buffers(old, self, *sizes):
+        key = id(self), *sizes
         if key not in kept:
-            kept[key] = self, old(self, n_rows)
+            kept[key] = self, old(self, *sizes)
         return kept[key][1]

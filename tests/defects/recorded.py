@@ -98,9 +98,9 @@ def levels_that_no_row_has_are_the_networks():
 def mass_beyond_the_bounds():
     """The density knows no bounds, which cut off a part of it."""
 
-    @patch(TruncatedMixture, "log_prob")
+    @patch(TruncatedMixture, "log_prob_once")
     def log_prob(_, self, params, value):
-        return MixtureOfGaussians.log_prob(self, params, value)
+        return MixtureOfGaussians.log_prob_once(self, params, value)
 
 
 @defect("density", RECORDED + "atoms_nearer_than_they_are_wide_keep_their_shares")
