@@ -19,7 +19,7 @@ from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
-# Seconds.
+# Seconds, after which a wait begins anew, see `_wait`.
 LONGEST_WAIT = 0.5
 
 # Whether a thread is one of ours: what it runs is no further cut.
@@ -30,33 +30,36 @@ class _Limit:
     """Keeps BLAS on one thread as long as any call is inside; the last to leave lifts it."""
 
     def __init__(self) -> None:
-        self.lock, self.n_inside, self.n_threads = threading.Lock(), 0, 1
+        self.lock, self.inside, self.n_threads = threading.Lock(), set[object](), 1
         self.limiter: Any = None
 
-    def enter(self) -> int:
+    def enter(self, call: object) -> int:
         """Begin a call; return how many threads BLAS has where nobody limits it."""
         with self.lock:
-            if self.n_inside == 0:
+            self.inside.add(call)
+            if self.limiter is None:
                 libraries = _blas()
-                self.n_threads = max(
-                    (one["num_threads"] for one in libraries.info()), default=1
-                )
+                numbers = (one["num_threads"] for one in libraries.info())
+                self.n_threads = max(numbers, default=1)
                 self.limiter = libraries.limit(limits=1)
-            self.n_inside += 1
             return self.n_threads
 
-    def leave(self) -> None:
-        """End a call."""
+    def leave(self, call: object) -> None:
+        """End a call, also one that Ctrl-C kept from beginning."""
         with self.lock:
-            self.n_inside -= 1
-            if self.n_inside == 0:
-                self.limiter.restore_original_limits()
+            self.inside.discard(call)
+            if not self.inside:
+                self._lift()
 
     def forget(self) -> None:
         """Lift the limit in a forked child, where the calls of its parent do not run."""
-        if self.n_inside:
+        self.lock, self.inside = threading.Lock(), set()
+        self._lift()
+
+    def _lift(self) -> None:
+        if self.limiter is not None:
             self.limiter.restore_original_limits()
-        self.__init__()  # type: ignore[misc]
+            self.limiter = None
 
 
 _limit = _Limit()
@@ -77,11 +80,11 @@ def one_thread_inside() -> Iterator[int]:
     BLAS knows one number for the whole process. It is as before when the last call that
     entered has left, after an error too.
     """
-    n_threads = _limit.enter()
+    call = object()
     try:
-        yield n_threads
+        yield _limit.enter(call)
     finally:
-        _limit.leave()
+        _limit.leave(call)
 
 
 def on_threads(
@@ -160,6 +163,7 @@ def _wait(happens: Callable[[], bool], times: int = 1) -> None:
 
 
 def _joined(thread: threading.Thread) -> bool:
+    """Wait for a thread, and say whether it has ended."""
     thread.join(LONGEST_WAIT)
     return not thread.is_alive()
 

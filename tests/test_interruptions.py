@@ -20,6 +20,7 @@ import pytest
 import sklearn
 import torch
 from sklearn.exceptions import NotFittedError
+from threadpoolctl import ThreadpoolController
 
 from tests.configurations import quick
 
@@ -186,6 +187,8 @@ def test_ctrl_c_at_random_moments():
 
 # Global state
 
+BLAS = ThreadpoolController().select(user_api="blas")
+
 
 def in_another_thread(function):
     """Return what a function returns in a thread that begins now."""
@@ -202,6 +205,7 @@ def global_state():
         "default type": torch.get_default_dtype(),
         "threads": (torch.get_num_threads(), torch.get_num_interop_threads()),
         "threads of other threads": in_another_thread(torch.get_num_threads),
+        "threads of BLAS": [one["num_threads"] for one in BLAS.info()],
         "gradients": (torch.is_grad_enabled(), torch.is_inference_mode_enabled()),
         "deterministic": torch.are_deterministic_algorithms_enabled(),
         "precision": torch.get_float32_matmul_precision(),

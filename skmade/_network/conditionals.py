@@ -1,11 +1,10 @@
 """The law of one feature given those before it.
 
 Bernoulli (binary), categorical, and that of a constant column; those of numbers are in
-`mixtures`. Parameters (n_params,
-n_features, n_rows) are outputs of the network, values have shape (n_features, n_rows), so one
-call serves every feature of a kind, and sums over components or levels run over contiguous
-rows. Training has the same log-probabilities with gradients and the same order of axes, in
-`log_prob`.
+`mixtures`. Parameters (n_params, n_features, n_rows) are outputs of the network, values have
+shape (n_features, n_rows), so one call serves every feature of a kind, and sums over components
+or levels run over contiguous rows. Training has the same log-probabilities with slopes and the
+same order of axes, in `log_prob`.
 """
 
 from dataclasses import dataclass

@@ -195,11 +195,8 @@ class _TruncatedMixture(_MixtureOfGaussians):
     def __init__(self, law: TruncatedMixture, each: Each) -> None:
         super().__init__(law, each)
 
-        def column(constant: Callable[[Any], NDArray[Any]]) -> Tensor:
-            far = MAX_DISTANCE
-            return each(lambda law: np.clip(constant(law), -far, far)[:, None])
-
-        low, high = column(lambda law: law.edges[:, 0]), column(lambda law: law.edges[:, 1])
+        low = _column(each, lambda law: law.edges[:, 0])
+        high = _column(each, lambda law: law.edges[:, 1])
         self.log_tail = student_log_interval(low, high, high - low) + LOG_TAIL
         below, above = -low.unsqueeze(-3), high.unsqueeze(-3)
         # Most columns end at one side: their end, and the side.
@@ -225,13 +222,10 @@ class _DiscretisedMixture(_MixtureOfGaussians):
     def __init__(self, law: DiscretisedMixture, each: Each) -> None:
         super().__init__(law, each)
 
-        def column(constant: Callable[[Any], NDArray[Any]]) -> Tensor:
-            far = MAX_DISTANCE
-            return each(lambda law: np.clip(constant(law), -far, far)[:, None])
-
-        self.origin, self.step = column(lambda law: law.origin), column(lambda law: law.step)
-        self.lowest = column(lambda law: law.lowest)
-        self.highest = column(lambda law: law.highest)
+        self.origin = _column(each, lambda law: law.origin)
+        self.step = _column(each, lambda law: law.step)
+        self.lowest = _column(each, lambda law: law.lowest)
+        self.highest = _column(each, lambda law: law.highest)
         # Whether a feature has codes.
         self.coded = each(lambda law: ~np.isnan(law.codes[:, :1])) > 0
         self.n_codes = law.codes.shape[1]
@@ -291,3 +285,9 @@ class _DiscretisedMixture(_MixtureOfGaussians):
             torch.where(self.coded, own_lower, lower),
             torch.where(self.coded, own_upper, upper),
         )
+
+
+def _column(each: Each, constant: Callable[[Any], NDArray[Any]]) -> Tensor:
+    """Return a number of each feature as a column (M, F, 1), infinite ones far out."""
+    far = MAX_DISTANCE
+    return each(lambda law: np.clip(constant(law), -far, far)[:, None])

@@ -1,8 +1,9 @@
 """The training objective: log p(x) of a stack of members, by torch, with gradients.
 
 A stack of M members is computed together: every weight has a leading axis of length M, so
-that eight small networks cost a few large matrix products instead of many small ones.
-Masking makes new matrices and never writes to the weights.
+that some small networks cost a few large matrix products instead of many small ones. Gradients
+are written out (`passes`, `log_prob`), and what masks hide is taken out of them. Where a member
+has several masks, masking makes new matrices and never writes to the weights.
 """
 
 import math

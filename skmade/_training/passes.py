@@ -101,7 +101,8 @@ def way_back(
     there, and stays so: to set large matrices to zero at each step takes as long as products.
     """
     depth, units, hidden = len(skips), inputs[0], inputs[-1]
-    above, output, by_direct = torch.zeros_like(hidden), found[depth], found[depth + 1]
+    above, output = torch.zeros_like(hidden), found[depth]
+    by_direct = found[depth + 1]  # a bias, where no stair has direct connections
     beta = 1 if add else 0
     for first, end, n_hidden, n_units in stairs:
         own = slope[:, first:end]

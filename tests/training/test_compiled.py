@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+import types
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,7 @@ import pytest
 import torch
 from numpy.testing import assert_allclose
 
+from skmade._training import intervals, mixtures, passes
 from skmade._training.compiled import compiled
 from skmade._training.passes import activate
 
@@ -88,3 +90,14 @@ def test_functions_that_torch_cannot_compile_stay_as_they_are(error, monkeypatch
 
     monkeypatch.setattr(torch.jit, "script", script)
     assert compiled(function) is function
+
+
+@pytest.mark.parametrize("module", [intervals, mixtures, passes])
+def test_no_function_is_left_uncompiled(module):
+    # One that TorchScript does not take stays as it is, without a word.
+    own = [
+        one
+        for one in vars(module).values()
+        if getattr(one, "__module__", "") == module.__name__
+    ]
+    assert not [one.__name__ for one in own if isinstance(one, types.FunctionType)]
