@@ -13,18 +13,16 @@ those that are not installed are left out.
 """
 
 import argparse
-import platform
 import time
 import warnings
 from functools import partial
-from importlib.metadata import version
 
 import numpy as np
 import torch
 from peers import LOG_SMALLEST, PEERS, fit_peer, is_installed
 from report import write_reports
 from sklearn.exceptions import ConvergenceWarning
-from store import load, path_of, save
+from store import conditions, load, path_of, save
 from tables import PROTOCOLS
 
 from skmade import MADEDensity
@@ -87,9 +85,7 @@ def run(protocol, table, method, seed):
         "seconds": time.perf_counter() - begin,
         "n_rows": len(split.train),
         "n_columns": split.train.shape[1],
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+        **conditions(),
     }
     if split.valid is not None:
         about["valid"] = float(np.mean(density.score_samples(split.valid)))

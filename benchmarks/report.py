@@ -79,16 +79,16 @@ def compared(protocol, peers):
                 others[peer] = runs
         if others:
             found[table] = ours, others
-    return found, [
-        peer for peer in peers if any(peer in others for _, others in found.values())
-    ]
+    run = {peer for _, others in found.values() for peer in others}
+    return found, [peer for peer in peers if peer in run]
 
 
 def against_peers(peers, protocol="continuous", truth=()):
     """Rows of a protocol: means, and the difference to the best peer.
 
     `truth` has the name of the known density, if any: no peer, but a bound for all. Where a
-    peer has been run with fewer seeds, their number follows its mean.
+    peer has been run with fewer seeds, their number follows its mean; rows of density zero,
+    which count as the smallest positive float, do too.
     """
     found, shown = compared(protocol, [*truth, *peers])
     yield ["table", "rows x columns", OURS, *shown, "ahead of the best", "seconds"]
@@ -105,9 +105,11 @@ def against_peers(peers, protocol="continuous", truth=()):
 
 
 def cell(runs, n_seeds):
-    """Write the mean, and of how many seeds it is if not of all."""
-    seeds = "" if len(runs) == n_seeds else f" ({len(runs)} of {n_seeds} seeds)"
-    return f"{mean_of(runs):.3f}{seeds}"
+    """Write the mean, of how many seeds if not of all, and how many rows had density zero."""
+    notes = [] if len(runs) == n_seeds else [f"{len(runs)} of {n_seeds} seeds"]
+    n_zero = sum(about.get("n_zero", 0) for _, about in runs.values())
+    notes += [f"{n_zero} rows of density 0"] if n_zero else []
+    return f"{mean_of(runs):.3f}" + (f" ({', '.join(notes)})" if notes else "")
 
 
 def ahead_of_best(ours, rivals):
@@ -120,7 +122,7 @@ def ahead_of_best(ours, rivals):
 
 
 def paired(ours, other):
-    """Mean difference over the other's splits, and its standard error; over rows of only one."""
+    """Mean difference over the other's splits, and its standard error (of one: over rows)."""
     differences = [ours[seed][0] - scores for seed, (scores, _) in other.items()]
     means = np.array([difference.mean() for difference in differences])
     error = standard_error(means if len(means) > 1 else differences[0])
@@ -189,7 +191,7 @@ def write(name, rows):
 
 def as_number(cell):
     """Read a mean of all seeds, and nothing from other cells."""
-    return float(cell) if cell and "of" not in cell else np.nan
+    return float(cell.split()[0]) if cell and "seeds" not in cell else np.nan
 
 
 def draw(rows, path):

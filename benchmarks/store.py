@@ -3,10 +3,22 @@
 import json
 import os
 import pathlib
+import platform
+from importlib.metadata import version
 
 import numpy as np
+import torch
 
 RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def conditions():
+    """Return what a run's seconds and scores depend on: machine, threads and versions."""
+    return {
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+    }
 
 
 def path_of(protocol, table, method, seed, folder=RESULTS):
