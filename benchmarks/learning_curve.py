@@ -82,8 +82,7 @@ def run(name, n_rows, method, seed):
     gap = float(np.mean(truth - scores))
     save(path, scores, {"seconds": seconds, "gap": gap, **conditions()})
     print(
-        f"{name} {n_rows} rows {method} seed {seed}: gap {gap:.3f} "
-        f"in {seconds:.0f} s",
+        f"{name} {n_rows} rows {method} seed {seed}: gap {gap:.3f} in {seconds:.0f} s",
         flush=True,
     )
 

@@ -7,13 +7,14 @@ import platform
 from importlib.metadata import version
 
 import numpy as np
-import torch
 
 RESULTS = pathlib.Path(__file__).parent / "results"
 
 
 def conditions():
     """Return what a run's seconds and scores depend on: machine, threads and versions."""
+    import torch  # here, as what only reads results needs none
+
     return {
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
