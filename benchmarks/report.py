@@ -113,7 +113,7 @@ def cell(runs, n_seeds):
 
 
 def ahead_of_best(ours, rivals):
-    """Say whether MADEDensity is ahead of the best rival, and by how much."""
+    """Say whether MADEDensity is ahead of the rival that is best on their common seeds."""
     if not rivals:
         return ""
     gain, error = min((paired(ours, runs) for runs in rivals), key=lambda pair: pair[0])
@@ -206,12 +206,14 @@ def draw(rows, path):
     figure, axes = plt.subplots(figsize=(8, 0.42 * len(rows) + 1.2), layout="constrained")
     places = np.arange(len(rows))[::-1]
     ours = np.array([float(row[2]) for row in rows])
+    furthest = 0.4
     for number, peer in enumerate(peers):
         behind = np.array([as_number(row[3 + number]) for row in rows]) - ours
+        furthest = max(furthest, np.nanmax(behind, initial=0))
         axes.plot(behind, places, "os^DvPX"[number], color=f"C{number}", label=peer, alpha=0.8)
     axes.axvline(0, color="black", label=OURS)
     axes.set_xscale("symlog", linthresh=0.1)
-    axes.set_xlim(-100, 0.5)
+    axes.set_xlim(-100, 1.25 * furthest)
     axes.set_yticks(places, [row[0] for row in rows])
     axes.set_xlabel("held-out log-likelihood beside MADEDensity, nats per row")
     axes.grid(axis="y", alpha=0.3)
