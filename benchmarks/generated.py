@@ -9,7 +9,7 @@ import numpy as np
 
 
 class LatentSines:
-    """Eight linear functions of three latent normals, with a little of their sines."""
+    """Three normals, and eight linear functions of them with a little of their sines."""
 
     def __init__(self):
         rng = np.random.RandomState(0)
@@ -20,7 +20,7 @@ class LatentSines:
         rng = np.random.RandomState(random_state)
         z = rng.normal(size=(n_samples, 3))
         noise = 0.001 * rng.normal(size=(n_samples, 8))
-        return z @ self.linear + 0.01 * np.sin(2 * z @ self.inner) + noise
+        return np.hstack([z, z @ self.linear + 0.01 * np.sin(2 * z @ self.inner) + noise])
 
 
 class Products:
@@ -48,20 +48,18 @@ class Products:
 
 
 class Curve:
-    """A curve in ten columns; a second, small latent number moves rows off it."""
+    """A smooth curve in ten columns, with noise of a thousandth of its size."""
 
     def __init__(self):
         rng = np.random.RandomState(0)
         self.frequency, self.phase = rng.uniform(2, 8, 10), rng.uniform(0, 2 * np.pi, 10)
-        self.direction = rng.normal(size=10)
 
     def sample(self, n_samples, random_state):
         """Draw rows."""
         rng = np.random.RandomState(random_state)
-        place, aside = rng.uniform(size=(n_samples, 1)), rng.normal(size=(n_samples, 1))
+        place = rng.uniform(size=(n_samples, 1))
         noise = 0.001 * rng.normal(size=(n_samples, 10))
-        curve = np.sin(self.frequency * place + self.phase)
-        return curve + 0.05 * aside * self.direction + noise
+        return np.sin(self.frequency * place + self.phase) + noise
 
 
 NEARLY_DEPENDENT = {"latent-sines": LatentSines(), "products": Products(), "curve": Curve()}
