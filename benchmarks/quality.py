@@ -8,21 +8,21 @@
 Each run (table, method, seed) is kept in benchmarks/results, so that a benchmark that was
 stopped goes on where it was. Tables are printed as Markdown and written to docs/benchmarks,
 with a picture. Log-likelihoods are mean nats per test row. What is compared is in peers.py,
-where the data come from in tables.py; zuko is needed for its flows.
+where the data come from in tables.py; `pip install -e ".[benchmark]"` installs the peers, and
+those that are not installed are left out.
 """
 
 import argparse
-import platform
 import time
 import warnings
-from importlib.metadata import version
+from functools import partial
 
 import numpy as np
 import torch
-from peers import PEERS
+from peers import LOG_SMALLEST, PEERS, fit_peer, is_installed
 from report import write_reports
 from sklearn.exceptions import ConvergenceWarning
-from store import load, path_of, save
+from store import conditions, load, path_of, save
 from tables import PROTOCOLS
 
 from skmade import MADEDensity
@@ -49,9 +49,11 @@ def methods_of(protocol):
         return {name: made(**parameters) for name, parameters in BINARY.items()}
     if protocol == "mnist":
         return {"MADEDensity": made(**MNIST)}
+    peers = {name: partial(fit_peer, name) for name in PEERS}
     if protocol == "continuous":
-        peers = {name: of_training_rows(fit) for name, fit in PEERS.items()}
         return {"MADEDensity": made(), **peers}
+    if protocol == "few-columns":
+        return {"truth": truth, "MADEDensity": made(), **peers}
     return {"MADEDensity": made()}
 
 
@@ -64,9 +66,9 @@ def made(**parameters):
     return fit
 
 
-def of_training_rows(function):
-    """Adapt a function of training rows and a seed."""
-    return lambda split, seed: function(split.train, seed)
+def truth(split, seed):
+    """Return the density that the rows were drawn from."""
+    return split.truth
 
 
 def run(protocol, table, method, seed):
@@ -83,13 +85,13 @@ def run(protocol, table, method, seed):
         "seconds": time.perf_counter() - begin,
         "n_rows": len(split.train),
         "n_columns": split.train.shape[1],
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+        **conditions(),
     }
     if split.valid is not None:
         about["valid"] = float(np.mean(density.score_samples(split.valid)))
     scores = density.score_samples(split.test)
+    # Rows of density zero: a few of them move the mean far.
+    about["n_zero"] = int(np.sum(scores <= LOG_SMALLEST))
     save(path, scores, about)
     print(
         f"{protocol} {table} {method} seed {seed}: {scores.mean():.3f} "
@@ -110,10 +112,11 @@ def main():
     torch.set_num_threads(chosen.threads)
     for name in () if chosen.report else chosen.protocol:
         protocol = PROTOCOLS[name]
+        methods = [m for m in methods_of(name) if not chosen.methods or m in chosen.methods]
+        methods = [m for m in methods if is_installed(m)]
         for table, seed in protocol.runs(chosen.only or protocol.tables):
-            for method in methods_of(name):
-                if not chosen.methods or method in chosen.methods:
-                    run(name, table, method, seed)
+            for method in methods:
+                run(name, table, method, seed)
     write_reports()
 
 

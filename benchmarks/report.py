@@ -47,14 +47,14 @@ BEST_SMALL = {
 
 
 def results(protocol, table, method):
-    """Return the scores and facts of every seed that has been run."""
-    loaded = [load(path_of(protocol, table, method, s)) for s in PROTOCOLS[protocol].seeds]
-    return [result for result in loaded if result is not None]
+    """Return the scores and facts of the seeds that have been run, by seed."""
+    loaded = {s: load(path_of(protocol, table, method, s)) for s in PROTOCOLS[protocol].seeds}
+    return {seed: result for seed, result in loaded.items() if result is not None}
 
 
 def mean_of(runs):
     """Average the mean scores of several splits."""
-    return float(np.mean([scores.mean() for scores, _ in runs]))
+    return float(np.mean([scores.mean() for scores, _ in runs.values()]))
 
 
 def standard_error(values):
@@ -62,32 +62,71 @@ def standard_error(values):
     return float(values.std(ddof=1) / np.sqrt(len(values)))
 
 
-def against_peers(peers):
-    """Rows of the continuous protocol: means, and the difference to the best peer."""
-    yield ["table", "rows x columns", OURS, *peers, "ahead of the best", "seconds"]
-    for table in PROTOCOLS["continuous"].tables:
-        ours = results("continuous", table, OURS)
-        others = {peer: results("continuous", table, peer) for peer in peers}
-        if not ours or {len(runs) for runs in others.values()} != {len(ours)}:
-            continue  # not all of it has been run
-        about = ours[0][1]
-        best = max(others, key=lambda peer: mean_of(others[peer]))
-        gain, error = paired(ours, others[best])
-        verdict = "tie" if abs(gain) <= error else ("yes" if gain > 0 else "no")
+def compared(protocol, peers):
+    """Return, by table, the runs of MADEDensity and of each peer, and the peers with any.
+
+    A peer counts by the seeds that MADEDensity has been run with too. One that has been run
+    with none of them is left out of that table, and one that is in no table altogether.
+    """
+    found = {}
+    for table in PROTOCOLS[protocol].tables:
+        ours = results(protocol, table, OURS)
+        others = {}
+        for peer in peers:
+            runs = results(protocol, table, peer)
+            runs = {seed: runs[seed] for seed in ours if seed in runs}
+            if runs:
+                others[peer] = runs
+        if others:
+            found[table] = ours, others
+    run = {peer for _, others in found.values() for peer in others}
+    return found, [peer for peer in peers if peer in run]
+
+
+def against_peers(peers, protocol="continuous", truth=()):
+    """Rows of a protocol: means, and the difference to the best peer.
+
+    `truth` has the name of the known density, if any: no peer, but a bound for all. Where a
+    peer has been run with fewer seeds, their number follows its mean; rows of density zero,
+    which count as the smallest positive float, do too.
+    """
+    found, shown = compared(protocol, [*truth, *peers])
+    yield ["table", "rows x columns", OURS, *shown, "ahead of the best", "seconds"]
+    for table, (ours, others) in found.items():
+        about = next(iter(ours.values()))[1]
         yield [
             table,
             f"{about['n_rows']} x {about['n_columns']}",
             f"{mean_of(ours):.3f}",
-            *(f"{mean_of(runs):.3f}" for runs in others.values()),
-            f"{verdict}: {gain:+.3f} ± {error:.3f}",
-            f"{np.median([about['seconds'] for _, about in ours]):.0f}",
+            *(cell(others[peer], len(ours)) if peer in others else "" for peer in shown),
+            ahead_of_best(ours, [others[peer] for peer in others if peer not in truth]),
+            f"{np.median([about['seconds'] for _, about in ours.values()]):.0f}",
         ]
 
 
+def cell(runs, n_seeds):
+    """Write the mean, of how many seeds if not of all, and how many rows had density zero."""
+    notes = [] if len(runs) == n_seeds else [f"{len(runs)} of {n_seeds} seeds"]
+    n_zero = sum(about.get("n_zero", 0) for _, about in runs.values())
+    notes += [f"{n_zero} rows of density 0"] if n_zero else []
+    return f"{mean_of(runs):.3f}" + (f" ({', '.join(notes)})" if notes else "")
+
+
+def ahead_of_best(ours, rivals):
+    """Say whether MADEDensity is ahead of the rival that is best on their common seeds."""
+    if not rivals:
+        return ""
+    gain, error = min((paired(ours, runs) for runs in rivals), key=lambda pair: pair[0])
+    verdict = "tie" if abs(gain) <= error else ("yes" if gain > 0 else "no")
+    return f"{verdict}: {gain:+.3f} ± {error:.3f}"
+
+
 def paired(ours, other):
-    """Mean difference over the splits, and its standard error."""
-    differences = [(a - b).mean() for (a, _), (b, _) in zip(ours, other, strict=True)]
-    return float(np.mean(differences)), standard_error(np.array(differences))
+    """Mean difference over the other's splits, and its standard error (of one: over rows)."""
+    differences = [ours[seed][0] - scores for seed, (scores, _) in other.items()]
+    means = np.array([difference.mean() for difference in differences])
+    error = standard_error(means if len(means) > 1 else differences[0])
+    return float(means.mean()), error
 
 
 def against_published():
@@ -98,7 +137,7 @@ def against_published():
             runs = results(protocol, table, OURS)
             if not runs:
                 continue
-            means = np.array([scores.mean() for scores, _ in runs])
+            means = np.array([scores.mean() for scores, _ in runs.values()])
             figure, model = BEST_SMALL[table]
             yield [
                 table,
@@ -107,7 +146,7 @@ def against_published():
                 f"{standard_error(means):.3f}",
                 f"{figure:.2f}",
                 model,
-                f"{np.median([about['seconds'] for _, about in runs]):.0f}",
+                f"{np.median([about['seconds'] for _, about in runs.values()]):.0f}",
             ]
 
 
@@ -117,7 +156,7 @@ def of_binary(configurations):
     for protocol in ("binary", "mnist"):
         for table in PROTOCOLS[protocol].tables:
             found = {c: results(protocol, table, c) for c in (*configurations, OURS)}
-            found = {c: runs[0] for c, runs in found.items() if runs}
+            found = {c: next(iter(runs.values())) for c, runs in found.items() if runs}
             if not found:
                 continue
             chosen = max(found, key=lambda c: found[c][1]["valid"])
@@ -150,6 +189,11 @@ def write(name, rows):
     print(f"\n{text}")
 
 
+def as_number(cell):
+    """Read a mean of all seeds, and nothing from other cells."""
+    return float(cell.split()[0]) if cell and "seeds" not in cell else np.nan
+
+
 def draw(rows, path):
     """Draw how far each method is from MADEDensity, a line for each table."""
     import matplotlib
@@ -162,12 +206,14 @@ def draw(rows, path):
     figure, axes = plt.subplots(figsize=(8, 0.42 * len(rows) + 1.2), layout="constrained")
     places = np.arange(len(rows))[::-1]
     ours = np.array([float(row[2]) for row in rows])
+    furthest = 0.4
     for number, peer in enumerate(peers):
-        behind = np.array([float(row[3 + number]) for row in rows]) - ours
-        axes.plot(behind, places, "os^D"[number], color=f"C{number}", label=peer, alpha=0.8)
+        behind = np.array([as_number(row[3 + number]) for row in rows]) - ours
+        furthest = max(furthest, np.nanmax(behind, initial=0))
+        axes.plot(behind, places, "os^DvPX"[number], color=f"C{number}", label=peer, alpha=0.8)
     axes.axvline(0, color="black", label=OURS)
     axes.set_xscale("symlog", linthresh=0.1)
-    axes.set_xlim(-100, 0.5)
+    axes.set_xlim(-100, 1.25 * furthest)
     axes.set_yticks(places, [row[0] for row in rows])
     axes.set_xlabel("held-out log-likelihood beside MADEDensity, nats per row")
     axes.grid(axis="y", alpha=0.3)
@@ -185,5 +231,6 @@ def write_reports():
     write("continuous", rows)
     if len(rows) > 1:
         draw(rows, DOCS / "_static" / "quality.png")
+    write("few_columns", against_peers(list(PEERS), "few-columns", truth=("truth",)))
     write("published", against_published())
     write("binary", of_binary(list(BINARY)))

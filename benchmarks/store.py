@@ -3,10 +3,23 @@
 import json
 import os
 import pathlib
+import platform
+from importlib.metadata import version
 
 import numpy as np
 
 RESULTS = pathlib.Path(__file__).parent / "results"
+
+
+def conditions():
+    """Return what a run's seconds and scores depend on: machine, threads and versions."""
+    import torch  # here, as what only reads results needs none
+
+    return {
+        "threads": torch.get_num_threads(),
+        "machine": platform.machine(),
+        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
+    }
 
 
 def path_of(protocol, table, method, seed, folder=RESULTS):

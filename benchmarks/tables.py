@@ -10,24 +10,32 @@ benchmarks/data):
   github.com/mgermain/MADE; adult from LIBSVM (a9a); connect4 from the UCI repository; the
   others from github.com/arranger1044/DEBD
 - `images/mnist_uint8.npz`: MNIST, 50000 rows to train on, 10000 to stop by, 10000 to test
-- iris, wine, breast cancer and diabetes come with scikit-learn
+- iris, wine, breast cancer, diabetes and digits come with scikit-learn; of the 64 pixels of
+  digits, the 48 with at least 15 distinct values are kept
+- tables of nearly dependent columns are drawn by generated.py, those of the protocol
+  few-columns by skmade.datasets
 """
 
 import os
 import pathlib
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
+from generated import NEARLY_DEPENDENT
 from sklearn import datasets
 from sklearn.model_selection import train_test_split
+
+from skmade.datasets import Ring, ThreeGaussians, TwoMoons
 
 DATA = pathlib.Path(
     os.environ.get("SKMADE_BENCHMARK_DATA", pathlib.Path(__file__).parent / "data")
 )
 MIN_DISTINCT = 15
 MAX_ROWS = 12_000
+# Generated tables: rows to fit and to score, and what is added to the seed of the latter.
+N_DRAWN, N_DRAWN_TEST, TEST_SEED = 5000, 5000, 1000
 
 # Tables that come with scikit-learn, and cuts of one of them to its first columns.
 BUNDLED = {
@@ -35,6 +43,7 @@ BUNDLED = {
     "wine-recognition": datasets.load_wine,
     "breast-cancer": datasets.load_breast_cancer,
     "diabetes": datasets.load_diabetes,
+    "digits": datasets.load_digits,
 }
 CUTS = {"one-column": 1, "two-columns": 2}
 FILES = (
@@ -46,15 +55,45 @@ FILES = (
     "wine-quality-red",
     "yacht",
 )
+# Two columns of known density, by few and more rows.
+FEW_COLUMNS = {
+    f"{name}-{n_rows}": (generator, n_rows)
+    for name, generator in {
+        "moons": TwoMoons(),
+        "ring": Ring(),
+        "three-gaussians": ThreeGaussians(),
+    }.items()
+    for n_rows in (500, 2000)
+}
 
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to fit and to score, and to stop by if they are given."""
+    """Rows to fit and to score.
+
+    There may be rows to stop by, and the density that all were drawn from.
+    `nearly_dependent` says that columns are functions of others but for a little noise.
+    """
 
     train: np.ndarray
     test: np.ndarray
     valid: np.ndarray | None = None
+    truth: "Standardised | None" = None
+    nearly_dependent: bool = False
+
+
+@dataclass(frozen=True)
+class Standardised:
+    """A known density, of rows that have been centered and scaled."""
+
+    density: object
+    center: np.ndarray
+    spread: np.ndarray
+
+    def score_samples(self, X):
+        """Log-density of each row, in standardised units."""
+        logs = self.density.score_samples(X * self.spread + self.center)
+        return logs + np.log(self.spread).sum()
 
 
 def read(kind, name):
@@ -92,8 +131,29 @@ def standardised(train, test):
     return Split((train - center) / spread, (test - center) / spread)
 
 
+def drawn(generator, n_rows, seed):
+    """Rows to fit and to score: of a seed, fewer rows to fit are the first of more rows."""
+    train = generator.sample(MAX_ROWS, random_state=seed)[:n_rows]
+    return train, generator.sample(N_DRAWN_TEST, random_state=TEST_SEED + seed)
+
+
+def split_of_known(generator, n_rows, seed):
+    """Drawn rows, and the density that they come from."""
+    train, test = drawn(generator, n_rows, seed)
+    truth = Standardised(generator, train.mean(axis=0), train.std(axis=0))
+    return replace(standardised(train, test), truth=truth)
+
+
+def few_columns_split(name, seed):
+    """Few or more rows of two columns."""
+    return split_of_known(*FEW_COLUMNS[name], seed)
+
+
 def continuous_split(name, seed):
-    """Four fifths of a dequantised table against the rest."""
+    """Four fifths of a dequantised table against the rest; generated tables as drawn."""
+    if name in NEARLY_DEPENDENT:
+        rows = drawn(NEARLY_DEPENDENT[name], N_DRAWN, seed)
+        return replace(standardised(*rows), nearly_dependent=True)
     return standardised(
         *train_test_split(dequantised(real_columns(name)), test_size=0.2, random_state=seed)
     )
@@ -146,7 +206,10 @@ class Protocol:
 
 
 PROTOCOLS = {
-    "continuous": Protocol((*FILES, *BUNDLED, *CUTS), range(5), continuous_split),
+    "continuous": Protocol(
+        (*FILES, *BUNDLED, *CUTS, *NEARLY_DEPENDENT), range(5), continuous_split
+    ),
+    "few-columns": Protocol(tuple(FEW_COLUMNS), range(5), few_columns_split),
     "red-wine": Protocol(("red-wine",), range(10), red_wine_split),
     "red-wine-noise": Protocol(
         ("red-wine-noise",), range(10), partial(red_wine_split, noise=True)
