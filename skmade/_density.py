@@ -186,7 +186,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     _parameter_constraints: ClassVar[dict] = {
         "hidden_layer_sizes": ["array-like", Interval(Integral, 1, None, closed="left")],
         "activation": [StrOptions({"relu", "tanh", "logistic", "softplus", "identity"})],
-        "n_components": [Interval(Integral, 1, None, closed="left")],
+        "n_components": [StrOptions({"auto"}), Interval(Integral, 1, None, closed="left")],
         "min_scale": [Interval(Real, 0, None, closed="neither"), None],
         "feature_types": [StrOptions({"auto", *KINDS}), "array-like", dict],
         "bounds": [dict, None],
@@ -225,7 +225,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         hidden_layer_sizes=(128, 128),
         *,
         activation="relu",
-        n_components=10,
+        n_components="auto",
         min_scale=None,
         feature_types="auto",
         bounds=None,

@@ -5,8 +5,6 @@ do. The one place that calls scikit-learn's callbacks.
 """
 
 import copy
-import math
-import os
 from contextlib import contextmanager
 from dataclasses import asdict, replace
 from functools import partial
@@ -19,49 +17,34 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._input import (
     MAX_SEED,
     check_inside,
-    declared_words,
     private_random_state,
-    read_bounds,
     read_new_table,
     read_table,
     warn_missing,
     weighted_rows,
     working_bytes,
 )
-from ._network.ensemble import Architecture, Ensemble
-from ._network.masks import ranks_to_ordering, warn_if_narrow
+from ._network.ensemble import Ensemble
+from ._network.masks import ranks_to_ordering
+from ._parameters import (
+    DRAWN_FOR,
+    count_members,
+    drawn_for,
+    new_architecture,
+    new_ranks,
+    read_architecture,
+    read_recipes,
+    read_schedule,
+)
 from ._table.checks import warn_constant, warn_free_text, warn_user
 from ._table.encoding import Table
 from ._table.frame import Layout
 from ._table.learning import learn_table
 from ._table.numbers import Numbers
 from ._training import members
+from ._training.recipes import allotted, by_recipe, first_sizes
 from ._training.rows import Rows, open_source
-from ._training.schedule import (
-    Schedule,
-    auto_batch_size,
-    auto_dropout,
-    auto_epochs,
-    auto_members,
-    n_parts,
-)
-
-# What a fitted network was drawn for, beside its shape: training cannot change it.
-DRAWN_FOR = (
-    "ordering",
-    "order_agnostic",
-    "connectivity_agnostic",
-    "n_masks",
-    "feature_types",
-    "min_scale",
-    "handle_unknown",
-    "bounds",
-)
-
-
-# Above so many direct weights, of 750 columns of numbers, members have none: they would be
-# most of the memory that a fit takes, and grow with the square of the columns.
-MAX_DIRECT_WEIGHTS = 2**24
+from ._training.schedule import n_parts
 
 # Stacks that are trained side by side take at most this share of scikit-learn's
 # `working_memory`, or one is trained at a time.
@@ -87,20 +70,33 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
     ensemble = _resumed(fitted) if run.resume else None
     kept_rows = weighted_rows(X, sample_weight)
     read = _recall(fitted, ensemble, *kept_rows) if ensemble else _read(fitted, rng, *kept_rows)
-    rows = _training_rows(fitted, read, X_val, run, ensemble)
+    n_rows, some = len(read.numbers), read_recipes(fitted, read.table, len(read.numbers))
+    n_members = len(ensemble.weights) if ensemble else count_members(fitted, n_rows, some)
+    rows = _training_rows(fitted, read, X_val, run, n_members)
     if run.early_stopping and not rows.holds_out:
         # One row can't be both learned from and held out: keep the classical start.
         run = run._replace(early_stopping=False, max_iter=0)
-    ensemble = ensemble or _drawn(fitted, read.table, rows, rng)
-    schedule = read_schedule(estimator, rows.n_rows, run)
-    _warn_of_memory(ensemble, schedule)
-    stacks = list(members.stacks(ensemble, schedule))
+    schedule = read_schedule(estimator, n_rows, run)
+    drawing = None
+    if ensemble:
+        cohorts = members.recalled(ensemble, fitted._state.get("members"), len(some))
+    else:
+        drawing = _new_members(fitted, read.table, rows, rng, some)
+        sizes = first_sizes(n_members, len(some), n_rows, rows.holds_out)
+        cohorts = drawing.cohorts(sizes)
+    members.warn_of_memory(cohorts[0].ensemble, n_members, schedule)
     data = {"X": X, "metadata": {"sample_weight": sample_weight}}
-    with telling_callbacks(estimator, len(stacks), data) as context:
-        trained = _train(estimator, context, ensemble, stacks, rows, schedule, rng)
-    ensemble = members.with_trained(ensemble, trained, run.keep_optimizer)
-    remembered = remember(fitted, read.layout, read.fold_seed)
-    return finish(estimator, fitted, ensemble, trained, remembered, run)
+    with telling_callbacks(estimator, n_members, data) as context:
+        train = partial(_train, estimator, context, rows=rows, schedule=schedule, some=some)
+        trained = train(cohorts, rng)
+        if drawing is not None and drawing.n_left:
+            shares = members.shares_of_recipes(trained, len(some), rows)
+            trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
+    shares = members.shares_of_recipes(trained, len(some), rows)
+    ensemble, told = members.joined(trained, shares, run.keep_optimizer)
+    remembered = remember(fitted, read.layout, read.fold_seed, told)
+    states = [state for cohort in trained for state in cohort.states]
+    return finish(estimator, fitted, ensemble, states, remembered, run)
 
 
 @contextmanager
@@ -120,12 +116,16 @@ def task_context(context, label, position, schedule):
     return context.subcontext(label, task_id=position, max_subtasks=schedule.max_iter)
 
 
-def remember(estimator, layout, fold_seed):
-    """Return what the next call and prediction need beside the ensemble, as plain values."""
+def remember(estimator, layout, fold_seed, told=None):
+    """Return what the next call and prediction need beside the ensemble, as plain values.
+
+    `told` is how members were trained, if they can be trained on.
+    """
     return {
         "layout": asdict(layout),
         "fold_seed": fold_seed,
-        "drawn_for": _drawn_for(estimator, layout),
+        "members": told,
+        "drawn_for": drawn_for(estimator, layout),
     }
 
 
@@ -174,7 +174,7 @@ def _recall(estimator, ensemble, X, kept, weight):
     return _Read(layout, table, numbers, weight, estimator._state["fold_seed"])
 
 
-def _training_rows(estimator, read, X_val, run, ensemble):
+def _training_rows(estimator, read, X_val, run, n_members):
     """Say which rows members train on, and which they hold out."""
     n_rows, validation = len(read.numbers), None
     if X_val is not None:
@@ -183,7 +183,7 @@ def _training_rows(estimator, read, X_val, run, ensemble):
     holds_out = run.early_stopping and n_rows > 1
     return Rows(
         open_source(read.table, read.numbers, read.weight, read.fold_seed),
-        n_members=len(ensemble.weights) if ensemble else count_members(estimator, n_rows),
+        n_members=n_members,
         validation=validation if run.early_stopping else None,
         fraction=estimator.validation_fraction if holds_out else None,
         fold_seed=read.fold_seed,
@@ -208,70 +208,31 @@ def learn(estimator, layout, kinds, bounds, surveyed, read, weight, seed):
     return table
 
 
-def read_architecture(estimator, table, conditioned):
-    """Collect and check the hyperparameters of the network for a table."""
-    sizes = np.atleast_1d(np.asarray(estimator.hidden_layer_sizes))
-    if sizes.ndim != 1 or sizes.dtype.kind not in "iu" or len(sizes) == 0 or min(sizes) < 1:
-        raise ValueError(
-            "hidden_layer_sizes must hold one positive integer for each hidden layer, "
-            f"got {estimator.hidden_layer_sizes!r}."
-        )
-    conditioning = estimator.conditioning_weights
-    architecture = Architecture(
-        hidden_layer_sizes=tuple(int(size) for size in sizes),
-        activation=estimator.activation,
-        n_components=int(estimator.n_components),
-        residual=bool(estimator.residual),
-        direct_connections=bool(estimator.direct_connections),
-        conditioning_weights=bool(conditioned if conditioning is None else conditioning),
-    )
-    too_many = math.prod(architecture.build(table).n_direct) > MAX_DIRECT_WEIGHTS
-    return replace(architecture, direct_connections=False) if too_many else architecture
-
-
-def new_architecture(estimator, table):
-    """Collect the hyperparameters of the network for a new table."""
-    conditioned = estimator.order_agnostic or bool(table.missing.any())
-    architecture = read_architecture(estimator, table, conditioned)
-    warn_if_narrow(architecture.hidden_layer_sizes, table.n_features)
-    if estimator.direct_connections and not architecture.direct_connections:
-        warn_user(
-            f"{table.n_features} columns are too many for direct connections, of which each "
-            f"member would have {math.prod(architecture.build(table).n_direct)}: the network "
-            "is fitted without them. Set direct_connections=False, or leave out columns."
-        )
-    return architecture
-
-
-def _drawn(estimator, table, rows, rng):
-    """Draw members that hold the classical solution."""
-    architecture = new_architecture(estimator, table)
-    return members.draw_members(
+def _new_members(estimator, table, rows, rng, some):
+    """Return what draws members that hold the classical solution."""
+    architecture = new_architecture(estimator, table, some[0].n_components)
+    return members.Drawing(
         table,
         rows,
-        architecture,
-        seeds=rng.randint(MAX_SEED, size=rows.n_members),
-        **mask_options(estimator),
+        [replace(architecture, n_components=recipe.n_components) for recipe in some],
+        new_ranks(estimator, rows.n_members, table.n_features, rng),
+        rng.randint(MAX_SEED, size=rows.n_members),
+        connectivity_agnostic=estimator.connectivity_agnostic,
     )
-
-
-def mask_options(estimator):
-    """Collect how masks are drawn, as `draw_mask_list` takes it."""
-    names = "n_masks", "ordering", "order_agnostic", "connectivity_agnostic"
-    return {name: getattr(estimator, name) for name in names}
 
 
 def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    shape = read_architecture(estimator, ensemble.table, conditioned)
+    most = read_recipes(estimator, ensemble.table, len(ensemble.weights))[0].n_components
+    shape = read_architecture(estimator, ensemble.table, conditioned, most)
     asked = (shape, estimator.n_estimators)
     n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
     changed = (
         ["its shape or n_estimators"] if (ensemble.architecture, n_members) != asked else []
     )
-    now = _drawn_for(estimator, Layout(**estimator._state["layout"]))
+    now = drawn_for(estimator, Layout(**estimator._state["layout"]))
     before = estimator._state.get("drawn_for", now)  # version 0.1.0 did not remember
     changed += [name for name in DRAWN_FOR if before.get(name) != now[name]]
     if changed:
@@ -282,107 +243,64 @@ def _resumed(estimator):
     return replace(ensemble, weights=ensemble.weights.copy())  # the old ones stay as they are
 
 
-def _drawn_for(estimator, layout):
-    """Return what the network is drawn for, as plain values that can be saved and compared."""
-    asked = {name: getattr(estimator, name) for name in DRAWN_FOR}
-    if not isinstance(asked["ordering"], str):
-        asked["ordering"] = np.asarray(asked["ordering"]).tolist()
-    words = declared_words(estimator, len(layout.levels), layout.names)
-    asked["feature_types"] = [str(word) for word in words]
-    asked["handle_unknown"] = str(asked["handle_unknown"])
-    for name in ("order_agnostic", "connectivity_agnostic"):
-        asked[name] = bool(asked[name])
-    bounds = read_bounds(asked["bounds"], words, layout)
-    asked["bounds"] = None if bounds is None else bounds.tolist()
-    asked["n_masks"] = int(asked["n_masks"])
-    asked["min_scale"] = None if asked["min_scale"] is None else float(asked["min_scale"])
-    return asked
-
-
-def count_members(estimator, n_rows):
-    """Return the number of members, with what 'auto' means for so many rows."""
-    asked = estimator.n_estimators
-    return auto_members(n_rows) if asked == "auto" else int(asked)
-
-
-def read_schedule(estimator, n_rows, run):
-    """Collect how to train, with what 'auto' means for so many rows."""
-
-    def adapted(asked, automatic):
-        return automatic(n_rows) if asked == "auto" else asked
-
-    return Schedule(
-        max_iter=adapted(run.max_iter, auto_epochs),
-        batch_size=adapted(estimator.batch_size, auto_batch_size),
-        learning_rate_init=estimator.learning_rate_init,
-        dropout=adapted(estimator.dropout, auto_dropout),
-        alpha=estimator.alpha,
-        n_iter_no_change=estimator.n_iter_no_change,
-        tol=estimator.tol,
-        decay=not run.keep_optimizer,
-        together=not str(estimator.device).startswith("cpu"),
-    )
-
-
-def _train(estimator, context, ensemble, stacks, rows, schedule, rng):
+def _train(estimator, context, cohorts, rng, *, rows, schedule, some):
     """Train the stacks of members side by side: on threads, or on jobs if `n_jobs` says so.
 
-    The trained weights take the place of those that the ensemble had.
+    Return the cohorts with the states of their stacks. Trained weights take the place of those
+    that the ensembles had.
     """
-    seeds = rng.randint(MAX_SEED, size=len(stacks))
     told = without_state(estimator)
-    contexts = [
-        task_context(context, _label(part, ensemble), position, schedule)
-        for position, (part, _, _) in enumerate(stacks)
-    ]
-    tasks = [
-        partial(
-            train_stack,
-            told,
-            subcontext,
-            made=ensemble.made,
-            start=start,
-            masks=masks,
-            rows=rows.of_members(part),
-            schedule=schedule,
-            seed=int(seed),
-        )
-        for (part, start, masks), subcontext, seed in zip(stacks, contexts, seeds, strict=True)
-    ]
-    parts = [part for part, _, _ in stacks]
+    tasks: list = []
+    places: list = []
+    for cohort in cohorts:
+        own = by_recipe(schedule, some[cohort.recipe])
+        for part, start, masks in members.stacks(cohort.ensemble, own, rows.n_members):
+            task = partial(
+                train_stack,
+                told,
+                task_context(
+                    context, _label(cohort, part, rows), cohort.first + part.start, own
+                ),
+                made=cohort.ensemble.made,
+                start=start,
+                masks=masks,
+                rows=rows.with_folds(cohort.folds[part]),
+                schedule=own,
+                seed=int(rng.randint(MAX_SEED)),
+            )
+            tasks.append(task)
+            places.append((cohort, part))
     jobs = Parallel(n_jobs=estimator.n_jobs)
     if estimator.n_jobs is not None or jobs.n_jobs != 1:  # of joblib's context
         trained = jobs(delayed(alone)(task) for task in tasks)
-        both = zip(parts, trained, strict=True)
-        return [members.put_in_place(ensemble.weights, *stack) for stack in both]
+        trained = [
+            members.put_in_place(cohort, part, state)
+            for (cohort, part), state in zip(places, trained, strict=True)
+        ]
+    else:
+        stack_bytes = max(members.stack_bytes(cohort.ensemble, schedule) for cohort in cohorts)
+        trained = _on_threads(tasks, places, stack_bytes)
+    return members.with_states(cohorts, places, trained)
+
+
+def _on_threads(tasks, places, stack_bytes):
+    """Train stacks on threads, and write the weights of each when it is done."""
     from ._training.threads import side_by_side  # imports torch, which only training needs
 
-    def placed(task, part, stopped):
-        return members.put_in_place(ensemble.weights, part, task(stopped=stopped))
+    def placed(task, place, stopped):
+        cohort, part = place
+        return members.put_in_place(cohort, part, task(stopped=stopped))
 
-    at_most = int(WORKING_SHARE * working_bytes() // members.stack_bytes(ensemble, schedule))
-    side_by_side_tasks = [partial(placed, *both) for both in zip(tasks, parts, strict=True)]
-    return side_by_side(side_by_side_tasks, at_most=max(at_most, 1))
-
-
-def _warn_of_memory(ensemble, schedule):
-    """Warn of a fit that takes more than half of the machine's memory."""
-    taken = ensemble.weights.nbytes + members.stack_bytes(ensemble, schedule)
-    there = _machine_bytes()
-    if taken > there / 2:
-        warn_user(
-            f"The fit will take about {taken / 2**30:.1f} GB of the machine's "
-            f"{there / 2**30:.1f} GB of memory. Fewer n_estimators, hidden_layer_sizes or "
-            "n_components need less, and so does direct_connections=False."
-        )
+    at_most = max(int(WORKING_SHARE * working_bytes() // stack_bytes), 1)
+    both = zip(tasks, places, strict=True)
+    return side_by_side([partial(placed, *one) for one in both], at_most=at_most)
 
 
-def _machine_bytes():
-    """How much memory the machine has; infinite where it does not tell."""
-    try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
-    except (AttributeError, ValueError, OSError):
-        return math.inf
+def _label(cohort, part, rows):
+    """Name the members trained together, counted from one: 'members 1-4 of 8'."""
+    first = cohort.first + part.start + 1
+    last = cohort.first + min(part.stop, len(cohort.folds))
+    return f"members {first}-{last} of {rows.n_members}"
 
 
 def alone(task):
@@ -398,12 +316,6 @@ def without_state(estimator):
     copied = copy.copy(estimator)
     copied.__dict__.pop("_state", None)
     return copied
-
-
-def _label(part, ensemble):
-    """Name the members trained together, counted from one: 'members 1-4 of 8'."""
-    n_members = len(ensemble.weights)
-    return f"members {part.start + 1}-{min(part.stop, n_members)} of {n_members}"
 
 
 def train_stack(estimator, context, **task):
@@ -450,10 +362,13 @@ def _report(fitted, trained, run):
         return
     best = np.concatenate([stack.best_score for stack in trained])
     fitted.best_validation_score_ = float(best.mean())
-    if not np.isfinite(history["train"]).all():
+    epochs = np.concatenate([stack.best_epoch for stack in trained])
+    if fitted.n_iter_ and not epochs.any():
         warn_user(
-            f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
-            "epoch before is kept. Lower learning_rate_init.",
+            "Training never improved on its start: no epoch scored better on held-out rows, so "
+            "the classical solution is kept. It is right where columns are Gaussian. Else try "
+            f"learning_rate_init below {fitted.learning_rate_init}, a larger max_iter or "
+            "validation_fraction, and look at history_.",
             ConvergenceWarning,
         )
 

@@ -14,13 +14,9 @@ import numpy as np
 
 from .._fitting import (
     alone,
-    count_members,
     finish,
     fit_rows,
     learn,
-    mask_options,
-    new_architecture,
-    read_schedule,
     remember,
     task_context,
     telling_callbacks,
@@ -36,11 +32,19 @@ from .._input import (
     private_random_state,
     read_table,
 )
+from .._parameters import (
+    count_members,
+    new_architecture,
+    new_ranks,
+    read_recipes,
+    read_schedule,
+)
 from .._table.checks import check_cells, check_known, check_new_cells
 from .._table.frame import joined_layout, to_numbers, unknown_labels
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
-from .._training.members import draw_members, put_in_place, stacks, with_trained
+from .._training.members import Cohort, draw_members, put_in_place, stacks
+from .._training.recipes import by_recipe
 from .._training.rows import InMemory, Rows, encode_numbers, open_source, window_rows
 from .partitions import (
     empty_like,
@@ -91,7 +95,7 @@ def fit_partitions(estimator, X, sample_weight, X_val, run):
         validation = read_table(fitted, fetched(X_val), layout, table, "X_val").numbers
     validation = validation if run.early_stopping else None  # checked all the same
     members, trained = _train(estimator, X, layout, table, sizes, validation, run, rng)
-    ensemble = members[0].joined_by(members[1:])
+    ensemble = members[0].joined_by(members[1:], np.ones(len(members)))
     remembered = remember(fitted, layout, fold_seed)
     return finish(estimator, fitted, ensemble, trained, remembered, run)
 
@@ -154,9 +158,11 @@ def _chosen_rows(partition, chosen, layout, kinds, bounds):
 
 def _train(estimator, X, layout, table, sizes, validation, run, rng):
     """Train each member on partitions of its own; return members and how training went."""
-    n_members = count_members(estimator, sum(sizes))
-    architecture = new_architecture(estimator, table)
+    some = read_recipes(estimator, table, sum(sizes))
+    n_members, recipe = count_members(estimator, sum(sizes), some), some[0]
+    architecture = new_architecture(estimator, table, recipe.n_components)
     seeds = rng.randint(MAX_SEED, size=(n_members, 3)).tolist()
+    ranks = new_ranks(estimator, n_members, table.n_features, rng)
     encoded = map_partitions(_encoded, X, layout, table)
     told = without_state(estimator), table, architecture, validation, run
     common = [shared(value) for value in told]
@@ -165,11 +171,11 @@ def _train(estimator, X, layout, table, sizes, validation, run, rng):
         tasks = []
         for member, own in enumerate(shares):
             n_rows = sum(sizes[partition] for partition in own)
-            schedule = read_schedule(estimator, n_rows, run)
+            schedule = by_recipe(read_schedule(estimator, n_rows, run), recipe)
             label = f"member {member + 1} of {n_members}"
             own_task = task_context(context, label, member, schedule)
             parts = [encoded[partition] for partition in own]
-            each = schedule, seeds[member], own_task
+            each = schedule, seeds[member], ranks[member], own_task
             tasks.append(join(_trained_member, parts, *each, *common))
         members, trained = zip(*together(tasks), strict=True)
     return members, trained
@@ -216,7 +222,7 @@ def _encoded(partition, layout, table):
 
 
 def _trained_member(
-    parts, schedule, seeds, context, estimator, table, architecture, validation, run
+    parts, schedule, seeds, ranks, context, estimator, table, architecture, validation, run
 ):
     """Draw and train one member on encoded partitions; return it, and how training went."""
     from .._training.loop import check_device  # imports torch, which only training needs
@@ -232,10 +238,9 @@ def _trained_member(
         fraction=estimator.validation_fraction if run.early_stopping else None,
         fold_seed=fold_seed,
     )
-    member = draw_members(
-        table, rows, architecture, seeds=[mask_seed], **mask_options(estimator)
-    )
-    ((part, start, masks),) = stacks(member, schedule)
+    drawn = ranks[None], [mask_seed], estimator.connectivity_agnostic
+    member = draw_members(table, rows, architecture, *drawn)
+    ((part, start, masks),) = stacks(member, schedule, 1)
     task = partial(
         train_stack,
         estimator,
@@ -247,8 +252,7 @@ def _trained_member(
         schedule=schedule,
         seed=training_seed,
     )
-    trained = put_in_place(member.weights, part, alone(task))
+    trained = put_in_place(Cohort(0, 0, member, np.arange(1)), part, alone(task))
     # The weights travel once, and the optimiser's arrays not at all.
     nothing = np.empty((1, 0), dtype=np.float32)
-    summary = replace(trained, average=nothing, current=nothing, moments=())
-    return with_trained(member, [trained], keep_optimizer=False), summary
+    return member, replace(trained, average=nothing, current=nothing, moments=())

@@ -108,6 +108,7 @@ class Ensemble:
     ranks: Integers  # (M, K, D)
     degrees: tuple[Integers, ...]  # (M, K, n_units) for each hidden layer
     weights: NDArray[np.float32]  # (M, n_weights)
+    shares: Floats  # (M,), how much each member counts; their sum is one
     # Where the optimiser stands, kept between calls of partial_fit.
     optimizer: dict[str, Any] | None = None
 
@@ -120,6 +121,7 @@ class Ensemble:
             ranks=state["ranks"],
             degrees=tuple(state["degrees"]),
             weights=state["weights"],
+            shares=state.get("shares", equal_shares(len(state["weights"]))),  # new in 0.2
             optimizer=state["optimizer"],
         )
 
@@ -131,6 +133,7 @@ class Ensemble:
             "ranks": self.ranks,
             "degrees": list(self.degrees),
             "weights": self.weights,
+            "shares": self.shares,
             "optimizer": self.optimizer,
         }
 
@@ -138,6 +141,16 @@ class Ensemble:
     def n_paths(self) -> int:
         """How many paths there are: members times masks."""
         return math.prod(self.ranks.shape[:2])
+
+    @property
+    def log_odds(self) -> Floats:
+        """How much more or less than on average each path counts, (M * K,), as logarithms.
+
+        Their exponentials have a mean of one.
+        """
+        with np.errstate(divide="ignore"):
+            odds = np.log(self.shares * len(self.shares))
+        return np.repeat(odds, self.ranks.shape[1])
 
     @property
     def reorderable(self) -> bool:
@@ -167,6 +180,7 @@ class Ensemble:
             ranks=move_last(self.ranks[m, k], missing)[:, None],
             degrees=tuple(layer[m, k][:, None] for layer in self.degrees),
             weights=self.weights[m],
+            shares=self.shares[m] / self.shares[m].sum(),
         )
 
     @cached_property
@@ -174,13 +188,103 @@ class Ensemble:
         """The network's shape."""
         return self.architecture.build(self.table)
 
-    def joined_by(self, others: Sequence["Ensemble"]) -> "Ensemble":
-        """Return an ensemble of these members and those of others for the same table."""
+    def joined_by(self, others: Sequence["Ensemble"], counts: Sequence[float]) -> "Ensemble":
+        """Return an ensemble of these members and those of others for the same table.
+
+        `counts` says how much each of the ensembles counts.
+        """
         together = [self, *others]
         layers = zip(*(ensemble.degrees for ensemble in together), strict=True)
+        shares = [c * one.shares for c, one in zip(counts, together, strict=True)]
         return replace(
             self,
             ranks=np.concatenate([ensemble.ranks for ensemble in together]),
             degrees=tuple(np.concatenate(layer) for layer in layers),
             weights=np.concatenate([ensemble.weights for ensemble in together]),
+            shares=np.concatenate(shares) / np.concatenate(shares).sum(),
+            optimizer=self.optimizer and _joined([one.optimizer for one in together]),
         )
+
+    def of_members(self, members: slice) -> "Ensemble":
+        """Return an ensemble of some of the members."""
+        chosen = self.shares[members]
+        return replace(
+            self,
+            ranks=self.ranks[members],
+            degrees=tuple(layer[members] for layer in self.degrees),
+            weights=self.weights[members],
+            shares=chosen / chosen.sum(),
+            optimizer=None if self.optimizer is None else _each(self.optimizer, members),
+        )
+
+    def with_components(self, n_components: int) -> "Ensemble":
+        """Return the same densities from networks of more components, most without a share."""
+        wide = replace(self.architecture, n_components=n_components)
+        if wide == self.architecture:
+            return self
+        to = wide.build(self.table)
+        optimizer = self.optimizer and {
+            "current": widened(self.made, to, self.optimizer["current"], OFF),
+            "moments": [widened(self.made, to, m, 0.0) for m in self.optimizer["moments"]],
+            "n_steps": self.optimizer["n_steps"],
+        }
+        weights = widened(self.made, to, self.weights, OFF)
+        return replace(self, architecture=wide, weights=weights, optimizer=optimizer)
+
+
+# The logit of a component that has no share, whatever the others have.
+OFF = -1e4
+
+
+def equal_shares(n_members: int) -> Floats:
+    """Return the shares of members that count the same."""
+    return np.full(n_members, 1 / n_members)
+
+
+def widened(
+    narrow: MADE, wide: MADE, weights: NDArray[np.float32], logit: float
+) -> NDArray[np.float32]:
+    """Put weights (M, n) in a network whose mixtures have more components, with no share.
+
+    Their logits have no connections, and `logit` as their bias. They come first: no level of a
+    mixture is beyond its last component.
+    """
+    to = np.empty(len(narrow.output_features), dtype=np.int64)
+    off = np.zeros(len(wide.output_features), dtype=bool)
+    for (law, own, _), (wide_law, outputs, _) in zip(
+        narrow.by_feature(), wide.by_feature(), strict=True
+    ):
+        place = np.arange(outputs.start, outputs.stop)
+        if isinstance(law, MixtureOfGaussians) and isinstance(wide_law, MixtureOfGaussians):
+            kinds = [place[kind] for kind in wide_law.parameters]
+            n_off = wide_law.n_components - law.n_components
+            off[kinds[0][:n_off]] = True
+            place = np.concatenate([*(kind[n_off:] for kind in kinds[:-1]), kinds[-1]])
+        to[own] = place
+    found = np.zeros((len(weights), wide.n_weights), dtype=weights.dtype)
+    depth = len(narrow.hidden_layer_sizes)
+    for to_flat, flat in zip(found, weights, strict=True):
+        parts, before = wide.unflatten(to_flat), narrow.unflatten(flat)
+        for name, part in parts.items():
+            if name in (f"weight{depth}", "direct", f"bias{depth}"):
+                part[to[: len(before[name])]] = before[name]
+            else:
+                part[:] = before[name]
+        parts[f"bias{depth}"][off] = logit
+    return found
+
+
+def _each(optimizer: dict[str, Any], members: slice) -> dict[str, Any]:
+    """Return the optimiser's state of some members."""
+    moments = [moment[members] for moment in optimizer["moments"]]
+    return {**optimizer, "current": optimizer["current"][members], "moments": moments}
+
+
+def _joined(optimizers: Sequence[Any]) -> dict[str, Any]:
+    """Join the optimiser's states of some members and others."""
+    moments = zip(*(optimizer["moments"] for optimizer in optimizers), strict=True)
+    return {
+        "current": np.concatenate([optimizer["current"] for optimizer in optimizers]),
+        "moments": [np.concatenate(moment) for moment in moments],
+        "n_steps": optimizers[0]["n_steps"],
+    }

@@ -115,6 +115,11 @@ class MADE:
         return shapes
 
     @cached_property
+    def n_weights(self) -> int:
+        """How many weights a member has."""
+        return sum(math.prod(shape) for shape in self.weight_shapes().values())
+
+    @cached_property
     def n_matrices(self) -> int:
         """How many of the weights' arrays are matrices; they come first."""
         return sum(len(shape) == 2 for shape in self.weight_shapes().values())

@@ -5,6 +5,7 @@ A feature has a rank (its position 1..D in an ordering), a hidden unit has a deg
 the two (Germain et al. 2015, sections 3 and 4, equations 12 and 13).
 """
 
+import math
 from collections.abc import Sequence
 from itertools import pairwise
 
@@ -17,14 +18,10 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 
-def draw_ordering(
-    ordering: str | Sequence[int], n_features: int, rng: np.random.RandomState
-) -> Integers:
-    """Return the column positions in the order in which they are modelled."""
+def given_ordering(ordering: str | Sequence[int], n_features: int) -> Integers:
+    """Return the column positions in the order in which they are to be modelled."""
     if isinstance(ordering, str):
-        if ordering == "natural":
-            return np.arange(n_features)
-        return rng.permutation(n_features)
+        return np.arange(n_features)
     positions = np.asarray(ordering)
     if positions.shape != (n_features,) or not np.array_equal(
         np.sort(positions), np.arange(n_features)
@@ -34,6 +31,46 @@ def draw_ordering(
             f"got {positions.tolist()!r}."
         )
     return positions.astype(np.int64)
+
+
+def random_orderings(n_orderings: int, n_features: int, rng: np.random.RandomState) -> Integers:
+    """Draw orderings (n_orderings, D) at random, without replacement while they last."""
+    n_different = math.factorial(n_features)
+    seen: set[bytes] = set()
+    drawn: list[Integers] = []
+    while len(drawn) < n_orderings:
+        following = rng.permutation(n_features)
+        if len(seen) == n_different:
+            seen.clear()
+        if following.tobytes() not in seen:
+            seen.add(following.tobytes())
+            drawn.append(following)
+    return np.array(drawn, dtype=np.int64).reshape(n_orderings, n_features)
+
+
+def draw_ranks(
+    n_members: int,
+    n_features: int,
+    rng: np.random.RandomState,
+    *,
+    n_masks: int = 1,
+    ordering: str | Sequence[int] = "random",
+    order_agnostic: bool = False,
+    connectivity_agnostic: bool = False,
+) -> Integers:
+    """Draw the ranks (n_members, n_masks, D) of the masks that each member cycles over.
+
+    Order-agnostic training draws an ordering for each mask, connectivity-agnostic training has
+    one for all (Germain et al. 2015, section 4.2 and 4.3); others have one mask.
+    """
+    n_masks = n_masks if order_agnostic or connectivity_agnostic else 1
+    n_drawn = n_masks if order_agnostic else 1
+    drawn = random_orderings(n_members * n_drawn, n_features, rng)
+    orderings = drawn.reshape(n_members, n_drawn, n_features)
+    if not isinstance(ordering, str) or ordering == "natural":
+        orderings[:, 0] = given_ordering(ordering, n_features)
+    orderings = np.repeat(orderings, n_masks // n_drawn, axis=1)
+    return np.argsort(orderings, axis=-1) + 1
 
 
 def ordering_to_ranks(ordering: Integers) -> Integers:
@@ -81,41 +118,6 @@ def draw_degrees(
         degrees = spread_degrees(n_units, n_features)
         drawn.append(degrees if rng is None else rng.permutation(degrees))
     return drawn
-
-
-def draw_mask_list(
-    n_masks: int,
-    layer_sizes: Sequence[int],
-    n_features: int,
-    rng: np.random.RandomState,
-    *,
-    ordering: str | Sequence[int] = "random",
-    order_agnostic: bool = False,
-    connectivity_agnostic: bool = False,
-    shared: bool = False,
-) -> tuple[Integers, list[Integers]]:
-    """Draw the fixed list of masks that a member cycles over.
-
-    Order-agnostic training draws an ordering for each mask, connectivity-agnostic
-    training the hidden degrees (Germain et al. 2015, section 4.2 and 4.3).
-
-    Returns
-    -------
-    ranks : (n_masks, n_features)
-    degrees : one (n_masks, n_units) array for each hidden layer
-    """
-    if not (order_agnostic or connectivity_agnostic):
-        n_masks = 1
-    first = draw_ordering(ordering, n_features, rng)
-    ranks = [ordering_to_ranks(first)]
-    for _ in range(1, n_masks):
-        following = draw_ordering("random", n_features, rng) if order_agnostic else first
-        ranks.append(ordering_to_ranks(following))
-    degree_rng = rng if connectivity_agnostic else None
-    degrees = [
-        draw_degrees(layer_sizes, n_features, degree_rng, shared) for _ in range(n_masks)
-    ]
-    return np.stack(ranks), [np.stack(layer) for layer in zip(*degrees, strict=True)]
 
 
 def hidden_mask(degrees_out: Integers, degrees_in: Integers) -> Booleans:

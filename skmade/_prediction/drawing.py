@@ -53,7 +53,8 @@ N_COMPLETIONS = 256
 def draw(ensemble: Ensemble, n_samples: int, rng: np.random.RandomState) -> Floats:
     """Draw rows (n_samples, D), each from a member and mask chosen at random."""
     shape = (n_samples, ensemble.table.n_features)
-    choice = rng.randint(ensemble.n_paths, size=n_samples)
+    chances = np.exp(ensemble.log_odds) / ensemble.n_paths
+    choice = rng.choice(ensemble.n_paths, size=n_samples, p=chances / chances.sum())
     values = np.full(shape, np.nan)
     drawn = _draw_missing(ensemble, values, choice, rng)
     return decode(ensemble.table, drawn)
@@ -120,7 +121,7 @@ def _propose(ensemble: Ensemble, values: Floats, uniforms: Floats) -> _Draws:
     proposal = joint.copy()
     for path in range(ensemble.n_paths):
         log_prob = feature_log_prob(scorer(ensemble, path), rows)
-        np.logaddexp(joint, log_prob.sum(axis=1), out=joint)
+        np.logaddexp(joint, log_prob.sum(axis=1) + ensemble.log_odds[path], out=joint)
         np.logaddexp(proposal, log_prob[:, missing].sum(axis=1), out=proposal)
     return _Draws(rows[None], normalised((joint - proposal)[None]))
 

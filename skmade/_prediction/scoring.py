@@ -131,7 +131,7 @@ def _log_density_at_once(ensemble: Ensemble, values: Floats) -> Floats:
     for path, log_probs in enumerate(logs):
         walk = scorer(ensemble, path)
         rows = rows or enter(walk, values)
-        log_probs[:] = log_prob_of(walk, rows)
+        log_probs[:] = log_prob_of(walk, rows) + ensemble.log_odds[path]
     return log_sum_exp(logs) - math.log(ensemble.n_paths)
 
 
@@ -168,10 +168,11 @@ def _rest(log_density: Floats, log_probs: Floats, present: Booleans) -> Floats:
 
 @dataclass(frozen=True)
 class Explanation:
-    """J equally likely ways to explain each of n rows: paths, and draws of each."""
+    """J ways to explain each of n rows: paths, and draws of each."""
 
     log_probs: Floats  # (n, J, D) of the observed cells
-    log_weights: Floats  # (n, J), log-density of all of them under each way
+    # (n, J), log-density of all of them under each way, with how much the way counts.
+    log_weights: Floats
 
     @property
     def log_density(self) -> Floats:
@@ -245,7 +246,7 @@ def explain(ensemble: Ensemble, values: Floats) -> Explanation:
         feature_log_prob(scorer(ensemble, path), values) for path in range(ensemble.n_paths)
     ]
     together = np.stack(log_probs, axis=1)
-    return Explanation(together, together.sum(axis=2))
+    return Explanation(together, together.sum(axis=2) + ensemble.log_odds)
 
 
 @dataclass(frozen=True)
@@ -298,6 +299,10 @@ def integrate(
         )
         for answer, part in zip(answers, found, strict=True):
             answer[rows, slots] = part
+    # Of the paths chosen for a row the mean of what they count is one.
+    log_odds = ensemble.log_odds[paths.chosen]
+    log_odds -= logsumexp(log_odds, axis=1, keepdims=True) - math.log(shape[1])
+    answers[2] += log_odds[:, :, None, None]
     answers[-1] += np.arange(shape[1])[:, None, None] * shape[2]
     filled, log_probs, log_weights, origins = (
         answer.reshape(len(values), -1, answer.shape[3]) for answer in answers

@@ -25,9 +25,12 @@ class AdamW:
         decays: Sequence[float],
         moments: Sequence[Sequence[Tensor]],
         n_steps: int,
+        kept: Sequence[int] = (),
     ) -> None:
         # The caller's own list, which may change: members that are done leave.
         self.parameters, self.decays, self.n_steps = parameters, list(decays), n_steps
+        # Those that decay toward where they begin, and not toward zero.
+        self.kept, self.origins = kept, [parameters[index].clone() for index in kept]
         # Running means and mean squares of each parameter's gradients.
         self.moments = [list(moment) for moment in moments] or [
             [torch.zeros_like(p) for p in parameters] for _ in BETAS
@@ -38,10 +41,14 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, gradients: Sequence[Tensor], size: float) -> None:
-        """Move all parameters by one step, and toward zero by their decay."""
+        """Move all parameters by one step, and toward zero or their origin by their decay."""
         self.n_steps += 1
-        for decay in set(self.decays):
-            own = [index for index, other in enumerate(self.decays) if other == decay]
+        decays = list(self.decays)
+        for index, origin in zip(self.kept, self.origins, strict=True):
+            self.parameters[index].lerp_(origin, size * decays[index])
+            decays[index] = 0.0
+        for decay in set(decays):
+            own = [index for index, other in enumerate(decays) if other == decay]
             adamw(
                 [self.parameters[index] for index in own],
                 [gradients[index] for index in own],

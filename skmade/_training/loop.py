@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
@@ -12,10 +13,12 @@ from torch import Tensor
 
 from .._network.made import MADE
 from .adamw import AdamW
+from .jitter import Jitter
 from .objective import Layers, Objective, masked, private_torch
 from .order import Order
 from .rows import Encoded, Integers, Rows
 from .schedule import REPORTED_STEPS, Schedule, TrainingState, max_step_rows, n_parts
+from .strides import strides_of
 
 Floats = NDArray[np.float64]
 
@@ -90,15 +93,8 @@ def fit_network(
                 break
             if keeper is not None:
                 stack.keep(keeper.running())
-    return TrainingState(
-        average=stack.objective.flat(stack.average) if keeper is None else keeper.flat(),
-        # Where members stop early, the optimiser's state is of no use to anyone.
-        current=stack.objective.flat(stack.parameters) if keeper is None else None,
-        moments=stack.moments() if keeper is None else (),
-        n_steps=stack.n_steps,
-        best_score=None if keeper is None else keeper.score,
-        history=history,
-    )
+    state = stack.state() if keeper is None else keeper.state()
+    return replace(state, n_steps=stack.n_steps, history=history)
 
 
 def _go_on(curve: list[Floats], members: Integers, values: Floats) -> None:
@@ -120,6 +116,18 @@ def check_device(device: str) -> None:
         ) from error
 
 
+class Scores(NamedTuple):
+    """Log-likelihoods of the rows that members hold out, and the rows' weights, (M, n) each."""
+
+    logs: Floats
+    weight: Floats
+
+    @property
+    def mean(self) -> Floats:
+        """Weighted mean of each member, (M,)."""
+        return np.asarray((self.logs * self.weight).sum(axis=1) / self.weight.sum(axis=1))
+
+
 class _Stack:
     """The moving parts of training: current and averaged weights, optimiser, batches."""
 
@@ -136,7 +144,8 @@ class _Stack:
     ) -> None:
         # A mask alone stays as it is: members train in the order of their ranks.
         order = Order.of_ranks(made, *masks[0]) if len(masks) == 1 else None
-        self.objective = Objective(made, device, order=order)
+        strides = strides_of(made, start.average)
+        self.objective = Objective(made, device, order=order, strides=strides)
         self.members = np.arange(len(start.average))  # that are still trained
         self.masks, self.schedule = masks, schedule
         self.rows, self.device, self.stopped = rows, device, stopped
@@ -152,16 +161,20 @@ class _Stack:
         self.average = self.objective.parts(start.average)
         current = start.average if start.current is None else start.current
         self.parameters = self.objective.parts(current)
-        moments = [self.objective.parts(moment) for moment in start.moments]
+        # Running means of gradients, and of their squares.
+        moments = [self.objective.parts(m, power) for power, m in enumerate(start.moments, 1)]
         if len(masks) == 1:  # what it hides is zero and stays so
             for parts in (self.average, self.parameters, *moments):
                 for part, gate in zip(parts, self._gates(0), strict=False):
                     part.mul_(gate)
         n_matrices = made.n_matrices
-        # Weight decay is for matrices and not for biases.
+        # Weight decay is for matrices and not for biases. Direct connections hold the classical
+        # solution, which is no excess: they decay toward it.
         decays = [schedule.alpha * (i < n_matrices) for i in range(len(self.parameters))]
-        self.optimizer = AdamW(self.parameters, decays, moments, start.n_steps)
+        direct = range(len(made.hidden_layer_sizes) + 1, n_matrices)
+        self.optimizer = AdamW(self.parameters, decays, moments, start.n_steps, kept=direct)
         self.gradients = [torch.zeros_like(part) for part in self.parameters]
+        self.jitter = Jitter(made, rows, schedule.jitter, device) if schedule.jitter else None
 
     def run_epoch(self, on_part: Callable[[], None] = lambda: None) -> Floats:
         """Pass once over every member's training rows; return mean log-likelihoods (M,)."""
@@ -192,6 +205,8 @@ class _Stack:
         """Follow the gradient of a mini-batch; return its weighted log-likelihoods (M,)."""
         batch = batch.to(self.device)
         values, weight = loaded.values[batch], loaded.weight[batch]
+        if self.jitter is not None:
+            values = self.jitter.moved(values, self._noise(values.shape), self.members)
         k = self.n_steps % len(self.masks)
         shown = self._shown(self.parameters, k)
         layers, gates = self.objective.layers(shown), self._gates(k)
@@ -230,25 +245,26 @@ class _Stack:
         if stays.all():
             return
         self.members = self.members[stays]
-        moved = self.average, self.parameters, self.gradients, *self.optimizer.moments
+        optimizer = self.optimizer.origins, *self.optimizer.moments
+        moved = self.average, self.parameters, self.gradients, *optimizer
         for parts in moved:
             parts[:] = [part[stays] for part in parts]
         self.objective = self.objective.of_members(stays)
         self._kept_gates.clear()
 
-    def score_held_out(self) -> Floats:
-        """Weighted mean log-likelihood of each member's held-out rows, (M,)."""
+    def score_held_out(self) -> Scores:
+        """Log-likelihoods of the rows that each member holds out."""
         n_masks = min(len(self.masks), MAX_VALIDATION_MASKS)
-        total, total_weight = np.zeros((2, len(self.members)))
         layers = [self.objective.layers(self._shown(self.average, k)) for k in range(n_masks)]
+        logs, weights = [], []
         for encoded, positions in self.rows.held_out():
             loaded = _Loaded(encoded, positions[self.members], self.device)
-            total += loaded.log_jacobian + self._score(layers, loaded)
-            total_weight += loaded.total_weight
-        return total / total_weight
+            logs.append(self._score(layers, loaded) + encoded.log_jacobian[loaded.positions])
+            weights.append(encoded.weight[loaded.positions].astype(np.float64))
+        return Scores(np.concatenate(logs, axis=1), np.concatenate(weights, axis=1))
 
     def _score(self, layers: Sequence[Layers], loaded: "_Loaded") -> Floats:
-        """Weighted sum of log-likelihoods, averaged over masks, (M,)."""
+        """Log-likelihoods of values, averaged over masks, (M, n)."""
         parts = []
         positions = torch.from_numpy(loaded.positions)
         for rows in positions.split(self.max_rows, dim=1):
@@ -257,12 +273,16 @@ class _Stack:
                 [self.objective.log_prob(of_mask, values, loaded.holes) for of_mask in layers]
             )
             parts.append(torch.logsumexp(logs.cpu().double(), dim=0) - math.log(len(layers)))
-        weight = loaded.weight[positions].cpu().double()
-        return np.asarray((torch.cat(parts, dim=1) * weight).sum(dim=1))
+        return np.asarray(torch.cat(parts, dim=1))
 
-    def moments(self) -> tuple[NDArray[np.float32], ...]:
-        """Return the optimiser's running first and second moments, flat."""
-        return tuple(self.objective.flat(moment) for moment in self.optimizer.moments)
+    def state(self) -> TrainingState:
+        """Return where training stands."""
+        moments = enumerate(self.optimizer.moments, 1)
+        return TrainingState(
+            average=self.objective.flat(self.average),
+            current=self.objective.flat(self.parameters),
+            moments=tuple(self.objective.flat(moment, power) for power, moment in moments),
+        )
 
     def _batches(self, train: Integers) -> Iterator[Tensor]:
         """Yield row positions (M, n_batch): a fresh permutation for each member."""
@@ -273,6 +293,12 @@ class _Stack:
         if n_rows >= MIN_ROUND_ROWS * n_batches:
             ends = np.rint(ends / ROUND_ROWS) * ROUND_ROWS
         yield from shuffled.tensor_split(ends.astype(int).tolist(), dim=1)
+
+    def _noise(self, shape: Sequence[int]) -> Tensor:
+        """Draw standard normal numbers."""
+        if self.generator is not None:
+            return torch.randn(tuple(shape), generator=self.generator, device=self.device)
+        return torch.from_numpy(self.rng.standard_normal(tuple(shape), dtype=np.float32))
 
     def _factors(self, n_rows: int) -> list[Tensor]:
         """Return factors for each layer's hidden units: zero for those that are dropped."""
@@ -340,27 +366,41 @@ class _BestEpoch:
 
     def __init__(self, stack: _Stack) -> None:
         self.patience, self.tol = stack.schedule.n_iter_no_change, stack.schedule.tol
-        self.score = stack.score_held_out()  # the start is an epoch too
+        self.held_out = stack.score_held_out()  # the start is an epoch too
+        self.score = self.held_out.mean
         self.objective = stack.objective  # of all members, also when some have left
         self.average = [part.clone() for part in stack.average]
         self.reference = self.score.copy()  # the score that the next gain is counted from
-        self.waited = np.zeros(len(self.score), dtype=np.int64)
+        self.epoch, self.waited, self.best = 0, *np.zeros((2, len(self.score)), dtype=np.int64)
 
     def end_epoch(self, stack: _Stack) -> Floats:
         """Score the epoch of the members that are trained, and keep the weights that gained."""
-        score, own = stack.score_held_out(), stack.members
+        self.epoch += 1
+        found, own = stack.score_held_out(), stack.members
+        score = found.mean
         better = score > self.score[own]
         for best, current in zip(self.average, stack.average, strict=True):
             best[own[better]] = current[better]
+        self.held_out.logs[own[better]] = found.logs[better]
+        self.best[own[better]] = self.epoch
         self.score[own] = np.where(better, score, self.score[own])
         gained = score > self.reference[own] + self.tol
         self.reference[own] = np.where(gained, score, self.reference[own])
         self.waited[own] = np.where(gained, 0, self.waited[own] + 1)
         return score
 
-    def flat(self) -> NDArray[np.float32]:
-        """Return the weights of the best epochs, (M, n_weights)."""
-        return self.objective.flat(self.average)
+    def state(self) -> TrainingState:
+        """Return the best epochs.
+
+        Where members stop early, the optimiser's state is of no use to anyone.
+        """
+        return TrainingState(
+            average=self.objective.flat(self.average),
+            best_score=self.score,
+            best_epoch=self.best,
+            held_out=self.held_out.logs,
+            held_out_weight=self.held_out.weight,
+        )
 
     def running(self) -> NDArray[np.bool_]:
         """Which members (M,) are still gaining."""

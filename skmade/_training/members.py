@@ -1,18 +1,21 @@
 """Members of an ensemble as training has them: drawn, in stacks, and put back together."""
 
 import math
+import os
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.ensemble import Architecture, Ensemble
+from .._network.ensemble import Architecture, Ensemble, equal_shares
 from .._network.made import MaskList
-from .._network.masks import draw_mask_list
+from .._network.masks import Integers, draw_degrees
+from .._table.checks import warn_user
 from .._table.encoding import Table
 from .initial import MAX_START_ROWS, initial_weights
+from .recipes import shares_of
 from .rows import Rows
 from .schedule import Schedule, TrainingState, max_step_rows
 
@@ -20,6 +23,7 @@ from .schedule import Schedule, TrainingState, max_step_rows
 # their average, and that of the best epoch. Of outputs, about so many copies.
 N_COPIES, N_TEMPORARIES = 6, 6
 
+Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
 # Members are trained in stacks whose size depends on the work alone, never on the number of
@@ -30,54 +34,195 @@ MIN_STACK_WORK = 2**25  # weights times rows in a step
 
 
 def draw_members(
-    table: Table, rows: Rows, architecture: Architecture, seeds: Sequence[int], **options: Any
+    table: Table,
+    rows: Rows,
+    architecture: Architecture,
+    ranks: Integers,
+    seeds: Sequence[int],
+    connectivity_agnostic: bool = False,
 ) -> Ensemble:
     """Draw members that hold the classical solution of the rows they train on.
 
-    One seed makes one member; `options` are those of `draw_mask_list`.
+    Ranks (M, K, D) and seeds (M,) make M members.
     """
-    made = architecture.build(table)
-    n_weights = sum(math.prod(shape) for shape in made.weight_shapes().values())
-    weights = np.empty((len(seeds), n_weights), dtype=np.float32)
-    ranks, degrees = [], []
+    made, sizes = architecture.build(table), architecture.hidden_layer_sizes
+    weights = np.empty((len(seeds), made.n_weights), dtype=np.float32)
+    degrees = []
     for member, (values, weight) in enumerate(rows.start(MAX_START_ROWS)):
-        seed = int(seeds[member])
-        own_ranks, own_degrees = draw_mask_list(
-            layer_sizes=architecture.hidden_layer_sizes,
-            n_features=table.n_features,
-            rng=np.random.RandomState(seed),
-            shared=architecture.residual,
-            **options,
-        )
-        ranks.append(own_ranks)
-        degrees.append(own_degrees)
-        weights[member] = initial_weights(made, values, weight, own_ranks, seed)
+        seed, own = int(seeds[member]), ranks[member]
+        rng = np.random.RandomState(seed) if connectivity_agnostic else None
+        lists = [draw_degrees(sizes, table.n_features, rng, architecture.residual) for _ in own]
+        degrees.append([np.stack(layer) for layer in zip(*lists, strict=True)])
+        weights[member] = initial_weights(made, values, weight, own, seed)
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
-    return Ensemble(table, architecture, np.stack(ranks), layers, weights)
+    shares = equal_shares(len(seeds))
+    return Ensemble(table, architecture, ranks, layers, weights, shares)
 
 
-def stack_size(ensemble: Ensemble, schedule: Schedule) -> int:
-    """Return how many members train together: few, where each has enough to do."""
-    n_members, n_weights = ensemble.weights.shape
+class Cohort(NamedTuple):
+    """Members that are trained by one recipe at one time."""
+
+    recipe: int
+    first: int  # number of the first of them among all members
+    ensemble: Ensemble
+    folds: Integers  # that they hold out
+    states: tuple[TrainingState, ...] = ()  # of their stacks, when they have been trained
+
+
+class Drawing:
+    """Draws members, cohort by cohort, that hold the classical solution of their rows.
+
+    Ranks (M, K, D) and seeds (M,) make M members; there is an architecture for each recipe.
+    """
+
+    def __init__(
+        self,
+        table: Table,
+        rows: Rows,
+        architectures: Sequence[Architecture],
+        ranks: Integers,
+        seeds: Sequence[int],
+        connectivity_agnostic: bool = False,
+    ) -> None:
+        self.table, self.rows, self.architectures = table, rows, architectures
+        self.ranks, self.seeds = ranks, seeds
+        self.connectivity_agnostic = connectivity_agnostic
+        self.n_drawn, self.n_folds = 0, [0] * len(architectures)
+
+    @property
+    def n_left(self) -> int:
+        """How many members have not been drawn."""
+        return len(self.seeds) - self.n_drawn
+
+    def cohorts(self, sizes: Sequence[int]) -> list[Cohort]:
+        """Draw the next members, so many of each recipe; each recipe goes on with its folds."""
+        drawn = []
+        for recipe, size in enumerate(sizes):
+            if size == 0:
+                continue
+            own = slice(self.n_drawn, self.n_drawn + size)
+            folds = self.n_folds[recipe] + np.arange(size)
+            ensemble = draw_members(
+                self.table,
+                self.rows.with_folds(folds),
+                self.architectures[recipe],
+                self.ranks[own],
+                self.seeds[own],
+                self.connectivity_agnostic,
+            )
+            drawn.append(Cohort(recipe, own.start, ensemble, folds))
+            self.n_drawn, self.n_folds[recipe] = own.stop, self.n_folds[recipe] + size
+        return drawn
+
+
+def recalled(
+    ensemble: Ensemble, told: dict[str, list[int]] | None, n_recipes: int
+) -> list[Cohort]:
+    """Return the members of a fitted ensemble as cohorts, by how they were trained.
+
+    Models of version 0.1 do not tell: all hold out folds of their own, and are of one recipe.
+    """
+    folds = np.arange(len(ensemble.weights))
+    recipe = np.zeros_like(folds)
+    if told is not None:
+        folds = np.array(told["folds"])
+        recipe = np.minimum(told["recipes"], n_recipes - 1)
+    cohorts = []
+    for own in np.unique(recipe).tolist():
+        places = np.flatnonzero(recipe == own)  # next to each other
+        part = slice(int(places[0]), int(places[-1]) + 1)
+        cohorts.append(Cohort(own, part.start, ensemble.of_members(part), folds[part]))
+    return cohorts
+
+
+def with_states(
+    cohorts: Sequence[Cohort],
+    places: Sequence[tuple[Cohort, slice]],
+    trained: Sequence[TrainingState],
+) -> list[Cohort]:
+    """Return cohorts with the states of their stacks."""
+    by_first: dict[int, list[TrainingState]] = {cohort.first: [] for cohort in cohorts}
+    for (cohort, _), state in zip(places, trained, strict=True):
+        by_first[cohort.first].append(state)
+    return [cohort._replace(states=tuple(by_first[cohort.first])) for cohort in cohorts]
+
+
+def shares_of_recipes(trained: Sequence[Cohort], n_recipes: int, rows: Rows) -> Floats:
+    """Return how much each recipe counts, by the rows that members of all of them held out."""
+    here = sorted({cohort.recipe for cohort in trained})
+    logs: dict[int, dict[int, Floats]] = {recipe: {} for recipe in here}
+    weights: dict[int, Floats] = {}
+    for cohort in trained:
+        held_out = [row for state in cohort.states for row in _held_out(state)]
+        for fold, (own, weight) in zip(cohort.folds.tolist(), held_out, strict=False):
+            logs[cohort.recipe][fold], weights[fold] = own, weight
+    shares = np.zeros(n_recipes)
+    common = sorted(set.intersection(*(set(logs[recipe]) for recipe in here)))
+    if len(here) == 1 or not common:
+        shares[here] = 1 / len(here)
+    elif rows.validation is not None:  # the same rows for all members
+        by_recipe = [np.stack([*logs[recipe].values()]) for recipe in here]
+        means = [np.logaddexp.reduce(own) - np.log(len(own)) for own in by_recipe]
+        shares[here] = shares_of(np.stack(means), weights[common[0]])
+    else:
+        by_recipe = [np.concatenate([logs[r][fold] for fold in common]) for r in here]
+        weight = np.concatenate([weights[fold] for fold in common])
+        shares[here] = shares_of(np.stack(by_recipe), weight)
+    return shares
+
+
+def _held_out(state: TrainingState) -> list[tuple[Floats, Floats]]:
+    """Return what each member of a stack says of the rows that it held out, if it did."""
+    if state.held_out is None or state.held_out_weight is None:
+        return []
+    return list(zip(state.held_out, state.held_out_weight, strict=True))
+
+
+def stack_size(ensemble: Ensemble, schedule: Schedule, n_members: int) -> int:
+    """Return how many of some members train together: few, where each has enough to do."""
+    n_own, n_weights = ensemble.weights.shape
     if schedule.together:
-        return n_members
+        return n_own
     size = math.ceil(MIN_STACK_WORK / (n_weights * schedule.batch_size))
-    return max(1, min(size, MAX_STACK_SIZE, n_members // 2))
+    return max(1, min(size, MAX_STACK_SIZE, n_members // 2, n_own))
 
 
 def stack_bytes(ensemble: Ensemble, schedule: Schedule) -> int:
     """Return about how much memory the training of a stack takes."""
-    size = stack_size(ensemble, schedule)
+    size = stack_size(ensemble, schedule, 2 * MAX_STACK_SIZE)
     n_rows = min(schedule.batch_size, max_step_rows(ensemble.made, size))
     n_weights = N_COPIES * ensemble.weights.shape[1]
     return 4 * size * (n_weights + N_TEMPORARIES * n_rows * len(ensemble.made.output_features))
 
 
+def warn_of_memory(ensemble: Ensemble, n_members: int, schedule: Schedule) -> None:
+    """Warn of a fit that takes more than half of the machine's memory."""
+    taken = 4 * n_members * ensemble.weights.shape[1] + stack_bytes(ensemble, schedule)
+    there = _machine_bytes()
+    if taken > there / 2:
+        warn_user(
+            f"The fit will take about {taken / 2**30:.1f} GB of the machine's "
+            f"{there / 2**30:.1f} GB of memory. Fewer n_estimators, hidden_layer_sizes or "
+            "n_components need less, and so does direct_connections=False."
+        )
+
+
+def _machine_bytes() -> float:
+    """How much memory the machine has; infinite where it does not tell."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return math.inf
+
+
 def stacks(
-    ensemble: Ensemble, schedule: Schedule
+    ensemble: Ensemble, schedule: Schedule, n_members: int
 ) -> Iterator[tuple[slice, TrainingState, MaskList]]:
-    """Yield the members to train together: positions, starting point and masks."""
-    size = stack_size(ensemble, schedule)
+    """Yield the members to train together: positions, starting point and masks.
+
+    They are some of `n_members`.
+    """
+    size = stack_size(ensemble, schedule, n_members)
     for first in range(0, len(ensemble.weights), size):
         part = slice(first, first + size)
         degrees = [layer[part] for layer in ensemble.degrees]
@@ -92,28 +237,48 @@ def stacks(
         yield part, start, MaskList(ensemble.ranks[part], degrees)
 
 
-def put_in_place(weights: Singles, part: slice, trained: TrainingState) -> TrainingState:
-    """Write a stack's weights into those of all members; return the rest of its state.
+def put_in_place(cohort: Cohort, part: slice, trained: TrainingState) -> TrainingState:
+    """Write a stack's weights into those of its cohort; return the rest of its state.
 
     Wide tables have large members, which need not be in memory twice.
     """
+    weights = cohort.ensemble.weights
     weights[part] = trained.average
     return replace(trained, average=weights[part])
 
 
-def with_trained(
-    ensemble: Ensemble, trained: Sequence[TrainingState], keep_optimizer: bool
-) -> Ensemble:
-    """Return an ensemble with weights in place, and the optimiser's state if it is kept."""
-    optimizer = None
-    if keep_optimizer:
-        moments = zip(*(stack.moments for stack in trained), strict=True)
-        optimizer = {
-            "current": np.concatenate([stack.current for stack in trained]),
-            "moments": [np.concatenate(moment) for moment in moments],
-            "n_steps": trained[0].n_steps,
-        }
-    return replace(ensemble, optimizer=optimizer)
+def joined(
+    trained: Sequence[Cohort], shares: Floats, keep_optimizer: bool
+) -> tuple[Ensemble, dict[str, list[int]]]:
+    """Join trained cohorts, recipe by recipe; return how each member was trained, too.
+
+    The members of a recipe count the same. The optimiser's state is kept if that is asked for.
+    """
+    in_order = sorted(trained, key=lambda cohort: cohort.recipe)
+    n_components = max(cohort.ensemble.architecture.n_components for cohort in in_order)
+    told: dict[str, list[int]] = {"recipes": [], "folds": []}
+    done = []
+    for cohort in in_order:
+        told["recipes"] += [cohort.recipe] * len(cohort.folds)
+        told["folds"] += cohort.folds.tolist()
+        optimizer = _optimizer_of(cohort.states) if keep_optimizer else None
+        own = replace(cohort.ensemble, optimizer=optimizer)
+        done.append(own.with_components(n_components))
+    sizes = np.bincount(told["recipes"], minlength=len(shares))
+    counts = [
+        shares[cohort.recipe] * len(cohort.folds) / sizes[cohort.recipe] for cohort in in_order
+    ]
+    return done[0].joined_by(done[1:], counts), told
+
+
+def _optimizer_of(trained: Sequence[TrainingState]) -> dict[str, Any]:
+    """Return where the optimiser stands, of the members of some stacks."""
+    moments = zip(*(stack.moments for stack in trained), strict=True)
+    return {
+        "current": np.concatenate([stack.current for stack in trained]),
+        "moments": [np.concatenate(moment) for moment in moments],
+        "n_steps": trained[0].n_steps,
+    }
 
 
 def merge_histories(trained: Sequence[TrainingState]) -> dict[str, list[float]]:

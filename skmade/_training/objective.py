@@ -51,7 +51,9 @@ class Layers:
 class Objective:
     """Log-probabilities of values under a stack of networks of one shape.
 
-    Networks compute in an `order` of their own, and so do weights that come as tensors.
+    Networks compute in an `order` of their own, and so do weights that come as tensors. What
+    makes an output, there, is in units of the output's stride, if there are `strides`
+    (M, n_outputs).
     """
 
     def __init__(
@@ -60,9 +62,13 @@ class Objective:
         device: str = "cpu",
         dtype: torch.dtype = torch.float32,
         order: Order | None = None,
+        strides: NDArray[np.float64] | None = None,
     ) -> None:
         self.made, self.device, self.dtype = made, device, dtype
         self.order = Order.of_table(made) if order is None else order
+        self.strides, self.units_of_outputs = strides, None
+        if strides is not None:
+            self.units_of_outputs = self.tensor(self.order.sort_outputs(strides)[:, :, None])
         self.laws, columns, ends = [], [], [0]
         for (law, own), places in zip(made.groups, self.order.columns, strict=True):
             self.laws.append(trainable([law.at(own) for own in places], self.tensor))
@@ -79,14 +85,20 @@ class Objective:
 
     def of_members(self, members: Any) -> "Objective":
         """Return the objective of some of the members."""
-        return Objective(self.made, self.device, self.dtype, self.order.of_members(members))
+        strides = None if self.strides is None else self.strides[members]
+        order = self.order.of_members(members)
+        return Objective(self.made, self.device, self.dtype, order, strides)
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """Copy an array to the device, in the precision of training."""
         return torch.tensor(array, dtype=self.dtype, device=self.device)
 
-    def parts(self, flat: NDArray[np.float32]) -> list[Tensor]:
-        """Copy flat weights (M, n_weights) into matrices and biases, in their order there."""
+    def parts(self, flat: NDArray[np.float32], power: int = -1) -> list[Tensor]:
+        """Copy flat weights (M, n_weights) into matrices and biases, in their order there.
+
+        They come in units of strides. Of what is in those units to another `power`, as means
+        of gradients are (1), or of their squares (2), that is asked for.
+        """
         shapes = self.made.weight_shapes().values()
         ends = np.cumsum([math.prod(shape) for shape in shapes])[:-1]
         pieces = np.split(flat, ends, axis=1)
@@ -96,13 +108,30 @@ class Objective:
         ]
         return [
             torch.from_numpy(array).to(self.device, self.dtype)
-            for array in self.order.sort(arrays)
+            for array in self.order.sort(self._times_strides(arrays, power))
         ]
 
-    def flat(self, parts: Sequence[Tensor]) -> NDArray[np.float32]:
+    def flat(self, parts: Sequence[Tensor], power: int = -1) -> NDArray[np.float32]:
         """Undo `parts`."""
-        arrays = self.order.put_back([part.cpu().numpy() for part in parts])
+        sorted_arrays = self.order.put_back([part.cpu().numpy() for part in parts])
+        arrays = self._times_strides(sorted_arrays, -power)
         return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
+
+    def _times_strides(
+        self, arrays: Sequence[NDArray[Any]], power: int
+    ) -> Sequence[NDArray[Any]]:
+        """Multiply the weights of each output by its stride to a power."""
+        if self.strides is None:
+            return arrays
+        depth = len(self.made.hidden_layer_sizes)
+        of_outputs = f"weight{depth}", "direct", f"bias{depth}"
+        scaled = []
+        for name, array in zip(self.made.weight_shapes(), arrays, strict=True):
+            factor = self.strides[:, : array.shape[1]] ** power
+            factor = factor.reshape(*factor.shape, *(1,) * (array.ndim - 2))
+            own = (array * factor).astype(array.dtype) if name in of_outputs else array
+            scaled.append(own)
+        return scaled
 
     def gates(self, ranks: Integers, degrees: Sequence[Integers]) -> list[Tensor]:
         """Return zeros and ones for each matrix, from ranks (M, D) and degrees (M, n_units).
@@ -147,7 +176,11 @@ class Objective:
     def outputs(self, layers: Layers, values: Tensor) -> Tensor:
         """Parameters of all conditionals, (M, n_outputs, n), of values (M, D, n)."""
         inputs, _ = self._hidden(layers, values, [])
-        return output_layer(inputs, *layers.output, self.stairs)
+        return self._in_units(output_layer(inputs, *layers.output, self.stairs))
+
+    def _in_units(self, outputs: Tensor) -> Tensor:
+        """Multiply outputs, or their slopes, by their strides; they are overwritten."""
+        return outputs if self.units_of_outputs is None else outputs.mul_(self.units_of_outputs)
 
     def log_prob(self, layers: Layers, values: Tensor, holes: bool = True) -> Tensor:
         """Log p(values) in nats, (M, n), of values (M, n, D), which may have holes."""
@@ -180,9 +213,10 @@ class Objective:
         """
         values = values.mT.contiguous()
         inputs, activated = self._hidden(layers, values, factors)
-        params = output_layer(inputs, *layers.output, self.stairs)
+        params = self._in_units(output_layer(inputs, *layers.output, self.stairs))
         slope = torch.empty_like(params)
         logs = self._log_prob(params, values, holes, weight, slope)
+        slope = self._in_units(slope)
         passed = slope, inputs, activated, factors, layers.weights, gates, self.stairs
         way_back(*passed, self.skips, self.made.activation, found, add)
         return logs

@@ -102,6 +102,11 @@ class Order:
             for side, place in zip(sides, places, strict=True)
         ]
 
+    def sort_outputs(self, of_outputs: NDArray[Any]) -> NDArray[Any]:
+        """Sort what is known of the outputs of members, (M, n_outputs)."""
+        place = np.broadcast_to(self._sides()[-1], of_outputs.shape)
+        return np.take_along_axis(of_outputs, place, axis=1)
+
     def _sides(self) -> list[Integers]:
         """Positions of units, hidden units and outputs, (M, n) each, in the members' order."""
         made, n_small = self.made, len(self.made.small_groups)

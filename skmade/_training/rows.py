@@ -165,11 +165,12 @@ class Rows:
     """
 
     source: Source
-    n_members: int
+    n_members: int  # of the ensemble; there is a fold for each
     validation: Source | None = None
     fraction: float | None = None
     fold_seed: int = 0
-    members: slice = field(default_factory=lambda: slice(None))  # of a stack
+    # The folds of the members of a stack.
+    own_folds: Integers | slice = field(default_factory=lambda: slice(None))
 
     @property
     def n_rows(self) -> int:
@@ -186,9 +187,9 @@ class Rows:
         """Whether there are held-out rows."""
         return self.validation is not None or self.fraction is not None
 
-    def of_members(self, members: slice) -> "Rows":
-        """Return the rows of some of the members."""
-        return replace(self, members=members)
+    def with_folds(self, folds: Integers | slice) -> "Rows":
+        """Return the rows of members that hold out some of the folds."""
+        return replace(self, own_folds=folds)
 
     def n_train(self, window: int) -> int:
         """How many rows of a window each member trains on."""
@@ -197,12 +198,12 @@ class Rows:
     def folds(self, window: int) -> tuple[Integers, Integers]:
         """Positions in a window: (M, n_train) to train on, and (M, n_held_out)."""
         n_rows, n_held_out = self.source.sizes[window], self._n_held_out(window)
-        of_members = range(self.n_members)[self.members]
+        folds = np.arange(self.n_members)[self.own_folds]
         if n_held_out == 0:
-            return _all_rows(n_rows, len(of_members)), _all_rows(0, len(of_members))
+            return _all_rows(n_rows, len(folds)), _all_rows(0, len(folds))
         seed: Any = self.fold_seed if self.n_windows == 1 else [self.fold_seed, window]
         shuffled = np.random.RandomState(seed).permutation(n_rows)
-        turned = np.stack([np.roll(shuffled, -m * n_held_out) for m in of_members])
+        turned = np.stack([np.roll(shuffled, -m * n_held_out) for m in folds])
         return turned[:, n_held_out:], turned[:, :n_held_out]
 
     def training(self, window: int) -> tuple[Encoded, Integers]:
@@ -212,7 +213,7 @@ class Rows:
     def held_out(self) -> Iterator[tuple[Encoded, Integers]]:
         """Yield rows by windows, and the positions of those that each member holds out."""
         if self.validation is not None:
-            n_members = len(range(self.n_members)[self.members])
+            n_members = len(np.arange(self.n_members)[self.own_folds])
             for window, n_rows in enumerate(self.validation.sizes):
                 yield self.validation.read(window), _all_rows(n_rows, n_members)
         elif self.n_windows == 1:

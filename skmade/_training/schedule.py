@@ -37,10 +37,11 @@ class Schedule:
     max_iter: int
     batch_size: int
     learning_rate_init: float
-    dropout: float
     alpha: float
     n_iter_no_change: int
     tol: float
+    dropout: float = 0.0
+    jitter: float = 0.0  # noise added to numbers, in units of what other columns leave of them
     decay: bool = True  # whether the step size falls to zero
     together: bool = False  # whether all members train in one stack, as devices have it faster
 
@@ -60,6 +61,10 @@ class TrainingState:
     moments: tuple[NDArray[np.float32], ...] = ()  # the optimiser's two, if any
     n_steps: int = 0
     best_score: Floats | None = None  # (M,) best held-out mean log-likelihood
+    best_epoch: NDArray[np.int64] | None = None  # (M,) zero is the start
+    # (M, n): log-likelihoods of the rows that each held out, at its best epoch, and weights.
+    held_out: Floats | None = None
+    held_out_weight: Floats | None = None
     history: dict[str, list[Floats]] = field(default_factory=dict)  # (M,) an epoch
 
 
@@ -73,9 +78,9 @@ def n_parts(rows: Rows, schedule: Schedule) -> int:
     return 0 if rows.n_windows == 1 else schedule.n_batches(rows) // REPORTED_STEPS
 
 
-def auto_members(n_rows: int) -> int:
-    """Return 8, or 4 for large tables."""
-    return 8 if n_rows < MANY_ROWS else 4
+def auto_members(n_rows: int, n_recipes: int) -> int:
+    """Return 4 of each recipe, 8 at least; 4 in all for large tables."""
+    return 4 * max(n_recipes, 2) if n_rows < MANY_ROWS else 4
 
 
 def auto_epochs(n_rows: int) -> int:
