@@ -280,7 +280,7 @@ def test_jobs_do_not_carry_what_an_earlier_fit_found(monkeypatch):
     n_bytes = density.fit(X)._state["weights"].nbytes
     for again in (density.fit, density.partial_fit, density.set_params(warm_start=True).fit):
         again(X)
-    assert len(sizes) == 12  # of three stacks each
+    assert len(sizes) == 15  # of three stacks each, and three more in the first fit
     # Histories and orderings are small, and stay.
     assert max(sizes) < sizes[0] + 0.05 * n_bytes < 0.1 * n_bytes
     density.set_params(warm_start=False).fit(X)
@@ -323,7 +323,7 @@ def test_divergence_is_an_error_and_leaves_the_model():
 
 
 def test_early_stopping_survives_divergence():
-    with pytest.warns(ConvergenceWarning, match="Training diverged with learning_rate_init=1e"):
+    with pytest.warns(ConvergenceWarning, match="Training never improved on its start"):
         density = quick(learning_rate_init=1e30, max_iter=20).fit(X)
     assert np.isfinite(density.score_samples(X)).all()
 
