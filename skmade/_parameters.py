@@ -78,8 +78,13 @@ def new_ranks(estimator, n_members, n_features, rng):
 
 def read_recipes(estimator, table, n_rows):
     """Return how members are trained for so many rows."""
-    asked = estimator.n_components, estimator.dropout
-    return recipes(*asked, n_rows, has_numbers=bool((table.kinds == "continuous").any()))
+    return recipes(
+        estimator.n_components,
+        estimator.dropout,
+        n_rows,
+        has_numbers=bool((table.kinds == "continuous").any()),
+        alone=estimator.n_estimators == 1,
+    )
 
 
 def count_members(estimator, n_rows, some):

@@ -41,16 +41,21 @@ class Recipe(NamedTuple):
 
 
 def recipes(
-    n_components: int | str, dropout: float | str, n_rows: int, has_numbers: bool
+    n_components: int | str,
+    dropout: float | str,
+    n_rows: int,
+    has_numbers: bool,
+    alone: bool = False,
 ) -> list[Recipe]:
     """Return the recipes of an ensemble, of which 'auto' makes several.
 
-    The first is the one for tables of many rows, and for a member alone.
+    The first is the one for tables of many rows. A member alone has the usual dropout: without
+    any it runs away where no held-out rows stop it, and noise hides what is sharp.
     """
     many = MANY_COMPONENTS if n_components == "auto" else int(n_components)
     few = FEW_COMPONENTS if n_components == "auto" else int(n_components)
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
-    if not has_numbers:
+    if alone or not has_numbers:
         return [Recipe(many, usual, 0.0)]
     if dropout != "auto":
         return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0))
