@@ -243,6 +243,7 @@ def test_callbacks_see_and_stop_epochs():
     ]
     with warnings.catch_warnings():
         warnings.simplefilter("error")
+        warnings.filterwarnings("ignore", "Training never improved")  # in two epochs
         assert quick(max_iter=9).set_callbacks(Recorder(stop_at=2)).fit(X).n_iter_ == 2
 
 

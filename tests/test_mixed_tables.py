@@ -41,7 +41,7 @@ def members(people):
 
 @pytest.fixture(scope="module")
 def agnostic(people):
-    return small(feature_types=KINDS, max_iter=20, order_agnostic=True, n_masks=4).fit(people)
+    return small(feature_types=KINDS, max_iter=40, order_agnostic=True, n_masks=4).fit(people)
 
 
 def test_kinds_follow_the_dtypes(density):
