@@ -93,10 +93,12 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
             shares = members.shares_of_recipes(trained, len(some), rows)
             trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
     shares = members.shares_of_recipes(trained, len(some), rows)
-    ensemble, told = members.joined(trained, shares, run.keep_optimizer)
+    together, told = members.joined(trained, shares, run.keep_optimizer)
+    if ensemble and not rows.holds_out:  # nothing tells how much each counts now
+        together = replace(together, shares=ensemble.shares)
     remembered = remember(fitted, read.layout, read.fold_seed, told)
     states = [state for cohort in trained for state in cohort.states]
-    return finish(estimator, fitted, ensemble, states, remembered, run)
+    return finish(estimator, fitted, together, states, remembered, run)
 
 
 @contextmanager

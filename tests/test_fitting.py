@@ -340,6 +340,17 @@ def test_resuming_holds_out_the_same_rows():
     assert density.fit(X)._state["fold_seed"] == seed
 
 
+def test_training_without_held_out_rows_leaves_what_each_member_counts():
+    density = quick(n_estimators=6, max_iter=20).fit(X)
+    shares = density._state["shares"]
+    assert np.ptp(shares) > 0.01
+    assert_allclose(density.partial_fit(X[:100])._state["shares"], shares)
+    density.set_params(warm_start=True, early_stopping=False).fit(X)
+    assert_allclose(density._state["shares"], shares)
+    # Without any held-out rows so far, each recipe counts the same.
+    assert_allclose(quick(n_estimators=6).partial_fit(X)._state["shares"], 1 / 6)
+
+
 def test_start_never_sees_held_out_rows():
     # An epoch of no size leaves the start. Held-out rows change places, then sign.
     quiet = quick(learning_rate_init=1e-30, max_iter=1, validation_fraction=0.3)
