@@ -89,13 +89,35 @@ def make_ensemble(
         conditioning_weights,
     )
     table = learn_columns(X, np.ones(50), kinds, n_levels, bounds=bounds, smoothed=unknown)
+    drawn = {
+        "n_masks": n_masks,
+        "order_agnostic": order_agnostic,
+        "connectivity_agnostic": connectivity_agnostic,
+    }
+    options = {"seed": seed, "scale": scale, "shares": shares, **drawn}
+    return random_members(table, X, architecture, n_members, rng, **options)
+
+
+def random_members(
+    table,
+    X,
+    architecture,
+    n_members,
+    rng,
+    *,
+    seed=0,
+    scale=0.5,
+    shares="unequal",
+    connectivity_agnostic=False,
+    **masks,
+):
+    """Return untrained members for a table, whose weights are all random."""
     ranks = draw_ranks(
         n_members,
-        n_features,
+        table.n_features,
         np.random.RandomState(seed),
-        n_masks=n_masks,
-        order_agnostic=order_agnostic,
         connectivity_agnostic=connectivity_agnostic,
+        **masks,
     )
     ensemble = draw_members(
         table,
@@ -111,6 +133,50 @@ def make_ensemble(
         weights=weights.astype(np.float32),
         shares=draw_shares(n_members, rng) if shares == "unequal" else equal_shares(n_members),
     )
+
+
+# Columns of which each has a law of its own, or something that is its own.
+OF_EACH_LAW = {
+    "plain": "continuous",
+    "zeros": "continuous",
+    "positive": "continuous",
+    "positive, zeros": "continuous",
+    "count": "count",
+    "codes": "count",
+    "binary": "binary",
+    "label": "categorical",
+    "constant": "continuous",
+}
+
+
+def draw_of_each_law(n_rows, rng):
+    """Draw rows of a table with a column for each law."""
+    size, zero = rng.normal(size=(4, n_rows)), rng.random_sample((2, n_rows)) < 0.4
+    columns = {
+        "plain": size[0],
+        "zeros": np.where(zero[0], 0.0, size[1]),
+        "positive": np.abs(size[2]),
+        "positive, zeros": np.where(zero[1], 0.0, np.abs(size[3])),
+        "count": rng.poisson(3, size=n_rows),
+        "codes": rng.choice([1.0, 3.0, 9.0, 20.0], size=n_rows),
+        "binary": rng.randint(2, size=n_rows),
+        "label": rng.randint(3, size=n_rows),
+        "constant": np.full(n_rows, CONSTANT),
+    }
+    return np.column_stack(list(columns.values()))
+
+
+def ensemble_of_each_law(n_members=2, n_components=3, seed=0, scale=0.3, **masks):
+    """Return untrained members for a table with a column for each law, and rows of it."""
+    rng = np.random.RandomState(seed)
+    X, kinds = draw_of_each_law(200, rng), np.array(list(OF_EACH_LAW.values()))
+    bounds = np.tile([[-np.inf], [np.inf]], len(kinds))
+    bounds[0, [2, 3]] = 0.0
+    n_levels = np.where(kinds == "categorical", 3, 0)
+    table = learn_columns(X, np.ones(200), kinds, n_levels, bounds=bounds)
+    architecture = Architecture((16, 16), "relu", n_components, True, True, True)
+    options = {"seed": seed, "scale": scale, **masks}
+    return random_members(table, X, architecture, n_members, rng, **options), X
 
 
 def draw_shares(n_members, rng):

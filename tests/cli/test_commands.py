@@ -153,7 +153,9 @@ def test_output_goes_to_a_file(run, folder):
 
 
 def test_fit_says_what_it_has_learned(run, folder):
-    out, err = run("fit", "table.csv", "model-2", "--drop=zip", *QUICK_OPTIONS, "--set=max_iter=20")
+    out, err = run(
+        "fit", "table.csv", "model-2", "--drop=zip", *QUICK_OPTIONS, "--set=max_iter=20"
+    )
     (folder / "model-2").unlink()
     assert out == ""
     lines = err.splitlines()

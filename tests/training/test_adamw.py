@@ -3,6 +3,7 @@
 import subprocess
 import sys
 
+import numpy as np
 import torch
 from numpy.testing import assert_allclose
 
@@ -62,6 +63,34 @@ def test_parameters_that_leave_do_not_change_the_others():
                 parts[:] = [part[stays] for part in parts]
         optimizers[1].step([gradient if step < 3 else gradient[stays]], 0.01)
     assert_allclose(fewer[0], whole[0][stays], rtol=1e-6)
+
+
+def test_some_parameters_decay_toward_their_origin_and_others_toward_zero():
+    ours = [torch.full((2, 3), 2.0), torch.full((2, 4), 5.0), torch.full((2,), 7.0)]
+    optimizer = AdamW(ours, [0.5, 0.5, 0.0], (), 0, kept=[1])
+    zeros = [torch.zeros_like(part) for part in ours]
+    optimizer.step(zeros, 0.1)
+    assert_allclose(ours[0], 2 * 0.95)
+    assert_allclose(ours[1], 5.0)  # where it begins
+    assert_allclose(ours[2], 7.0)
+    ours[1] += 1.0
+    distances = [1.0]
+    for _ in range(30):
+        optimizer.step(zeros, 0.1)
+        distances.append(float(ours[1][0, 0]) - 5.0)
+    assert_allclose(distances, 0.95 ** np.arange(31), rtol=1e-4)
+    assert_allclose(ours[0], 2 * 0.95**31, rtol=1e-4)
+    assert_allclose(ours[2], 7.0)
+
+
+def test_those_that_are_kept_take_the_steps_of_others():
+    gradients = torch.randn(4, 2, 30, generator=torch.Generator().manual_seed(0))
+    plain, kept = [torch.ones(2, 30)], [torch.ones(2, 30)]
+    optimizers = AdamW(plain, [0.0], (), 0), AdamW(kept, [0.0], (), 0, kept=[0])
+    for gradient in gradients:
+        for optimizer in optimizers:
+            optimizer.step([gradient], 0.01)
+    assert_allclose(kept[0], plain[0], rtol=1e-6)
 
 
 def test_fits_do_not_import_the_compiler_of_torch():

@@ -32,15 +32,22 @@ def mixed(**options):
 
 
 class Stack:
-    """Members as training has them, sorted or not, and what is asked of them."""
+    """Members as training has them, sorted or not, and what is asked of them.
 
-    def __init__(self, ensemble, sort):
+    Their weights are in units of strides, unless these are left out.
+    """
+
+    def __init__(self, ensemble, sort, strides=True):
         self.paths = paths(ensemble)
         ranks = ensemble.ranks[:, 0]
         degrees = [layer[:, 0] for layer in ensemble.degrees]
         order = Order.of_ranks(ensemble.made, ranks, degrees) if sort else None
-        self.objective = Objective(ensemble.made, dtype=torch.float64, order=order)
-        parts = self.objective.parts(ensemble.weights)
+        shape = len(ranks), len(ensemble.made.output_features)
+        self.strides = np.random.RandomState(2).uniform(0.1, 2.0, shape) if strides else None
+        self.objective = Objective(
+            ensemble.made, dtype=torch.float64, order=order, strides=self.strides
+        )
+        parts = self.objective.parts(ensemble.weights.astype(np.float64))
         self.gates = self.objective.gates(ranks, degrees)
         self.layers = self.objective.layers(masked(parts, self.gates))
         self.found = [torch.zeros_like(part) for part in parts]
@@ -55,8 +62,13 @@ class Stack:
         rows = torch.from_numpy(values), torch.from_numpy(weight)
         task = self.layers, self.gates, *rows, moved, self.found
         logs = self.objective.gradients(*task, **options)
-        flat = self.objective.flat(self.found)
+        flat = self.objective.flat(self.found, power=1)
         return logs.numpy(), [self.objective.made.unflatten(own) for own in flat]
+
+    def raw_gradients(self):
+        """Return gradients by what training has, (M, n_weights), in the order of the table."""
+        arrays = self.objective.order.put_back([part.numpy() for part in self.found])
+        return np.concatenate([array.reshape(len(array), -1) for array in arrays], axis=1)
 
 
 def draw_factors(made, rng):
@@ -170,3 +182,21 @@ def test_rows_without_holes_have_the_same_gradients_if_none_are_looked_for():
     for own, other in zip(found[0][1], found[1][1], strict=True):
         for name, gradient in own.items():
             assert_array_equal(gradient, other[name])
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_strides_change_no_gradient_beyond_the_chain_rule(configuration, sort):
+    ensemble, values = mixed(**configuration)
+    weight = np.random.RandomState(1).normal(size=values.shape[:2])
+    stacks = [Stack(ensemble, sort, strides) for strides in (True, False)]
+    found, expected = (stack.gradients(values, weight) for stack in stacks)
+    assert_allclose(found[0], expected[0], rtol=1e-9)
+    last = f"weight{len(ensemble.made.hidden_layer_sizes)}"
+    for own, other in zip(found[1], expected[1], strict=True):
+        for name, gradient in own.items():
+            assert_allclose(gradient, other[name], rtol=1e-9, atol=1e-10)
+    # A gradient by what training has is that by a weight times the output's stride.
+    in_strides = [stacks[0].objective.made.unflatten(own) for own in stacks[0].raw_gradients()]
+    for own, other, strides in zip(in_strides, expected[1], stacks[0].strides, strict=True):
+        assert_allclose(own[last], other[last] * strides[:, None], rtol=1e-9, atol=1e-10)
+        assert_allclose(own["weight0"], other["weight0"], rtol=1e-9, atol=1e-10)

@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from skmade._network.made import MAX_DIRECT_UNITS, MaskList
 from skmade._network.special import INPUT_BOUND
 from skmade._training.objective import Objective, masked
+from skmade._training.order import Order
 from tests.ensembles import draw_values, make_ensemble
 from tests.equations import ACTIVATIONS, paths, units_of
 
@@ -179,3 +180,57 @@ def test_the_objective_moves_to_a_device_whole():
     values, weight = torch.zeros(2, 5, 4, device="meta"), torch.ones(2, 5, device="meta")
     assert objective.log_prob(layers, values).shape == (2, 5)
     assert objective.gradients(layers, gates, values, weight, [], parts).shape == (2, 5)
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_weights_in_units_of_strides_come_back_and_score_the_same(configuration, sort):
+    ensemble = make_ensemble(
+        6, 2, levels=(3, MANY), n_counts=1, n_members=3, n_masks=1, **configuration
+    )
+    made, (ranks, degrees) = ensemble.made, MaskList(ensemble.ranks, ensemble.degrees)[0]
+    order = Order.of_ranks(made, ranks, degrees) if sort else None
+    strides = np.random.RandomState(0).uniform(1e-3, 1.0, (3, len(made.output_features)))
+    plain, strided = (
+        Objective(made, dtype=torch.float64, order=order, strides=own)
+        for own in (None, strides)
+    )
+    flat = ensemble.weights.astype(np.float64)
+    for power in (-1, 1, 2):
+        assert_allclose(strided.flat(strided.parts(flat, power), power), flat, rtol=1e-12)
+    values = np.stack([draw_values(ensemble, 9, np.random.RandomState(0), 0.2)] * 3)
+    logs, gates = [], plain.gates(ranks, degrees)
+    for objective in (plain, strided):
+        layers = objective.layers(masked(objective.parts(flat), gates))
+        logs.append(objective.log_prob(layers, torch.from_numpy(values)))
+    assert_allclose(logs[1], logs[0], rtol=1e-9)
+    # Of some of the members.
+    stays = np.array([True, False, True])
+    fewer = strided.of_members(stays)
+    own_gates = fewer.gates(ranks[stays], [layer[stays] for layer in degrees])
+    layers = fewer.layers(masked(fewer.parts(flat[stays]), own_gates))
+    found = fewer.log_prob(layers, torch.from_numpy(values[stays]))
+    assert_allclose(found, logs[0][torch.from_numpy(stays)], rtol=1e-9)
+
+
+@pytest.mark.parametrize("sort", [False, True])
+def test_a_step_moves_outputs_by_their_strides(sort):
+    ensemble = make_ensemble(4, 1, n_members=2, n_masks=1)
+    made, (ranks, degrees) = ensemble.made, MaskList(ensemble.ranks, ensemble.degrees)[0]
+    order = Order.of_ranks(made, ranks, degrees) if sort else None
+    strides = np.random.RandomState(0).uniform(1e-3, 1.0, (2, len(made.output_features)))
+    moves = []
+    for own in (None, strides):
+        objective = Objective(made, dtype=torch.float64, order=order, strides=own)
+        parts = objective.parts(ensemble.weights.astype(np.float64))
+        before = objective.flat(parts)
+        for part in parts:
+            part += 0.01
+        after = objective.flat(parts)
+        moves.append([made.unflatten(member) for member in after - before])
+    for plain, strided, of_member in zip(*moves, strides, strict=True):
+        for name in plain:
+            assert_allclose(plain[name], 0.01, rtol=1e-9)
+            is_of_outputs = name in ("weight2", "direct", "bias2")
+            stride = of_member[: len(plain[name])] if is_of_outputs else np.ones(1)
+            expected = 0.01 * stride.reshape(-1, *(1,) * (plain[name].ndim - 1))
+            assert_allclose(strided[name], np.broadcast_to(expected, plain[name].shape))
