@@ -174,7 +174,7 @@ def torch_threads():
 
 
 MANY_STACKS = [
-    quick(n_estimators=5, max_iter=3),
+    quick(n_estimators=9, max_iter=3),  # in two rounds
     quick(n_estimators=5, max_iter=8, early_stopping=True, n_iter_no_change=1, tol=0.02),
     quick(n_estimators=4, max_iter=2, order_agnostic=True, n_masks=3),
     quick(n_estimators=4, max_iter=2, early_stopping=False),

@@ -192,14 +192,14 @@ def partial_fit_begins_again():
 @defect("API", FITTING + "training_that_goes_on_refuses_what_the_network_was_not_drawn_for")
 def changed_orderings_accepted():
     """Training goes on with a network of another ordering than the one asked for."""
-    put(_fitting, "_drawn_for", lambda estimator, layout: dict.fromkeys(_fitting.DRAWN_FOR))
+    put(_fitting, "drawn_for", lambda estimator, layout: dict.fromkeys(_fitting.DRAWN_FOR))
 
 
 @defect("API", FITTING + "training_goes_on_with_the_same_parameter_in_another_form")
 def parameters_compared_as_they_are():
     """An ordering that is given as an array is taken for another one than as a list."""
 
-    @patch(_fitting, "_drawn_for")
+    @patch(_fitting, "drawn_for")
     def drawn_for(old, estimator, layout):
         return {**old(estimator, layout), "ordering": repr(estimator.ordering)}
 
