@@ -59,10 +59,10 @@ def parameters_that_are_set_are_ignored():
     """The network keeps the shape that it had in the first fit."""
 
     @patch(_fitting, "read_architecture")
-    def architecture(old, estimator, table, conditioned):
+    def architecture(old, estimator, table, *args):
         if hasattr(estimator, "_state"):
             return Architecture(**estimator._state["architecture"])
-        return old(estimator, table, conditioned)
+        return old(estimator, table, *args)
 
 
 @defect("API", FORGETS)

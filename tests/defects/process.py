@@ -20,11 +20,12 @@ def interrupted_fit_leaves_its_members():
     """After an interrupt the estimator has the members that were being trained."""
 
     @patch(_fitting, "_train")
-    def train(old, estimator, context, ensemble, *args):
+    def train(old, estimator, context, cohorts, *args, **kwargs):
         try:
-            return old(estimator, context, ensemble, *args)
+            return old(estimator, context, cohorts, *args, **kwargs)
         except BaseException:
-            estimator._state = {**vars(estimator).get("_state", {}), **ensemble.to_state()}
+            state = cohorts[0].ensemble.to_state()
+            estimator._state = {**vars(estimator).get("_state", {}), **state}
             raise
 
 
