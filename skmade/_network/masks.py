@@ -70,12 +70,12 @@ def draw_ranks(
     if not isinstance(ordering, str) or ordering == "natural":
         orderings[:, 0] = given_ordering(ordering, n_features)
     orderings = np.repeat(orderings, n_masks // n_drawn, axis=1)
-    return np.argsort(orderings, axis=-1) + 1
+    return ordering_to_ranks(orderings)
 
 
 def ordering_to_ranks(ordering: Integers) -> Integers:
     """Return each feature's rank 1..D: ``ranks[ordering] == [1, ..., D]``."""
-    return np.argsort(ordering) + 1
+    return np.argsort(ordering, axis=-1) + 1
 
 
 def ranks_to_ordering(ranks: Integers) -> Integers:
