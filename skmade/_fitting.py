@@ -79,7 +79,7 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
         run = run._replace(early_stopping=False, max_iter=0)
     schedule = read_schedule(estimator, n_rows, run)
     drawing = None
-    if before:
+    if ensemble and before:
         cohorts = before.cohorts(ensemble, len(some))
     else:
         drawing = _new_members(fitted, read.table, rows, rng, some)
