@@ -4,8 +4,8 @@ A network of some hundred thousand weights can learn a few hundred rows by heart
 moved a little each time they are seen, it learns the density of moved rows, which is smooth on
 that scale (noise regularisation: Rothfuss et al. 2019, arXiv:1907.08982). The scale is what all
 other columns leave unexplained of a column, so that the noise hides no relation between columns
-that linear regression can see. Where rows lie near curves it is less: no more than a share of the
-bandwidth that a kernel density estimate of the same rows would have.
+that linear regression can see. Where rows lie near curves it is less: no more than a share of
+the bandwidth that a kernel density estimate of the same rows would have.
 """
 
 import numpy as np
@@ -28,7 +28,8 @@ MAX_ROWS = 20_000
 # Of fewer rows than so many a column, regression explains too much.
 MIN_ROWS_A_COLUMN = 2
 
-# Bandwidths that are compared, by about so many rows, and the largest noise as a share of the best.
+# Bandwidths that are compared, by about so many rows, and the largest noise as a share of the
+# best.
 BANDWIDTHS = np.geomspace(0.02, 2.0, 14)
 N_COMPARED, SHARE_OF_BANDWIDTH = 500, 0.5
 
@@ -95,16 +96,16 @@ def best_bandwidth(values: Floats, weight: Floats) -> float:
     """
     centred = np.nan_to_num(values - np.nanmean(values, axis=0))
     rows, place = np.unique(centred[weight > 0], axis=0, return_inverse=True)
-    weight = np.bincount(place, weights=weight[weight > 0])
+    share = np.bincount(place, weights=weight[weight > 0])
     chosen = np.random.RandomState(0).permutation(len(rows))[:N_COMPARED]
-    rows, weight = rows[chosen], weight[chosen]
+    rows, share = rows[chosen], share[chosen]
     squares = np.square(rows).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
     np.fill_diagonal(distances, np.inf)
     scores = []
     for bandwidth in BANDWIDTHS:
-        logs = logsumexp(-0.5 * distances / bandwidth**2, axis=1, b=weight)
-        scores.append(weight @ logs - weight.sum() * rows.shape[1] * np.log(bandwidth))
+        logs = logsumexp(-0.5 * distances / bandwidth**2, axis=1, b=share)
+        scores.append(share @ logs - share.sum() * rows.shape[1] * np.log(bandwidth))
     return float(BANDWIDTHS[np.argmax(scores)])
 
 
