@@ -30,6 +30,7 @@ from ._parameters import (
     DRAWN_FOR,
     count_members,
     drawn_for,
+    most_components,
     new_architecture,
     new_ranks,
     read_architecture,
@@ -70,7 +71,8 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
     ensemble = _resumed(fitted) if run.resume else None
     kept_rows = weighted_rows(X, sample_weight)
     read = _recall(fitted, ensemble, *kept_rows) if ensemble else _read(fitted, rng, *kept_rows)
-    n_rows, some = len(read.numbers), read_recipes(fitted, read.table, len(read.numbers))
+    n_rows = len(read.numbers)
+    some = read_recipes(fitted, read.table, n_rows, run.early_stopping and n_rows > 1)
     before = members.recalled(ensemble, fitted._state.get("members")) if ensemble else None
     n_members = before.n_trained if before else count_members(fitted, n_rows, some)
     rows = _training_rows(fitted, read, X_val, run, n_members)
@@ -94,11 +96,13 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
             shares = members.shares_of_recipes(trained, len(some), rows)
             trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
     shares = members.shares_of_recipes(trained, len(some), rows)
-    ensemble, told = members.joined(trained, shares, run.keep_optimizer)
+    together, told = members.joined(trained, shares, run.keep_optimizer)
+    if before and not rows.holds_out:  # nothing tells how much each counts now
+        together, told = replace(together, shares=ensemble.shares), before
     remembered = remember(fitted, read.layout, read.fold_seed, told._asdict())
     counting = [cohort for cohort in trained if shares[cohort.recipe] > 0]
     states = [state for cohort in counting for state in cohort.states]
-    return finish(estimator, fitted, ensemble, states, remembered, run)
+    return finish(estimator, fitted, together, states, remembered, run)
 
 
 @contextmanager
@@ -227,7 +231,7 @@ def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    most = read_recipes(estimator, ensemble.table, len(ensemble.weights))[0].n_components
+    most = most_components(estimator)
     shape = read_architecture(estimator, ensemble.table, conditioned, most)
     told = members.recalled(ensemble, estimator._state.get("members"))
     same = ensemble.architecture == shape and estimator.n_estimators in ("auto", told.n_trained)

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmade._network.ensemble import Architecture
+from skmade._network.ensemble import Architecture, equal_shares
+from skmade._network.masks import draw_ranks
 from skmade._table.encoding import encode
 from skmade._table.learning import learn_columns
 from skmade._table.numbers import Numbers
@@ -64,12 +65,13 @@ def make_ensemble(
     unknown=False,
     bounds=None,
     n_constant=0,
+    shares="unequal",
 ):
     """Return an ensemble of untrained members whose weights are all random.
 
     Columns are binary, categorical (one for each number in `levels`), counts (the first of
     them never negative), and else continuous, in random order. The first continuous ones may
-    be constant.
+    be constant. Members count unequally, unless `shares` are 'equal'.
     """
     rng = np.random.RandomState(seed)
     kinds, n_levels = draw_kinds(n_features, n_binary, levels, n_counts, rng)
@@ -87,17 +89,34 @@ def make_ensemble(
         conditioning_weights,
     )
     table = learn_columns(X, np.ones(50), kinds, n_levels, bounds=bounds, smoothed=unknown)
-    ensemble = draw_members(
-        table,
-        Rows(open_source(table, Numbers(X), None, 0), n_members),
-        architecture,
-        seeds=range(n_members),
+    ranks = draw_ranks(
+        n_members,
+        n_features,
+        np.random.RandomState(seed),
         n_masks=n_masks,
         order_agnostic=order_agnostic,
         connectivity_agnostic=connectivity_agnostic,
     )
+    ensemble = draw_members(
+        table,
+        Rows(open_source(table, Numbers(X), None, 0), n_members),
+        architecture,
+        ranks,
+        range(n_members),
+        connectivity_agnostic,
+    )
     weights = ensemble.weights + rng.normal(scale=scale, size=ensemble.weights.shape)
-    return replace(ensemble, weights=weights.astype(np.float32))
+    return replace(
+        ensemble,
+        weights=weights.astype(np.float32),
+        shares=draw_shares(n_members, rng) if shares == "unequal" else equal_shares(n_members),
+    )
+
+
+def draw_shares(n_members, rng):
+    """Draw how much each member counts: some of them twice as much as others, or more."""
+    odds = rng.permutation(np.geomspace(1, 4, n_members)) * rng.uniform(0.9, 1.1, n_members)
+    return odds / odds.sum()
 
 
 def draw_kinds(n_features, n_binary, levels, n_counts, rng):

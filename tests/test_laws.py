@@ -207,9 +207,12 @@ def test_average_is_of_probabilities(configuration):
     X[:, (ensemble.table.kinds == "binary")] = X[:, (ensemble.table.kinds == "binary")] > 0
     cells = transform(ensemble.table, X)
     alone = [path.feature_log_prob(cells.values).sum(axis=1) for path in paths(ensemble)]
-    expected = logsumexp(alone, axis=0) - np.log(len(alone)) + cells.log_factors.sum(axis=1)
+    n_masks = ensemble.ranks.shape[1]
+    shares = np.repeat(ensemble.shares, n_masks) / n_masks
+    expected = logsumexp(alone, axis=0, b=shares[:, None]) + cells.log_factors.sum(axis=1)
     assert_allclose(log_density(ensemble, X), expected, rtol=1e-10)
-    assert len(alone) == 3 * ensemble.ranks.shape[1]
+    assert len(alone) == 3 * n_masks
+    assert np.ptp(ensemble.shares) > 0.2
 
 
 def test_log_jacobian_is_that_of_the_columns_units():

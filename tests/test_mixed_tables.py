@@ -41,7 +41,8 @@ def members(people):
 
 @pytest.fixture(scope="module")
 def agnostic(people):
-    return small(feature_types=KINDS, max_iter=20, order_agnostic=True, n_masks=4).fit(people)
+    settings = {"max_iter": 40, "n_estimators": 2, "order_agnostic": True, "n_masks": 4}
+    return small(feature_types=KINDS, **settings).fit(people)
 
 
 def test_kinds_follow_the_dtypes(density):

@@ -5,8 +5,8 @@ import pytest
 from numpy.testing import assert_array_equal
 from sklearn import config_context
 
-from skmade import MADEDensity, _fitting
-from skmade._training import schedule
+from skmade import MADEDensity, _parameters
+from skmade._training import members, schedule
 
 X = np.random.RandomState(0).normal(size=(60, 5)) @ np.triu(np.ones((5, 5)))
 
@@ -17,7 +17,7 @@ def quick(**options):
 
 
 def test_too_many_direct_connections_are_left_out_with_a_warning(monkeypatch):
-    monkeypatch.setattr(_fitting, "MAX_DIRECT_WEIGHTS", 100)
+    monkeypatch.setattr(_parameters, "MAX_DIRECT_WEIGHTS", 100)
     with pytest.warns(UserWarning, match=r"5 columns are too many for direct connections.*750"):
         density = quick(warm_start=True).fit(X)
     assert not density._state["architecture"]["direct_connections"]
@@ -27,7 +27,7 @@ def test_too_many_direct_connections_are_left_out_with_a_warning(monkeypatch):
 
 def test_a_fit_that_takes_most_of_the_memory_warns(monkeypatch):
     quick().fit(X)  # warnings are errors
-    monkeypatch.setattr(_fitting, "_machine_bytes", lambda: 2**20)
+    monkeypatch.setattr(members, "_machine_bytes", lambda: 2**20)
     with pytest.warns(UserWarning, match=r"take about 0\.0 GB of the machine's 0\.0 GB"):
         quick().fit(X)
 

@@ -45,16 +45,22 @@ class Recipe(NamedTuple):
 
 
 def recipes(
-    n_components: int | str, dropout: float | str, n_rows: int, has_numbers: bool
+    n_components: int | str,
+    dropout: float | str,
+    n_rows: int,
+    has_numbers: bool,
+    can_compare: bool,
 ) -> list[Recipe]:
     """Return the recipes of an ensemble, of which 'auto' makes several.
 
-    The first is the one for tables of many rows, and for a member alone.
+    The first is the one for tables of many rows. Where recipes cannot be compared, as there are
+    no held-out rows or one member alone, it is the usual one: without dropout a network runs
+    away if nothing stops it, and noise hides what is sharp.
     """
     many = MANY_COMPONENTS if n_components == "auto" else int(n_components)
     few = FEW_COMPONENTS if n_components == "auto" else int(n_components)
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
-    if not has_numbers:
+    if not (can_compare and has_numbers):
         return [Recipe(many, usual, 0.0)]
     if dropout != "auto":
         return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0))

@@ -153,7 +153,9 @@ def test_output_goes_to_a_file(run, folder):
 
 
 def test_fit_says_what_it_has_learned(run, folder):
-    out, err = run("fit", "table.csv", "model-2", "--drop=zip", *QUICK_OPTIONS)
+    out, err = run(
+        "fit", "table.csv", "model-2", "--drop=zip", *QUICK_OPTIONS, "--set=max_iter=20"
+    )
     (folder / "model-2").unlink()
     assert out == ""
     lines = err.splitlines()
@@ -206,7 +208,8 @@ def test_progress_goes_to_a_terminal_and_to_stderr(run, folder, monkeypatch):
 
 def test_warnings_of_fit_are_lines(run, folder):
     (folder / "constant.csv").write_text("a,b\n" + "".join(f"7.5,{i}\n" for i in range(20)))
-    _, err = run("fit", "constant.csv", "model-2", *QUICK_OPTIONS)
+    options = [*QUICK_OPTIONS, "--set=early_stopping=False"]
+    _, err = run("fit", "constant.csv", "model-2", *options)
     (folder / "model-2").unlink()
     (warning,) = (line for line in err.splitlines() if "warning" in line)
     assert warning.startswith("skmade: warning: Constant in fit: column 'a'.")

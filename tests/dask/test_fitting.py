@@ -79,7 +79,9 @@ def test_chunks_and_rows_to_stop_by_are_fetched():
 
 @pytest.mark.usefixtures("large")
 def test_large_tables_are_learned_on_partitions_of_each_member():
+    # One recipe, as all large tables of partitions have.
     settings = {"n_estimators": 2, "max_iter": 15, "hidden_layer_sizes": (32, 32)}
+    settings["dropout"] = 0.0
     X, test = TRUTH.sample(2000, random_state=1), TRUTH.sample(2000, random_state=2)
     own, whole = (quick(**settings).fit(table) for table in (partitioned(X), X))
     assert own.ordering_.shape == (2, 1, 2)
@@ -264,9 +266,10 @@ def test_no_member_takes_more_than_it_may(monkeypatch):
 
 @pytest.mark.usefixtures("large")
 def test_windows_of_a_member_are_rows_from_all_over(monkeypatch):
-    whole = quick(early_stopping=False).fit(partitioned(ROWS))
+    settings = {"early_stopping": False, "max_iter": 20}
+    whole = quick(**settings).fit(partitioned(ROWS))
     monkeypatch.setattr("skmade._training.rows.WINDOW_ROWS", 90)
-    windows = quick(early_stopping=False, verbose=False).fit(partitioned(ROWS))
+    windows = quick(**settings, verbose=False).fit(partitioned(ROWS))
     assert (windows.score_samples(ROWS) != whole.score_samples(ROWS)).any()
     assert abs(windows.score(ROWS) - whole.score(ROWS)) / len(ROWS) < 0.1
 

@@ -7,12 +7,13 @@ import pytest
 
 from skmade._network.masks import (
     draw_degrees,
-    draw_mask_list,
-    draw_ordering,
+    draw_ranks,
+    given_ordering,
     hidden_mask,
     layer_masks,
     ordering_to_ranks,
     output_mask,
+    random_orderings,
     ranks_to_ordering,
     spread_degrees,
     warn_if_narrow,
@@ -72,10 +73,9 @@ def test_a_narrow_layer_warns():
 
 
 def test_orderings():
-    rng = np.random.RandomState(0)
-    np.testing.assert_array_equal(draw_ordering("natural", 3, rng), [0, 1, 2])
-    np.testing.assert_array_equal(draw_ordering([2, 0, 1], 3, rng), [2, 0, 1])
-    drawn = draw_ordering("random", 50, rng)
+    np.testing.assert_array_equal(given_ordering("natural", 3), [0, 1, 2])
+    np.testing.assert_array_equal(given_ordering([2, 0, 1], 3), [2, 0, 1])
+    (drawn,) = random_orderings(1, 50, np.random.RandomState(0))
     np.testing.assert_array_equal(np.sort(drawn), np.arange(50))
     assert (drawn != np.arange(50)).any()
     ranks = ordering_to_ranks(drawn)
@@ -86,15 +86,55 @@ def test_orderings():
 @pytest.mark.parametrize("ordering", [[0, 1], [0, 0, 1], [1, 2, 3], [[0, 1, 2]]])
 def test_an_ordering_that_is_no_permutation_is_refused(ordering):
     with pytest.raises(ValueError, match=r"each column position 0\.\.2 once"):
-        draw_ordering(ordering, 3, np.random.RandomState(0))
+        given_ordering(ordering, 3)
+    with pytest.raises(ValueError, match=r"each column position 0\.\.2 once"):
+        draw_ranks(2, 3, np.random.RandomState(0), ordering=ordering)
+
+
+def times_drawn(orderings):
+    """How often each of the orderings that were drawn was."""
+    return np.unique(orderings, axis=0, return_counts=True)[1].tolist()
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_orderings_are_drawn_without_replacement_while_they_last(seed):
+    rng = np.random.RandomState(seed)
+    assert times_drawn(random_orderings(8, 2, rng)) == [4, 4]
+    assert times_drawn(random_orderings(6, 3, rng)) == [1] * 6
+    assert times_drawn(random_orderings(12, 3, rng)) == [2] * 6
+    assert sorted(times_drawn(random_orderings(8, 3, rng))) == [1] * 4 + [2] * 2
+    assert times_drawn(random_orderings(24, 4, rng)) == [1] * 24
+    assert times_drawn(random_orderings(100, 9, rng)) == [1] * 100
+    np.testing.assert_array_equal(random_orderings(3, 1, rng), np.zeros((3, 1)))
+    assert random_orderings(0, 3, rng).shape == (0, 3)
+
+
+def test_every_ordering_is_as_likely_as_others():
+    rng = np.random.RandomState(0)
+    firsts = np.array([random_orderings(2, 3, rng)[1] for _ in range(6000)])
+    counts = np.array(times_drawn(firsts))
+    assert len(counts) == 6
+    assert (np.abs(counts - 1000) < 5 * np.sqrt(1000)).all()
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_members_of_few_columns_share_out_all_orderings(seed):
+    ranks = draw_ranks(8, 2, np.random.RandomState(seed))
+    assert ranks.shape == (8, 1, 2)
+    assert times_drawn(ranks[:, 0]) == [4, 4]
+    # Members that are agnostic of the order share out the orderings of all their masks.
+    ranks = draw_ranks(4, 3, np.random.RandomState(seed), n_masks=3, order_agnostic=True)
+    assert times_drawn(ranks.reshape(-1, 3)) == [2] * 6
+    ranks = draw_ranks(4, 1, np.random.RandomState(seed), n_masks=3, order_agnostic=True)
+    np.testing.assert_array_equal(ranks, np.ones((4, 3, 1)))
 
 
 def draw(order_agnostic, connectivity_agnostic, **options):
-    return draw_mask_list(
-        6,
-        [20, 20],
+    return draw_ranks(
+        4,
         5,
         np.random.RandomState(0),
+        n_masks=6,
         order_agnostic=order_agnostic,
         connectivity_agnostic=connectivity_agnostic,
         **options,
@@ -103,21 +143,37 @@ def draw(order_agnostic, connectivity_agnostic, **options):
 
 def test_mask_list_varies_what_training_is_agnostic_of():
     for order, connectivity in itertools.product([True, False], repeat=2):
-        ranks, degrees = draw(order, connectivity)
+        ranks = draw(order, connectivity)
         n_masks = 6 if order or connectivity else 1
-        assert ranks.shape == (n_masks, 5)
-        assert [layer.shape for layer in degrees] == [(n_masks, 20)] * 2
-        assert (len(np.unique(ranks, axis=0)) > 1) == order
-        assert (len(np.unique(degrees[0], axis=0)) > 1) == connectivity
+        assert ranks.shape == (4, n_masks, 5)
+        np.testing.assert_array_equal(
+            np.sort(ranks, axis=2), np.broadcast_to(range(1, 6), ranks.shape)
+        )
+        for own in ranks:
+            assert len(np.unique(own, axis=0)) == (6 if order else 1)
+        assert len(np.unique(ranks[:, 0], axis=0)) == 4
 
 
-def test_first_of_the_list_is_the_given_ordering():
-    ranks, _ = draw(True, False, ordering=[4, 3, 2, 1, 0])
-    np.testing.assert_array_equal(ranks[0], [5, 4, 3, 2, 1])
+def test_first_of_every_list_is_the_given_ordering():
+    for order, connectivity in itertools.product([True, False], repeat=2):
+        for ordering in ([4, 2, 3, 1, 0], "natural"):
+            ranks = draw(order, connectivity, ordering=ordering)
+            expected = [1, 2, 3, 4, 5] if ordering == "natural" else [5, 4, 2, 3, 1]
+            np.testing.assert_array_equal(ranks[:, 0], np.tile(expected, (4, 1)))
+            if order:
+                assert (ranks[:, 1:] != ranks[:, :1]).any(axis=2).any(axis=1).all()
 
 
 def test_skip_connections_join_units_of_equal_degree():
-    _, degrees = draw(False, True, shared=True)
-    np.testing.assert_array_equal(degrees[0], degrees[1])
-    _, degrees = draw(False, True, shared=False)
-    assert (degrees[0] != degrees[1]).any()
+    for shared in (True, False):
+        first, second = draw_degrees([20, 20], 5, np.random.RandomState(0), shared)
+        assert (first == second).all() == shared
+
+
+def test_without_a_generator_degrees_are_spread_in_order():
+    for layer in draw_degrees([20, 12], 5):
+        np.testing.assert_array_equal(layer, spread_degrees(len(layer), 5))
+    drawn, again = (draw_degrees([20, 12], 5, np.random.RandomState(s)) for s in (0, 1))
+    for one, other in zip(drawn, again, strict=True):
+        assert (one != other).any()
+        np.testing.assert_array_equal(np.sort(one), spread_degrees(len(one), 5))

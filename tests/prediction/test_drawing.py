@@ -9,15 +9,33 @@ from skmade._table.encoding import encode
 from tests.ensembles import draw_table, make_ensemble
 
 
-def test_rows_come_from_every_member_and_mask():
+@pytest.mark.parametrize("shares", ["equal", "unequal"])
+def test_rows_come_from_every_member_as_often_as_it_counts(shares):
     # Members that are far apart show which of them a row comes from.
-    ensemble = make_ensemble(1, n_members=4, n_masks=1, n_components=1, scale=0.0)
+    ensemble = make_ensemble(
+        1, n_members=4, n_masks=1, n_components=1, scale=0.0, shares=shares
+    )
     names = ensemble.made.unflatten(np.arange(ensemble.weights.shape[1]))
     mean = int(names["bias2"][1])
     ensemble.weights[:, mean] = [-300, -100, 100, 300]
     drawn = encode(ensemble.table, drawing.draw(ensemble, 4000, np.random.RandomState(0)))
-    shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
-    assert_allclose(shares, 0.25, atol=0.03)
+    drawn_shares = np.histogram(drawn, bins=[-1000, -200, 0, 200, 1000])[0] / 4000
+    assert_allclose(drawn_shares, ensemble.shares, atol=0.03)
+    assert np.ptp(ensemble.shares) > 0.3 or shares == "equal"
+
+
+def test_rows_come_from_every_mask(monkeypatch):
+    ensemble, asked = make_ensemble(5, n_members=3, n_masks=4), []
+
+    def recording(ensemble, values, choice, rng):
+        asked.append(choice)
+        return values
+
+    monkeypatch.setattr(drawing, "_draw_missing", recording)
+    monkeypatch.setattr(drawing, "decode", lambda table, values: values)
+    drawing.draw(ensemble, 12_000, np.random.RandomState(0))
+    shares = np.bincount(asked[0], minlength=12) / 12_000
+    assert_allclose(shares, np.repeat(ensemble.shares, 4) / 4, atol=0.015)
 
 
 @pytest.mark.parametrize("order_agnostic", [False, True])

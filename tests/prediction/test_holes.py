@@ -88,7 +88,14 @@ def test_rows_that_move_holes_last_score_as_members_prepared_for_them(parts):
         moved = ensemble.moved_last(np.isnan(own))
         expected = [feature_log_prob(scorer(moved, path), own[None])[0] for path in range(3)]
         assert_allclose(found.log_probs[row], expected, rtol=1e-10, atol=1e-10)
-    assert_array_equal(found.log_weights[0], 0.0)
+        assert_allclose(found.log_density[row], log_mean(moved, expected), rtol=1e-10)
+    assert_allclose(found.log_weights[0], np.log(3 * ensemble.shares), atol=1e-12)
+    assert_allclose(found.log_density[0], 0.0, atol=1e-12)
+
+
+def log_mean(moved, log_probs):
+    """Log-density of one row, from what each member says of its features."""
+    return logsumexp(np.log(moved.shares) + np.sum(log_probs, axis=1))
 
 
 def test_what_no_observed_cell_depends_on_is_drawn_only_to_the_end(monkeypatch):
@@ -134,6 +141,7 @@ def test_density_sums_to_one_where_draws_are_chosen(times_chosen, monkeypatch):
         order_agnostic=False, connectivity_agnostic=False, conditioning_weights=False
     )
     ensemble = replace(ensemble, weights=4 * ensemble.weights)
+    ensemble.ranks[:] = [[[2, 3, 1, 4, 5]], [[4, 2, 1, 5, 3]]]
     for missing in ([0, 1], [0, 3], [0, 2, 4]):
         observed = np.delete(np.arange(5), missing)
         rows = np.unique(states[:, observed], axis=0)

@@ -54,8 +54,12 @@ def test_members_hold_out_different_rows_and_train_on_the_rest():
 
 def test_members_of_a_stack_keep_their_folds():
     rows = rows_of(100, 10, 0.1)
-    for whole, part in zip(rows.folds(0), rows.of_members(slice(8, 16)).folds(0), strict=True):
-        assert_array_equal(part, whole[8:])
+    for own in (slice(8, 16), np.array([3, 0, 3])):
+        some = rows.with_folds(own)
+        for whole, part in zip(rows.folds(0), some.folds(0), strict=True):
+            assert_array_equal(part, whole[own])
+        held_out = next(some.held_out())[1]
+        assert_array_equal(held_out, rows.folds(0)[1][own])
 
 
 def test_at_least_one_row_is_held_out():
