@@ -11,7 +11,6 @@ the bandwidth that a kernel density estimate of the same rows would have.
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 from torch import Tensor
 
 from .._network.conditionals import Conditional
@@ -32,6 +31,7 @@ MIN_ROWS_A_COLUMN = 2
 # best.
 BANDWIDTHS = np.geomspace(0.02, 2.0, 14)
 N_COMPARED, SHARE_OF_BANDWIDTH = 500, 0.5
+TINY = 1e-38
 
 
 class Jitter:
@@ -101,11 +101,13 @@ def best_bandwidth(values: Floats, weight: Floats) -> float:
     rows, share = rows[chosen], share[chosen]
     squares = np.square(rows).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
+    distances = distances.astype(np.float32)
     np.fill_diagonal(distances, np.inf)
     scores = []
     for bandwidth in BANDWIDTHS:
-        logs = logsumexp(-0.5 * distances / bandwidth**2, axis=1, b=share)
-        scores.append(share @ logs - share.sum() * rows.shape[1] * np.log(bandwidth))
+        # Far from all others, as an outlier is, what is left of zero counts.
+        density = np.maximum(np.exp(distances * (-0.5 / bandwidth**2)) @ share, TINY)
+        scores.append(share @ np.log(density) - share.sum() * rows.shape[1] * np.log(bandwidth))
     return float(BANDWIDTHS[np.argmax(scores)])
 
 
