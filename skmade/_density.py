@@ -65,8 +65,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Units in each hidden layer; a number is one layer.
     activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
         Activation of the hidden units.
-    n_components : int, default=10
-        Gaussians in the conditional of a continuous column or a count.
+    n_components : int or 'auto', default='auto'
+        Gaussians in the conditional of a continuous column or a count; 'auto' is 10, and 3 in
+        some members of tables of less than 5000 rows.
     min_scale : float or None, default=None
         Smallest width of the Gaussians of continuous columns, in standard deviations of
         the column; None is as narrow as its values are rounded, and at values that recur.
@@ -106,17 +107,23 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     residual : bool, default=True
         Let a hidden layer as wide as the one before add its input to its output.
     n_estimators : int or 'auto', default='auto'
-        Number of members, each with its own ordering and its own held-out fold; 'auto'
-        is 8, or 4 from 5000 rows on.
+        Number of members that are trained, each with its own ordering; 'auto' is 12, 4 from
+        5000 rows on, or 8 where all are trained alike. Those that held-out rows say are of no
+        use are left out.
     dropout : float or 'auto', default='auto'
-        Share of hidden units switched off at random in training, in [0, 1); 'auto' is 500
-        divided by the number of rows, within 0.05 and 0.2.
+        Share of hidden units switched off at random in training, in [0, 1). With 'auto' members
+        differ: some have none, others 500 divided by the number of rows, within 0.05 and 0.2,
+        and of tables of less than 5000 rows some learn numbers with noise added [2]_. Held-out
+        rows say how much each kind of member counts [3]_. Without them, without numbers, or for
+        a single member it is that share for all.
     alpha : float, default=0.01
-        Strength of the weight decay (decoupled from the gradient, as in AdamW).
+        Strength of the weight decay (decoupled from the gradient, as in AdamW); direct
+        connections decay toward where they start.
     batch_size : int or 'auto', default='auto'
         Rows in a mini-batch; 'auto' is a twentieth of the rows, within 64 and 256.
     learning_rate_init : float, default=0.01
-        Largest step size; it rises to this over 100 steps and falls to zero over `max_iter`
+        Largest step size, of means in units of the square root of what the start leaves
+        unexplained; it rises to this over 100 steps and falls to zero over `max_iter`
         epochs. In `partial_fit` it stays.
     max_iter : int or 'auto', default='auto'
         Largest number of epochs; 'auto' is 100, or 200 from 5000 rows on, and less where
@@ -150,7 +157,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         Names of the columns, if they are all strings.
     feature_types_ : ndarray of shape (n_features,)
         Kind of each column.
-    ordering_ : ndarray of shape (n_estimators, n_masks, n_features)
+    ordering_ : ndarray of shape (n_members, n_masks, n_features)
         Column positions in the order in which each member and mask models them.
     n_iter_ : int
         Epochs of the member that trained longest.
@@ -159,7 +166,10 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         'train' (while weights change, with dropout) and 'validation' (averaged weights).
     best_validation_score_ : float or None
         Mean held-out log-likelihood of the weights that were kept (by at most 8 of the
-        masks), averaged over members, in nats per row; None without early stopping.
+        masks), averaged over members, in nats per row; None without early stopping. It is of
+        rows that chose the epoch, and that what is learned of each column alone (its kind,
+        resolution, recurring values, ends and transform) has seen: score other rows to compare
+        models. Rows of `X_val` have seen nothing but the choice of the epoch.
 
     See Also
     --------
@@ -170,6 +180,10 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     ----------
     .. [1] Germain, Gregor, Murray and Larochelle (2015). MADE: Masked Autoencoder for
        Distribution Estimation. ICML. https://arxiv.org/abs/1502.03509
+    .. [2] Rothfuss, Ferreira, Boehm, Walther, Ulrich, Asfour and Krause (2019). Noise
+       Regularization for Conditional Density Estimation. https://arxiv.org/abs/1907.08982
+    .. [3] Smyth and Wolpert (1999). Linearly Combining Density Estimators via Stacking.
+       Machine Learning 36.
 
     Examples
     --------
@@ -315,6 +329,11 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         -------
         self : MADEDensity
             The fitted estimator. After an error it is as it was before.
+
+        Warns
+        -----
+        ConvergenceWarning
+            If training diverged, or no epoch of any member improved on its start.
         """
         run = Run(
             resume=self.warm_start and self.__sklearn_is_fitted__(),

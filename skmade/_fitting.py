@@ -30,6 +30,7 @@ from ._parameters import (
     DRAWN_FOR,
     count_members,
     drawn_for,
+    most_components,
     new_architecture,
     new_ranks,
     read_architecture,
@@ -70,16 +71,18 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
     ensemble = _resumed(fitted) if run.resume else None
     kept_rows = weighted_rows(X, sample_weight)
     read = _recall(fitted, ensemble, *kept_rows) if ensemble else _read(fitted, rng, *kept_rows)
-    n_rows, some = len(read.numbers), read_recipes(fitted, read.table, len(read.numbers))
-    n_members = len(ensemble.weights) if ensemble else count_members(fitted, n_rows, some)
+    n_rows = len(read.numbers)
+    some = read_recipes(fitted, read.table, n_rows, run.early_stopping and n_rows > 1)
+    before = members.recalled(ensemble, fitted._state.get("members")) if ensemble else None
+    n_members = before.n_trained if before else count_members(fitted, n_rows, some)
     rows = _training_rows(fitted, read, X_val, run, n_members)
     if run.early_stopping and not rows.holds_out:
         # One row can't be both learned from and held out: keep the classical start.
         run = run._replace(early_stopping=False, max_iter=0)
     schedule = read_schedule(estimator, n_rows, run)
     drawing = None
-    if ensemble:
-        cohorts = members.recalled(ensemble, fitted._state.get("members"), len(some))
+    if ensemble and before:
+        cohorts = before.cohorts(ensemble, len(some))
     else:
         drawing = _new_members(fitted, read.table, rows, rng, some)
         sizes = first_sizes(n_members, len(some), n_rows, rows.holds_out)
@@ -94,10 +97,11 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
             trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
     shares = members.shares_of_recipes(trained, len(some), rows)
     together, told = members.joined(trained, shares, run.keep_optimizer)
-    if ensemble and not rows.holds_out:  # nothing tells how much each counts now
-        together = replace(together, shares=ensemble.shares)
-    remembered = remember(fitted, read.layout, read.fold_seed, told)
-    states = [state for cohort in trained for state in cohort.states]
+    if ensemble and before and not rows.holds_out:  # nothing tells how much each counts now
+        together, told = replace(together, shares=ensemble.shares), before
+    remembered = remember(fitted, read.layout, read.fold_seed, told._asdict())
+    counting = [cohort for cohort in trained if shares[cohort.recipe] > 0]
+    states = [state for cohort in counting for state in cohort.states]
     return finish(estimator, fitted, together, states, remembered, run)
 
 
@@ -227,13 +231,11 @@ def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    most = read_recipes(estimator, ensemble.table, len(ensemble.weights))[0].n_components
+    most = most_components(estimator)
     shape = read_architecture(estimator, ensemble.table, conditioned, most)
-    asked = (shape, estimator.n_estimators)
-    n_members = "auto" if asked[1] == "auto" else len(ensemble.weights)
-    changed = (
-        ["its shape or n_estimators"] if (ensemble.architecture, n_members) != asked else []
-    )
+    told = members.recalled(ensemble, estimator._state.get("members"))
+    same = ensemble.architecture == shape and estimator.n_estimators in ("auto", told.n_trained)
+    changed = [] if same else ["its shape or n_estimators"]
     now = drawn_for(estimator, Layout(**estimator._state["layout"]))
     before = estimator._state.get("drawn_for", now)  # version 0.1.0 did not remember
     changed += [name for name in DRAWN_FOR if before.get(name) != now[name]]

@@ -9,7 +9,7 @@ from ._input import declared_words, read_bounds
 from ._network.ensemble import Architecture
 from ._network.masks import draw_ranks, warn_if_narrow
 from ._table.checks import warn_user
-from ._training.recipes import recipes
+from ._training.recipes import MANY_COMPONENTS, recipes
 from ._training.schedule import (
     Schedule,
     auto_batch_size,
@@ -76,15 +76,21 @@ def new_ranks(estimator, n_members, n_features, rng):
     return draw_ranks(n_members, n_features, rng, **options)
 
 
-def read_recipes(estimator, table, n_rows):
+def read_recipes(estimator, table, n_rows, holds_out):
     """Return how members are trained for so many rows."""
     return recipes(
         estimator.n_components,
         estimator.dropout,
         n_rows,
         has_numbers=bool((table.kinds == "continuous").any()),
-        alone=estimator.n_estimators == 1,
+        can_compare=holds_out and estimator.n_estimators != 1,
     )
+
+
+def most_components(estimator):
+    """Return the number of components of the recipe that has most."""
+    asked = estimator.n_components
+    return MANY_COMPONENTS if asked == "auto" else int(asked)
 
 
 def count_members(estimator, n_rows, some):

@@ -158,7 +158,7 @@ def _chosen_rows(partition, chosen, layout, kinds, bounds):
 
 def _train(estimator, X, layout, table, sizes, validation, run, rng):
     """Train each member on partitions of its own; return members and how training went."""
-    some = read_recipes(estimator, table, sum(sizes))
+    some = read_recipes(estimator, table, sum(sizes), run.early_stopping)
     n_members, recipe = count_members(estimator, sum(sizes), some), some[0]
     architecture = new_architecture(estimator, table, recipe.n_components)
     seeds = rng.randint(MAX_SEED, size=(n_members, 3)).tolist()

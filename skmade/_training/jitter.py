@@ -4,7 +4,8 @@ A network of some hundred thousand weights can learn a few hundred rows by heart
 moved a little each time they are seen, it learns the density of moved rows, which is smooth on
 that scale (noise regularisation: Rothfuss et al. 2019, arXiv:1907.08982). The scale is what all
 other columns leave unexplained of a column, so that the noise hides no relation between columns
-that linear regression can see.
+that linear regression can see. Where rows lie near curves it is less: no more than a share of
+the bandwidth that a kernel density estimate of the same rows would have.
 """
 
 import numpy as np
@@ -26,6 +27,12 @@ MAX_ROWS = 20_000
 # Of fewer rows than so many a column, regression explains too much.
 MIN_ROWS_A_COLUMN = 2
 
+# Bandwidths that are compared, by about so many rows, and the largest noise as a share of the
+# best.
+BANDWIDTHS = np.geomspace(0.02, 2.0, 14)
+N_COMPARED, SHARE_OF_BANDWIDTH = 500, 0.5
+TINY = 1e-38
+
 
 class Jitter:
     """Moves the numbers of rows; counts, labels and cells that hold an atom stay."""
@@ -34,7 +41,7 @@ class Jitter:
         laws = [_moved(law) for law, _, _ in made.by_feature()]
         moved = np.array([law is not None for law in laws])
         scales = [
-            size * np.where(moved, left_by_others(made, values, weight), 0.0)
+            np.where(moved, noise_scale(made, values, weight, size), 0.0)
             for values, weight in rows.start(MAX_ROWS)
         ]
         edges = np.tile([[-np.inf], [np.inf]], len(laws))
@@ -70,6 +77,38 @@ def _moved(law: Conditional) -> MixtureOfGaussians | None:
     if isinstance(law, MixtureOfGaussians) and not isinstance(law, DiscretisedMixture):
         return law
     return None
+
+
+def noise_scale(made: MADE, values: Floats, weight: Floats, size: float) -> Floats:
+    """Return the scale of the noise of each column, (D,): a `size` in units, or less."""
+    left = left_by_others(made, values, weight)
+    numbers = left > 0
+    if not numbers.any():
+        return left
+    scaled = values[:, numbers] / left[numbers]
+    return min(size, SHARE_OF_BANDWIDTH * best_bandwidth(scaled, weight)) * left
+
+
+def best_bandwidth(values: Floats, weight: Floats) -> float:
+    """Return the bandwidth of the kernel estimate that predicts each row by the others best.
+
+    Equal rows are one: by others that are equal, the smallest bandwidth would always be best.
+    """
+    centred = np.nan_to_num(values - np.nanmean(values, axis=0))
+    rows, place = np.unique(centred[weight > 0], axis=0, return_inverse=True)
+    share = np.bincount(place, weights=weight[weight > 0])
+    chosen = np.random.RandomState(0).permutation(len(rows))[:N_COMPARED]
+    rows, share = rows[chosen], share[chosen]
+    squares = np.square(rows).sum(axis=1)
+    distances = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
+    distances = distances.astype(np.float32)
+    np.fill_diagonal(distances, np.inf)
+    scores = []
+    for bandwidth in BANDWIDTHS:
+        # Far from all others, as an outlier is, what is left of zero counts.
+        density = np.maximum(np.exp(distances * (-0.5 / bandwidth**2)) @ share, TINY)
+        scores.append(share @ np.log(density) - share.sum() * rows.shape[1] * np.log(bandwidth))
+    return float(BANDWIDTHS[np.argmax(scores)])
 
 
 def left_by_others(made: MADE, values: Floats, weight: Floats) -> Floats:

@@ -115,24 +115,31 @@ class Drawing:
         return drawn
 
 
-def recalled(
-    ensemble: Ensemble, told: dict[str, list[int]] | None, n_recipes: int
-) -> list[Cohort]:
-    """Return the members of a fitted ensemble as cohorts, by how they were trained.
+class Trained(NamedTuple):
+    """How the members of an ensemble were trained, to train them on: plain numbers."""
 
-    Models of version 0.1 do not tell: all hold out folds of their own, and are of one recipe.
-    """
-    folds = np.arange(len(ensemble.weights))
-    recipe = np.zeros_like(folds)
+    recipes: list[int]  # of each member, those of a recipe next to each other
+    folds: list[int]
+    n_trained: int  # also those that were left out
+
+    def cohorts(self, ensemble: Ensemble, n_recipes: int) -> list[Cohort]:
+        """Return the members as cohorts."""
+        recipe = np.minimum(self.recipes, n_recipes - 1)
+        cohorts = []
+        for own in np.unique(recipe).tolist():
+            places = np.flatnonzero(recipe == own)
+            part = slice(int(places[0]), int(places[-1]) + 1)
+            folds = np.array(self.folds[part])
+            cohorts.append(Cohort(own, part.start, ensemble.of_members(part), folds))
+        return cohorts
+
+
+def recalled(ensemble: Ensemble, told: dict[str, Any] | None) -> Trained:
+    """Return how an ensemble was trained; of models of version 0.1, all that is known."""
     if told is not None:
-        folds = np.array(told["folds"])
-        recipe = np.minimum(told["recipes"], n_recipes - 1)
-    cohorts = []
-    for own in np.unique(recipe).tolist():
-        places = np.flatnonzero(recipe == own)  # next to each other
-        part = slice(int(places[0]), int(places[-1]) + 1)
-        cohorts.append(Cohort(own, part.start, ensemble.of_members(part), folds[part]))
-    return cohorts
+        return Trained(**told)
+    n_members = len(ensemble.weights)
+    return Trained([0] * n_members, list(range(n_members)), n_members)
 
 
 def with_states(
@@ -249,26 +256,28 @@ def put_in_place(cohort: Cohort, part: slice, trained: TrainingState) -> Trainin
 
 def joined(
     trained: Sequence[Cohort], shares: Floats, keep_optimizer: bool
-) -> tuple[Ensemble, dict[str, list[int]]]:
+) -> tuple[Ensemble, Trained]:
     """Join trained cohorts, recipe by recipe; return how each member was trained, too.
 
-    The members of a recipe count the same. The optimiser's state is kept if that is asked for.
+    The members of a recipe count the same; those of recipes without a share are left out. The
+    optimiser's state is kept if that is asked for.
     """
-    in_order = sorted(trained, key=lambda cohort: cohort.recipe)
-    n_components = max(cohort.ensemble.architecture.n_components for cohort in in_order)
-    told: dict[str, list[int]] = {"recipes": [], "folds": []}
-    done = []
+    counting = [cohort for cohort in trained if shares[cohort.recipe] > 0]
+    in_order = sorted(counting, key=lambda cohort: cohort.recipe)
+    n_components = max(cohort.ensemble.architecture.n_components for cohort in trained)
+    recipes, folds, done = [], [], []
     for cohort in in_order:
-        told["recipes"] += [cohort.recipe] * len(cohort.folds)
-        told["folds"] += cohort.folds.tolist()
+        recipes += [cohort.recipe] * len(cohort.folds)
+        folds += cohort.folds.tolist()
         optimizer = _optimizer_of(cohort.states) if keep_optimizer else None
         own = replace(cohort.ensemble, optimizer=optimizer)
         done.append(own.with_components(n_components))
-    sizes = np.bincount(told["recipes"], minlength=len(shares))
+    sizes = np.bincount(recipes, minlength=len(shares))
     counts = [
         shares[cohort.recipe] * len(cohort.folds) / sizes[cohort.recipe] for cohort in in_order
     ]
-    return done[0].joined_by(done[1:], counts), told
+    n_trained = sum(len(cohort.folds) for cohort in trained)
+    return done[0].joined_by(done[1:], counts), Trained(recipes, folds, n_trained)
 
 
 def _optimizer_of(trained: Sequence[TrainingState]) -> dict[str, Any]:

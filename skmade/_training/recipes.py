@@ -28,6 +28,10 @@ JITTER, MORE_JITTER = 0.3, 0.5
 # Of each recipe so many members are trained before any recipe gets more.
 FIRST_MEMBERS = 2
 
+# What a recipe of a smaller share would smooth, the mean over members smooths already: shares
+# are learned from members alone.
+MIN_SHARE = 0.1
+
 # Shares converge fast; a recipe of no use is left with the rows that all are given beforehand.
 N_EM_STEPS, ROWS_BEFOREHAND = 100, 5.0
 
@@ -45,25 +49,25 @@ def recipes(
     dropout: float | str,
     n_rows: int,
     has_numbers: bool,
-    alone: bool = False,
+    can_compare: bool,
 ) -> list[Recipe]:
     """Return the recipes of an ensemble, of which 'auto' makes several.
 
-    The first is the one for tables of many rows. A member alone has the usual dropout: without
-    any it runs away where no held-out rows stop it, and noise hides what is sharp.
+    The first is the one for tables of many rows. Where recipes cannot be compared, as there are
+    no held-out rows or one member alone, it is the usual one: without dropout a network runs
+    away if nothing stops it, and noise hides what is sharp.
     """
     many = MANY_COMPONENTS if n_components == "auto" else int(n_components)
     few = FEW_COMPONENTS if n_components == "auto" else int(n_components)
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
-    if alone or not has_numbers:
+    if not (can_compare and has_numbers):
         return [Recipe(many, usual, 0.0)]
     if dropout != "auto":
         return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0))
-    sharp = Recipe(many, 0.0, 0.0)
+    plain = [Recipe(many, 0.0, 0.0), Recipe(many, usual, 0.0)]
     if n_rows >= MANY_ROWS:
-        return [sharp, Recipe(many, usual, 0.0)]
-    smooth = Recipe(many, usual, JITTER)
-    return _different(sharp, smooth, Recipe(few, usual, MORE_JITTER))
+        return plain
+    return [*plain, Recipe(many, usual, JITTER), Recipe(few, usual, MORE_JITTER)]
 
 
 def _different(*some: Recipe) -> list[Recipe]:
@@ -98,14 +102,27 @@ def allotted(shares: Floats, sizes: Sequence[int], n_left: int) -> list[int]:
 def shares_of(logs: Floats, weight: Floats) -> Floats:
     """Return the shares of R densities, from log-densities (R, n) of weighted rows (n,).
 
-    By expectation maximisation; each density begins with as much of some rows more.
+    By expectation maximisation; each density begins with as much of some rows more. Those with
+    small shares are left out one after the other.
     """
-    n_densities = len(logs)
+    shares = np.zeros(len(logs))
+    left = np.arange(len(logs))
+    while True:
+        shares[left] = _likeliest(logs[left], weight)
+        least = left[np.argmin(shares[left])]
+        if len(left) == 1 or shares[least] >= MIN_SHARE:
+            return shares
+        left = left[left != least]
+        shares[least] = 0.0
+
+
+def _likeliest(logs: Floats, weight: Floats) -> Floats:
+    """Return the shares under which the rows are likeliest, and some that all have before."""
     relative = np.exp(logs - logs.max(axis=0))
-    shares = np.full(n_densities, 1 / n_densities)
-    total = weight.sum() + n_densities * ROWS_BEFOREHAND
+    shares = np.full(len(logs), 1 / len(logs))
     for _ in range(N_EM_STEPS):
         chances = shares[:, None] * relative
         chances /= chances.sum(axis=0)
-        shares = (chances @ weight + ROWS_BEFOREHAND) / total
+        shares = chances @ weight + ROWS_BEFOREHAND
+        shares /= shares.sum()
     return shares

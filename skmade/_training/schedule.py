@@ -79,8 +79,10 @@ def n_parts(rows: Rows, schedule: Schedule) -> int:
 
 
 def auto_members(n_rows: int, n_recipes: int) -> int:
-    """Return 4 of each recipe, 8 at least; 4 in all for large tables."""
-    return 4 * max(n_recipes, 2) if n_rows < MANY_ROWS else 4
+    """Return 8, or 12 of several recipes; 4 for large tables."""
+    if n_rows >= MANY_ROWS:
+        return 4
+    return 12 if n_recipes > 2 else 8
 
 
 def auto_epochs(n_rows: int) -> int:
