@@ -31,7 +31,6 @@ MIN_ROWS_A_COLUMN = 2
 # best.
 BANDWIDTHS = np.geomspace(0.02, 2.0, 14)
 N_COMPARED, SHARE_OF_BANDWIDTH = 500, 0.5
-TINY = 1e-38
 
 
 class Jitter:
@@ -99,15 +98,18 @@ def best_bandwidth(values: Floats, weight: Floats) -> float:
     share = np.bincount(place, weights=weight[weight > 0])
     chosen = np.random.RandomState(0).permutation(len(rows))[:N_COMPARED]
     rows, share = rows[chosen], share[chosen]
+    if len(rows) == 1:
+        return float(BANDWIDTHS[0])
     squares = np.square(rows).sum(axis=1)
     distances = np.maximum(squares[:, None] + squares - 2 * rows @ rows.T, 0.0)
-    distances = distances.astype(np.float32)
     np.fill_diagonal(distances, np.inf)
+    nearest = distances.min(axis=1)
+    beyond = (distances - nearest[:, None]).astype(np.float32)  # half the time of doubles
     scores = []
     for bandwidth in BANDWIDTHS:
-        # Far from all others, as an outlier is, what is left of zero counts.
-        density = np.maximum(np.exp(distances * (-0.5 / bandwidth**2)) @ share, TINY)
-        scores.append(share @ np.log(density) - share.sum() * rows.shape[1] * np.log(bandwidth))
+        scale = -0.5 / bandwidth**2
+        logs = np.log(np.exp(scale * beyond) @ share) + scale * nearest
+        scores.append(share @ logs - share.sum() * rows.shape[1] * np.log(bandwidth))
     return float(BANDWIDTHS[np.argmax(scores)])
 
 
