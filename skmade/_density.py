@@ -516,7 +516,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         >>> import numpy as np
         >>> from skmade import MADEDensity
         >>> a = np.random.RandomState(0).normal(size=200)
-        >>> density = MADEDensity(n_estimators=2, random_state=0).fit(np.c_[a, 2 * a])
+        >>> density = MADEDensity(n_estimators=2, ordering="natural", random_state=0)
+        >>> density = density.fit(np.c_[a, 2 * a])
         >>> density.impute([[0.5, np.nan]], strategy="mean").round(1)
         array([[0.5, 1. ]])
         """

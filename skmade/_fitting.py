@@ -97,6 +97,8 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
             trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
     shares = members.shares_of_recipes(trained, len(some), rows)
     together, told = members.joined(trained, shares, run.keep_optimizer)
+    if before:
+        told = told._replace(n_trained=before.n_trained)
     if ensemble and before and not rows.holds_out:  # nothing tells how much each counts now
         together, told = replace(together, shares=ensemble.shares), before
     remembered = remember(fitted, read.layout, read.fold_seed, told._asdict())

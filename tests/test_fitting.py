@@ -281,7 +281,7 @@ def test_jobs_do_not_carry_what_an_earlier_fit_found(monkeypatch):
     n_bytes = density.fit(X)._state["weights"].nbytes
     for again in (density.fit, density.partial_fit, density.set_params(warm_start=True).fit):
         again(X)
-    assert len(sizes) == 15  # of three stacks each, and three more in the first fit
+    assert len(sizes) == 16  # of four recipes each
     # Histories and orderings are small, and stay.
     assert max(sizes) < sizes[0] + 0.05 * n_bytes < 0.1 * n_bytes
     density.set_params(warm_start=False).fit(X)

@@ -150,7 +150,7 @@ def test_importance_weights_average_to_one(way):
     gaussian = CorrelatedGaussian(6)
     density = train(gaussian.sample(300, random_state=0), way)
     proposal = stats.multivariate_t(np.zeros(6), 1.5 * gaussian.covariance, df=4, seed=0)
-    X = proposal.rvs(20_000)
+    X = proposal.rvs(40_000)
     ratio = np.exp(density.score_samples(X) - proposal.logpdf(X))
     error = ratio.std() / np.sqrt(len(ratio))
     assert abs(ratio.mean() - 1) < stats.norm.isf(ALPHA / 2) * error

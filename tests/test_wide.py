@@ -27,7 +27,7 @@ def test_too_many_direct_connections_are_left_out_with_a_warning(monkeypatch):
 
 def test_a_fit_that_takes_most_of_the_memory_warns(monkeypatch):
     quick().fit(X)  # warnings are errors
-    monkeypatch.setattr(members, "_machine_bytes", lambda: 2**20)
+    monkeypatch.setattr(members, "_machine_bytes", lambda: 2**18)
     with pytest.warns(UserWarning, match=r"take about 0\.0 GB of the machine's 0\.0 GB"):
         quick().fit(X)
 

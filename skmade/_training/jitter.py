@@ -93,7 +93,8 @@ def best_bandwidth(values: Floats, weight: Floats) -> float:
 
     Equal rows are one: by others that are equal, the smallest bandwidth would always be best.
     """
-    centred = np.nan_to_num(values - np.nanmean(values, axis=0))
+    n_present = np.maximum((~np.isnan(values)).sum(axis=0), 1)
+    centred = np.nan_to_num(values - np.nansum(values, axis=0) / n_present)
     rows, place = np.unique(centred[weight > 0], axis=0, return_inverse=True)
     share = np.bincount(place, weights=weight[weight > 0])
     chosen = np.random.RandomState(0).permutation(len(rows))[:N_COMPARED]

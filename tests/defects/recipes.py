@@ -59,9 +59,9 @@ def folds_are_forgotten():
     """A warm start holds out rows that members were trained on."""
 
     @patch(members, "recalled")
-    def recalled(old, ensemble, told, n_recipes):
+    def recalled(old, ensemble, told):
         folds = list(range(len(ensemble.weights)))
-        return old(ensemble, told and {**told, "folds": folds}, n_recipes)
+        return old(ensemble, told and {**told, "folds": folds})
 
 
 @defect(
@@ -75,6 +75,16 @@ def partial_fit_forgets_what_members_count():
         if isinstance(one, Ensemble):
             changes.pop("shares", None)
         return old(one, **changes)
+
+
+@defect("API", RECIPES + "a_warm_start_counts_the_members_that_were_left_out_too")
+def members_left_out_are_forgotten():
+    """Training that goes on twice takes members that were left out for another n_estimators."""
+
+    @patch(members.Trained, "_replace")
+    def replaced(old, self, **changes):
+        changes.pop("n_trained", None)
+        return old(self, **changes)
 
 
 @defect("density", JITTER + "numbers_move_and_all_else_stays")

@@ -6,11 +6,21 @@ import numpy as np
 import pytest
 import torch
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+from scipy.stats import norm
 
 from skmade._table.encoding import encode
 from skmade._table.learning import learn_columns
 from skmade._table.numbers import Numbers
-from skmade._training.jitter import Jitter, left_by_others
+from skmade._training import jitter as jitter_module
+from skmade._training.jitter import (
+    BANDWIDTHS,
+    SHARE_OF_BANDWIDTH,
+    Jitter,
+    best_bandwidth,
+    left_by_others,
+    noise_scale,
+)
 from skmade._training.rows import Rows, open_source
 from tests.ensembles import (
     CONSTANT,
@@ -98,7 +108,8 @@ def left_by_regression(values, weight, column):
 
 
 @pytest.mark.parametrize("weighted", [False, True])
-def test_noise_is_as_large_as_what_regression_leaves_says(weighted):
+def test_noise_is_as_large_as_what_regression_leaves_says(weighted, monkeypatch):
+    monkeypatch.setattr(jitter_module, "best_bandwidth", lambda *_: 2 * SIZE)
     ensemble = make_ensemble(5, 1, n_counts=1)
     rng = np.random.RandomState(0)
     X = rng.normal(size=(200, 5)) @ (np.eye(5) + rng.normal(scale=0.7, size=(5, 5)))
@@ -119,6 +130,56 @@ def test_noise_is_as_large_as_what_regression_leaves_says(weighted):
     assert (jitter.scales[0] != jitter.scales[1]).any()
     some = jitter.moved(values[[2, 0]], torch.ones_like(values[:2]), np.array([2, 0]))
     assert_array_equal(some, moved_by(jitter, values)[[2, 0]])
+
+
+def left_out_likelihood(values, weight, bandwidth):
+    """Weighted log-likelihood of each row under the kernels of the others."""
+    logs = [
+        logsumexp(
+            norm.logpdf(np.delete(values, row, axis=0), own, bandwidth).sum(axis=1),
+            b=np.delete(weight, row),
+        )
+        for row, own in enumerate(values)
+    ]
+    return weight @ np.array(logs)
+
+
+@pytest.mark.parametrize("weighted", [False, True])
+@pytest.mark.parametrize("radius", [0.0, 3.0])
+def test_noise_is_no_more_than_a_share_of_the_best_bandwidth(weighted, radius):
+    rng = np.random.RandomState(0)
+    values, weight = rng.normal(size=(80, 2)), np.ones(80)
+    if radius:  # rows near a curve
+        values *= 1e-2
+        angle = rng.uniform(0, 2 * np.pi, size=80)
+        values += radius * np.column_stack([np.cos(angle), np.sin(angle)])
+    if weighted:
+        weight = rng.randint(1, 4, size=80).astype(float)
+    logs = [left_out_likelihood(values, weight, bandwidth) for bandwidth in BANDWIDTHS]
+    expected = BANDWIDTHS[np.argmax(logs)]
+    assert best_bandwidth(values, weight) == expected
+    assert best_bandwidth(values + np.array([100, -3]), weight) == expected
+    made = make_ensemble(2).architecture.build(make_ensemble(2).table)
+    left = left_by_others(made, values, weight)
+    scale = noise_scale(made, values, weight, SIZE)
+    share = SHARE_OF_BANDWIDTH * best_bandwidth(values / left, weight)
+    assert_allclose(scale, min(SIZE, share) * left)
+    assert share < 0.1 if radius else share > 0.2
+
+
+def test_equal_rows_are_one_for_a_bandwidth():
+    values = np.random.RandomState(0).normal(size=(60, 2))
+    weight = np.random.RandomState(1).randint(1, 4, size=60)
+    expected = best_bandwidth(values, weight.astype(float))
+    repeated = np.repeat(values, weight, axis=0)
+    assert best_bandwidth(repeated, np.ones(len(repeated))) == expected
+    assert expected > BANDWIDTHS[0]
+
+
+@pytest.mark.parametrize("n_rows", [1, 2])
+def test_bandwidths_of_few_or_equal_rows_are_numbers(n_rows):
+    for values in (np.zeros((5, 2)), np.random.RandomState(0).normal(size=(n_rows, 2))):
+        assert best_bandwidth(values, np.ones(len(values))) in BANDWIDTHS
 
 
 @pytest.mark.parametrize("noise", [0.0, 1e-3])

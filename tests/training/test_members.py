@@ -12,6 +12,7 @@ from skmade._training.members import (
     MAX_STACK_SIZE,
     Cohort,
     Drawing,
+    Trained,
     draw_members,
     joined,
     merge_histories,
@@ -227,12 +228,13 @@ def test_cohorts_are_joined_recipe_by_recipe_and_recalled():
         )
     ]
     together, told = joined(cohorts, np.array([0.3, 0.7]), keep_optimizer=True)
-    assert told == {"recipes": [0, 0, 0, 1, 1], "folds": [0, 1, 2, 0, 1]}
+    assert told == Trained([0, 0, 0, 1, 1], [0, 1, 2, 0, 1], 5)
     assert_allclose(together.shares, [0.1, 0.1, 0.1, 0.35, 0.35])
     in_order = (first, third, second)
     assert_array_equal(together.weights, np.concatenate([own.weights for own in in_order]))
     assert_array_equal(together.ranks, np.concatenate([own.ranks for own in in_order]))
-    again = recalled(together, told, n_recipes=2)
+    assert recalled(together, told._asdict()) == told
+    again = told.cohorts(together, n_recipes=2)
     assert [(own.recipe, own.first) for own in again] == [(0, 0), (1, 3)]
     assert [own.folds.tolist() for own in again] == [[0, 1, 2], [0, 1]]
     for own, place in zip(again, (slice(0, 3), slice(3, 5)), strict=True):
@@ -245,11 +247,25 @@ def test_cohorts_are_joined_recipe_by_recipe_and_recalled():
         assert_array_equal(optimizer["moments"][1], together.weights[place] + 3)
         assert_allclose(own.ensemble.shares.sum(), 1)
     # A table that has grown may have fewer recipes.
-    (one,) = recalled(together, told, n_recipes=1)
+    (one,) = told.cohorts(together, n_recipes=1)
     assert (one.recipe, one.folds.tolist()) == (0, [0, 1, 2, 0, 1])
     # Version 0.1 did not tell.
-    (one,) = recalled(together, None, n_recipes=2)
-    assert (one.recipe, one.folds.tolist()) == (0, [0, 1, 2, 3, 4])
+    assert recalled(together, None) == Trained([0] * 5, [0, 1, 2, 3, 4], 5)
+
+
+def test_members_of_recipes_without_a_share_are_left_out():
+    ensembles = [make_ensemble(3, n_members=n, shares="equal") for n in (2, 3, 2)]
+    cohorts = [
+        cohort_of(own, recipe, states=stepped(own, 7)) for recipe, own in enumerate(ensembles)
+    ]
+    together, told = joined(cohorts, np.array([0.4, 0.0, 0.6]), keep_optimizer=True)
+    assert told == Trained([0, 0, 2, 2], [0, 1, 0, 1], 7)
+    expected = np.concatenate([ensembles[0].weights, ensembles[2].weights])
+    assert_array_equal(together.weights, expected)
+    assert_array_equal(together.optimizer["current"], expected + 1)
+    assert_allclose(together.shares, [0.2, 0.2, 0.3, 0.3])
+    again = told.cohorts(together, n_recipes=3)
+    assert [(own.recipe, own.first, len(own.folds)) for own in again] == [(0, 0, 2), (2, 2, 2)]
 
 
 def test_each_recipe_goes_on_with_its_folds():

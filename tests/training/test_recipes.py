@@ -12,6 +12,7 @@ from skmade._training.recipes import (
     FIRST_MEMBERS,
     JITTER,
     MANY_COMPONENTS,
+    MIN_SHARE,
     MORE_JITTER,
     ROWS_BEFOREHAND,
     Recipe,
@@ -26,38 +27,45 @@ from skmade._training.schedule import MANY_ROWS, Schedule, auto_dropout
 MANY, FEW = MANY_COMPONENTS, FEW_COMPONENTS
 RECIPES = {
     "small": (
-        ("auto", "auto", 300, True),
-        [(MANY, 0.0, 0.0), (MANY, 0.2, JITTER), (FEW, 0.2, MORE_JITTER)],
+        ("auto", "auto", 300),
+        [(MANY, 0.0, 0.0), (MANY, 0.2, 0.0), (MANY, 0.2, JITTER), (FEW, 0.2, MORE_JITTER)],
     ),
     "large": (
-        ("auto", "auto", MANY_ROWS, True),
+        ("auto", "auto", MANY_ROWS),
         [(MANY, 0.0, 0.0), (MANY, auto_dropout(MANY_ROWS), 0.0)],
     ),
     "components": (
-        (5, "auto", 300, True),
-        [(5, 0.0, 0.0), (5, 0.2, JITTER), (5, 0.2, MORE_JITTER)],
+        (5, "auto", 300),
+        [(5, 0.0, 0.0), (5, 0.2, 0.0), (5, 0.2, JITTER), (5, 0.2, MORE_JITTER)],
     ),
-    "few components": (
-        (FEW, "auto", 300, True),
-        [(FEW, 0.0, 0.0), (FEW, 0.2, JITTER), (FEW, 0.2, MORE_JITTER)],
-    ),
-    "dropout": (("auto", 0.1, 300, True), [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0)]),
-    "no dropout, large": (("auto", 0, 10**6, True), [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0)]),
-    "both": ((5, 0.1, 300, True), [(5, 0.1, 0.0)]),
-    "labels": (("auto", "auto", 300, False), [(MANY, 0.2, 0.0)]),
-    "labels and dropout": ((5, 0.1, 300, False), [(5, 0.1, 0.0)]),
-    "alone": (("auto", "auto", 300, True, True), [(MANY, 0.2, 0.0)]),
-    "alone, dropout": (("auto", 0.1, 300, True, True), [(MANY, 0.1, 0.0)]),
+    "dropout": (("auto", 0.1, 300), [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0)]),
+    "no dropout, large": (("auto", 0, 10**6), [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0)]),
+    "both": ((5, 0.1, 300), [(5, 0.1, 0.0)]),
+    "few components and dropout": ((FEW, 0.1, 300), [(FEW, 0.1, 0.0)]),
 }
 
 
 @pytest.mark.parametrize(("asked", "expected"), RECIPES.values(), ids=RECIPES.keys())
 def test_what_auto_makes_of_the_arguments(asked, expected):
-    found = recipes(*asked)
+    found = recipes(*asked, has_numbers=True, can_compare=True)
     assert found == [Recipe(*one) for one in expected]
     assert len(set(found)) == len(found)
     # Networks of fewer components are put in those of the first.
     assert found[0].n_components == max(one.n_components for one in found)
+
+
+@pytest.mark.parametrize("has_numbers", [False, True])
+@pytest.mark.parametrize("can_compare", [False, True])
+def test_without_numbers_or_comparison_there_is_the_usual_recipe(has_numbers, can_compare):
+    if has_numbers and can_compare:
+        pytest.skip("then there are several")
+    for n_components, dropout, n_rows, expected in (
+        ("auto", "auto", 300, (MANY, 0.2, 0.0)),
+        ("auto", "auto", 10**5, (MANY, 0.05, 0.0)),
+        (5, 0.1, 300, (5, 0.1, 0.0)),
+    ):
+        found = recipes(n_components, dropout, n_rows, has_numbers, can_compare)
+        assert found == [Recipe(*expected)]
 
 
 def test_a_recipe_changes_the_regularisation_alone():
@@ -136,8 +144,10 @@ def test_shares_maximise_the_likelihood(seed, gain):
         method="bounded",
         options={"xatol": 1e-9},
     )
-    shares = shares_of(logs, weight)
-    assert_allclose(shares, [best.x, 1 - best.x], atol=1e-4)
+    shares, expected = shares_of(logs, weight), np.array([best.x, 1 - best.x])
+    if expected.min() < MIN_SHARE:
+        expected = np.rint(expected)
+    assert_allclose(shares, expected, atol=1e-4)
     assert_allclose(shares.sum(), 1)
 
 
@@ -157,7 +167,20 @@ def test_shares_of_weighted_rows_are_those_of_repeated_rows():
 def test_shares_of_extremes():
     assert_array_equal(shares_of(np.zeros((1, 4)), np.ones(4)), 1.0)
     assert_allclose(shares_of(np.zeros((3, 4)), np.ones(4)), 1 / 3)
-    # Far worse on all rows: what is left are the rows beforehand.
+    # Those that count little are left out, and the others share the rows anew.
+    logs = np.random.RandomState(0).normal(size=(4, 200))
+    logs[[1, 3]] -= 4.0
+    shares = shares_of(logs, np.ones(200))
+    assert_array_equal(shares[[1, 3]], 0.0)
+    assert_allclose(shares[[0, 2]], shares_of(logs[[0, 2]], np.ones(200)))
     logs = np.stack([np.zeros(1000), np.full(1000, -1e5)])
-    total = 1000 + 2 * ROWS_BEFOREHAND
-    assert_allclose(shares_of(logs, np.ones(1000))[1], ROWS_BEFOREHAND / total)
+    assert_array_equal(shares_of(logs, np.ones(1000)), [1.0, 0.0])
+
+
+@pytest.mark.parametrize("seed", range(20))
+def test_a_share_is_none_or_large(seed):
+    rng = np.random.RandomState(seed)
+    logs = rng.normal(size=(4, 60)) + rng.normal(size=(4, 1))
+    shares = shares_of(logs, rng.uniform(size=60))
+    assert_allclose(shares.sum(), 1)
+    assert (shares[shares > 0] >= MIN_SHARE).all()

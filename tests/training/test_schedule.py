@@ -29,7 +29,7 @@ from skmade._training.schedule import (
 )
 def test_what_auto_means(n_rows, n_members, n_epochs, dropout, batch_size):
     assert auto_members(n_rows, 1) == auto_members(n_rows, 2) == n_members
-    assert auto_members(n_rows, 3) == (12 if n_members == 8 else 4)
+    assert auto_members(n_rows, 4) == (12 if n_members == 8 else 4)
     assert auto_epochs(n_rows) == n_epochs
     assert auto_dropout(n_rows) == pytest.approx(dropout)
     assert auto_batch_size(n_rows) == batch_size
