@@ -87,6 +87,24 @@ def one_thread_inside() -> Iterator[int]:
         _limit.leave(call)
 
 
+class _Thread(threading.Thread):
+    """A thread that tells its end itself.
+
+    Python 3.11 calls a thread stopped that runs when Ctrl-C comes in `join`.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(**options)
+        self.ended = threading.Event()
+
+    def run(self) -> None:
+        """Run the target, and tell when it has ended."""
+        try:
+            super().run()
+        finally:
+            self.ended.set()
+
+
 def on_threads(
     tasks: Sequence[Callable[[], Result]],
     n_threads: int,
@@ -130,7 +148,7 @@ def on_threads(
             started.release()
 
     n_threads = max(min(n_threads, len(tasks)), 1)
-    threads = [threading.Thread(target=work, name="skmade") for _ in range(n_threads)]
+    threads = [_Thread(target=work, name="skmade") for _ in range(n_threads)]
     try:
         for thread in threads:
             thread.start()
@@ -138,13 +156,13 @@ def on_threads(
         begun()
         go.set()
         for thread in threads:
-            _wait(partial(_joined, thread))
+            _wait(partial(thread.ended.wait, LONGEST_WAIT))
     except BaseException as error:
         end(error)
         go.set()
         for thread in threads:
-            if thread.is_alive():
-                thread.join()
+            if thread.ident is not None:  # it has begun
+                thread.ended.wait()
         begun()
         raise
     if errors:
@@ -160,12 +178,6 @@ def _wait(happens: Callable[[], bool], times: int = 1) -> None:
     for _ in range(times):
         while not happens():
             pass
-
-
-def _joined(thread: threading.Thread) -> bool:
-    """Wait for a thread, and say whether it has ended."""
-    thread.join(LONGEST_WAIT)
-    return not thread.is_alive()
 
 
 def in_order(
