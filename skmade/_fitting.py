@@ -124,10 +124,10 @@ def task_context(context, label, position, schedule):
     return context.subcontext(label, task_id=position, max_subtasks=schedule.max_iter)
 
 
-def remember(estimator, layout, fold_seed, told=None):
+def remember(estimator, layout, fold_seed, told):
     """Return what the next call and prediction need beside the ensemble, as plain values.
 
-    `told` is how members were trained, if they can be trained on.
+    `told` is how members were trained.
     """
     return {
         "layout": asdict(layout),

@@ -43,7 +43,7 @@ from .._table.checks import check_cells, check_known, check_new_cells
 from .._table.frame import joined_layout, to_numbers, unknown_labels
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
-from .._training.members import Cohort, draw_members, put_in_place, stacks
+from .._training.members import Cohort, Trained, draw_members, put_in_place, stacks
 from .._training.recipes import by_recipe
 from .._training.rows import InMemory, Rows, encode_numbers, open_source, window_rows
 from .partitions import (
@@ -96,7 +96,8 @@ def fit_partitions(estimator, X, sample_weight, X_val, run):
     validation = validation if run.early_stopping else None  # checked all the same
     members, trained = _train(estimator, X, layout, table, sizes, validation, run, rng)
     ensemble = members[0].joined_by(members[1:], np.ones(len(members)))
-    remembered = remember(fitted, layout, fold_seed)
+    told = Trained([0] * len(members), list(range(len(members))), len(members))
+    remembered = remember(fitted, layout, fold_seed, told._asdict())
     return finish(estimator, fitted, ensemble, trained, remembered, run)
 
 

@@ -16,6 +16,7 @@ from torch import Tensor
 from .._network.conditionals import Conditional
 from .._network.made import MADE
 from .._network.mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
+from .._threads import one_thread_inside
 from .regression import shrunk_covariance
 from .rows import Rows
 
@@ -78,6 +79,7 @@ def _moved(law: Conditional) -> MixtureOfGaussians | None:
     return None
 
 
+@one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def noise_scale(made: MADE, values: Floats, weight: Floats, size: float) -> Floats:
     """Return the scale of the noise of each column, (D,): a `size` in units, or less."""
     left = left_by_others(made, values, weight)

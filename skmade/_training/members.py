@@ -135,11 +135,14 @@ class Trained(NamedTuple):
 
 
 def recalled(ensemble: Ensemble, told: dict[str, Any] | None) -> Trained:
-    """Return how an ensemble was trained; of models of version 0.1, all that is known."""
+    """Return how an ensemble was trained; models of version 0.1 do not tell.
+
+    All of their members hold out folds of their own, and had the usual dropout.
+    """
     if told is not None:
         return Trained(**told)
     n_members = len(ensemble.weights)
-    return Trained([0] * n_members, list(range(n_members)), n_members)
+    return Trained([1] * n_members, list(range(n_members)), n_members)
 
 
 def with_states(

@@ -2,7 +2,7 @@
 
 No one number of components, and no one amount of regularisation, fits all tables. Noise and
 dropout gain much on a few hundred noisy rows, and hide what is sharp where columns nearly
-depend on each other. So members are trained by two or three recipes, and the rows that they
+depend on each other. So members are trained by several recipes, and the rows that they
 hold out say how much each recipe counts: a mixture of densities whose shares maximise the
 held-out likelihood (stacked density estimation: Smyth and Wolpert 1999).
 """

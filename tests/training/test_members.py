@@ -250,7 +250,7 @@ def test_cohorts_are_joined_recipe_by_recipe_and_recalled():
     (one,) = told.cohorts(together, n_recipes=1)
     assert (one.recipe, one.folds.tolist()) == (0, [0, 1, 2, 0, 1])
     # Version 0.1 did not tell.
-    assert recalled(together, None) == Trained([0] * 5, [0, 1, 2, 3, 4], 5)
+    assert recalled(together, None) == Trained([1] * 5, [0, 1, 2, 3, 4], 5)
 
 
 def test_members_of_recipes_without_a_share_are_left_out():
