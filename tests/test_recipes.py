@@ -26,12 +26,13 @@ from tests.laws import MAX_BYTES
 GAUSSIAN = CorrelatedGaussian(3)
 X = GAUSSIAN.sample(300, random_state=0)
 MOONS = TwoMoons().sample(300, random_state=0)
+N_MEMBERS = 11  # in two rounds: two of each of the five recipes, and one more
 WEIGHT = np.random.RandomState(0).randint(1, 4, size=300).astype(float)
 
 
 def small(**parameters):
     """Return an estimator with components of each recipe."""
-    return quick(**{"n_components": "auto", "n_estimators": 9, **parameters})
+    return quick(**{"n_components": "auto", "n_estimators": N_MEMBERS, **parameters})
 
 
 @pytest.fixture
@@ -48,6 +49,12 @@ def told(monkeypatch):
     return tasks
 
 
+def recipe_of(task):
+    """Return by which components, dropout and noise a stack is trained."""
+    ((law, _),) = task["made"].groups
+    return law.n_components, task["schedule"].dropout, task["schedule"].jitter
+
+
 def n_members(density, table):
     density.fit(table)
     return density._state["members"]["n_trained"]
@@ -57,7 +64,8 @@ def test_auto_makes_twelve_members_of_several_recipes():
     labels = (X > 0).astype(int)
     one_epoch = {"hidden_layer_sizes": (4,), "max_iter": 1, "random_state": 0}
     assert n_members(MADEDensity(**one_epoch), X) == 12
-    assert n_members(MADEDensity(**one_epoch, dropout=0.1), X) == 8
+    assert n_members(MADEDensity(**one_epoch, dropout=0.1), X) == 12
+    assert n_members(MADEDensity(**one_epoch, dropout=0.1, n_components=2), X) == 8
     assert n_members(MADEDensity(**one_epoch), labels) == 8
     assert n_members(MADEDensity(**one_epoch, early_stopping=False), X) == 8
     large = GAUSSIAN.sample(5000, random_state=0)
@@ -70,14 +78,14 @@ def test_two_rounds_of_members_are_trained_by_their_recipes(told):
     remembered = density._state["members"]
     regularised = {}
     for _, task in told:
-        for fold in np.arange(9)[task["rows"].own_folds].tolist():
-            schedule = task["schedule"]
-            regularised.setdefault((schedule.dropout, schedule.jitter), []).append(fold)
-    by_recipe = [(0.0, 0.0), (0.2, 0.0), (0.2, JITTER), (0.2, MORE_JITTER)]
+        for fold in np.arange(N_MEMBERS)[task["rows"].own_folds].tolist():
+            regularised.setdefault(recipe_of(task), []).append(fold)
+    by_recipe = [(10, 0.0, 0.0), (10, 0.2, 0.0), (10, 0.2, JITTER), (3, 0.2, MORE_JITTER)]
+    by_recipe.append((1, 0.2, 0.0))
     assert set(regularised) == set(by_recipe)
     recipes, folds = np.array(remembered["recipes"]), np.array(remembered["folds"])
     assert recipes.tolist() == sorted(recipes.tolist())
-    assert remembered["n_trained"] == sum(map(len, regularised.values())) == 9
+    assert remembered["n_trained"] == sum(map(len, regularised.values())) == N_MEMBERS
     for recipe, options in enumerate(by_recipe):
         # Each holds out folds of its own, in order, and has two members at least.
         own = regularised[options]
@@ -161,10 +169,10 @@ def folds_of_tasks(told):
     """Return the folds and the rows that the members of each recipe hold out, by task."""
     found = {}
     for _, task in told:
-        options = task["schedule"].dropout, task["schedule"].jitter
-        folds = np.arange(9)[task["rows"].own_folds]
+        options = recipe_of(task)[1:]
+        folds = np.arange(N_MEMBERS)[task["rows"].own_folds]
         for fold, rows in zip(folds.tolist(), task["rows"].folds(0)[1], strict=True):
-            found[(*options, fold)] = rows.tolist()
+            found.setdefault((*options, fold), []).append(rows.tolist())
     return found
 
 
@@ -191,7 +199,7 @@ def test_a_warm_start_of_a_table_that_has_grown_takes_the_recipes_of_its_size(to
     told.clear()
     density.fit(GAUSSIAN.sample(5000, random_state=2))
     assert {task["schedule"].jitter for _, task in told} == {0.0}
-    assert density._state["members"]["n_trained"] == 9
+    assert density._state["members"]["n_trained"] == N_MEMBERS
     assert_allclose(density._state["shares"].sum(), 1)
 
 
@@ -200,8 +208,8 @@ def test_a_warm_start_counts_the_members_that_were_left_out_too(monkeypatch):
     monkeypatch.setattr("skmade._training.recipes.MIN_SHARE", 0.3)
     density = small(warm_start=True).fit(MOONS)
     for _ in range(3):
-        assert len(density._state["weights"]) < 9
-        assert density._state["members"]["n_trained"] == 9
+        assert len(density._state["weights"]) < N_MEMBERS
+        assert density._state["members"]["n_trained"] == N_MEMBERS
         density.fit(MOONS)
         density.partial_fit(MOONS[:50])
 
@@ -224,7 +232,8 @@ def components_off(density):
 def test_members_of_few_components_keep_them_in_training_that_goes_on():
     density = small(warm_start=True).fit(X)
     recipes = np.array(density._state["members"]["recipes"])
-    expected = np.where(recipes == 3, 10 - FEW_COMPONENTS, 0).tolist()
+    n_off = np.array([0, 0, 0, 10 - FEW_COMPONENTS, 9])
+    expected = n_off[recipes].tolist()
     assert components_off(density) == expected
     density.fit(X)
     assert components_off(density) == expected
@@ -237,7 +246,7 @@ def test_members_of_few_components_keep_them_in_training_that_goes_on():
 def test_partial_fit_of_several_recipes_goes_on_where_it_stopped():
     density = small().partial_fit(X[:150])
     optimizer = density._state["optimizer"]
-    assert len(optimizer["current"]) == len(optimizer["moments"][0]) == 9
+    assert len(optimizer["current"]) == len(optimizer["moments"][0]) == N_MEMBERS
     n_steps = optimizer["n_steps"]
     before = density.score_samples(X)
     density.partial_fit(X[150:])
@@ -288,6 +297,7 @@ def test_one_member_that_gains_is_enough():
 
 def test_members_of_two_columns_share_out_the_orderings():
     for seed in range(4):
-        density = small(n_estimators=8, max_iter=1, random_state=seed).fit(MOONS)
+        density = small(n_estimators=8, n_components=2, dropout=0.1, max_iter=1)
+        density.set_params(random_state=seed).fit(MOONS)
         first = density.ordering_[:, 0, 0]
         assert (first == 0).sum() == 4

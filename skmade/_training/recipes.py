@@ -32,8 +32,8 @@ FIRST_MEMBERS = 2
 # are learned from members alone.
 MIN_SHARE = 0.1
 
-# Shares converge fast; a recipe of no use is left with the rows that all are given beforehand.
-N_EM_STEPS, ROWS_BEFOREHAND = 100, 5.0
+# Shares converge fast; a recipe of no use is left with the row that all are given beforehand.
+N_EM_STEPS, ROWS_BEFOREHAND = 100, 1.0
 
 
 class Recipe(NamedTuple):
@@ -62,12 +62,14 @@ def recipes(
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
     if not (can_compare and has_numbers):
         return [Recipe(many, usual, 0.0)]
+    one = 1 if n_components == "auto" else int(n_components)
     if dropout != "auto":
-        return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0))
+        return _different(*(Recipe(number, usual, 0.0) for number in (many, few, one)))
     plain = [Recipe(many, 0.0, 0.0), Recipe(many, usual, 0.0)]
     if n_rows >= MANY_ROWS:
         return plain
-    return [*plain, Recipe(many, usual, JITTER), Recipe(few, usual, MORE_JITTER)]
+    noisy = [Recipe(many, usual, JITTER), Recipe(few, usual, MORE_JITTER)]
+    return _different(*plain, *noisy, Recipe(one, usual, 0.0))
 
 
 def _different(*some: Recipe) -> list[Recipe]:

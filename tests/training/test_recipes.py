@@ -28,7 +28,13 @@ MANY, FEW = MANY_COMPONENTS, FEW_COMPONENTS
 RECIPES = {
     "small": (
         ("auto", "auto", 300),
-        [(MANY, 0.0, 0.0), (MANY, 0.2, 0.0), (MANY, 0.2, JITTER), (FEW, 0.2, MORE_JITTER)],
+        [
+            (MANY, 0.0, 0.0),
+            (MANY, 0.2, 0.0),
+            (MANY, 0.2, JITTER),
+            (FEW, 0.2, MORE_JITTER),
+            (1, 0.2, 0.0),
+        ],
     ),
     "large": (
         ("auto", "auto", MANY_ROWS),
@@ -38,8 +44,11 @@ RECIPES = {
         (5, "auto", 300),
         [(5, 0.0, 0.0), (5, 0.2, 0.0), (5, 0.2, JITTER), (5, 0.2, MORE_JITTER)],
     ),
-    "dropout": (("auto", 0.1, 300), [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0)]),
-    "no dropout, large": (("auto", 0, 10**6), [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0)]),
+    "dropout": (("auto", 0.1, 300), [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0), (1, 0.1, 0.0)]),
+    "no dropout, large": (
+        ("auto", 0, 10**6),
+        [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0), (1, 0.0, 0.0)],
+    ),
     "both": ((5, 0.1, 300), [(5, 0.1, 0.0)]),
     "few components and dropout": ((FEW, 0.1, 300), [(FEW, 0.1, 0.0)]),
 }
