@@ -15,10 +15,13 @@ trained.
 # 300 rows of a ring. One member first models x and then y given x, the other one the other
 # way round. The average is that of eight members, each with an ordering drawn at random.
 
+import warnings
+
 import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import logsumexp
 from sklearn.datasets import load_wine
+from sklearn.exceptions import ConvergenceWarning
 from sklearn.model_selection import train_test_split
 
 from skmade import MADEDensity
@@ -58,8 +61,10 @@ plt.show()
 # Half of the wine table, 13 columns. Eight single members differ in their random orderings,
 # in their initial weights and in the rows that they hold out. `n_estimators=8` averages such
 # members; here they are fitted one by one, to see each of them, and the average of the first
-# few. What is averaged are probabilities: the logarithm is taken after the mean.
+# few. What is averaged are probabilities: the logarithm is taken after the mean. Of so few rows
+# some members learn nothing beyond their start, of which `fit` warns.
 
+warnings.simplefilter("ignore", ConvergenceWarning)
 train, test = train_test_split(load_wine().data, test_size=0.5, random_state=0)
 singles = [MADEDensity(n_estimators=1, random_state=seed).fit(train) for seed in range(8)]
 scores = np.array([single.score_samples(test) for single in singles])
