@@ -158,7 +158,8 @@ def test_fit_says_what_it_has_learned(run, folder):
     )
     (folder / "model-2").unlink()
     assert out == ""
-    lines = err.splitlines()
+    # Of 60 rows of noise there may be nothing to learn.
+    lines = [line for line in err.splitlines() if "Training never improved" not in line]
     n_missing = make_table().drop(columns="zip").isna().to_numpy().sum()
     assert lines[:5] == [
         f"60 rows, 6 columns, {n_missing} missing cells",
