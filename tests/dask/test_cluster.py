@@ -96,8 +96,8 @@ def test_members_are_those_of_one_process(rows, capsys):
         spread.fit(rows)
     assert_array_equal(spread.score_samples(rows), alone.score_samples(rows))
     shown = capsys.readouterr().out
-    assert re.search(r"members (1-4|5-8) of 9", shown)
-    assert "members 9-9 of 9" in shown
+    assert re.search(r"members 1-[1-4] of 9", shown)
+    assert "-9 of 9" in shown
 
 
 @each_table
