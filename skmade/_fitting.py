@@ -97,10 +97,10 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
             trained += train(drawing.cohorts(allotted(shares, sizes, drawing.n_left)), rng)
     shares = members.shares_of_recipes(trained, len(some), rows)
     together, told = members.joined(trained, shares, run.keep_optimizer)
-    if before:
+    if ensemble and before:
         told = told._replace(n_trained=before.n_trained)
-    if ensemble and before and not rows.holds_out:  # nothing tells how much each counts now
-        together, told = replace(together, shares=ensemble.shares), before
+        if not rows.holds_out:  # nothing tells how much each counts now
+            together, told = replace(together, shares=ensemble.shares), before
     remembered = remember(fitted, read.layout, read.fold_seed, told._asdict())
     counting = [cohort for cohort in trained if shares[cohort.recipe] > 0]
     states = [state for cohort in counting for state in cohort.states]
@@ -369,7 +369,13 @@ def _report(fitted, trained, run):
     best = np.concatenate([stack.best_score for stack in trained])
     fitted.best_validation_score_ = float(best.mean())
     epochs = np.concatenate([stack.best_epoch for stack in trained])
-    if fitted.n_iter_ and not epochs.any():
+    if not np.isfinite(history["train"]).all():
+        warn_user(
+            f"Training diverged with learning_rate_init={fitted.learning_rate_init}: the best "
+            "epoch before is kept. Lower learning_rate_init.",
+            ConvergenceWarning,
+        )
+    elif fitted.n_iter_ and not epochs.any():
         warn_user(
             "Training never improved on its start: no epoch scored better on held-out rows, so "
             "the classical solution is kept. It is right where columns are Gaussian. Else try "
