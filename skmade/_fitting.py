@@ -223,6 +223,7 @@ def _new_members(estimator, table, rows, rng, some):
         table,
         rows,
         [replace(architecture, n_components=recipe.n_components) for recipe in some],
+        [recipe.gaussians for recipe in some],
         new_ranks(estimator, rows.n_members, table.n_features, rng),
         rng.randint(MAX_SEED, size=rows.n_members),
         connectivity_agnostic=estimator.connectivity_agnostic,
@@ -261,6 +262,7 @@ def _train(estimator, context, cohorts, rng, *, rows, schedule, some):
     for cohort in cohorts:
         own = by_recipe(schedule, some[cohort.recipe])
         for part, start, masks in members.stacks(cohort.ensemble, own, rows.n_members):
+            evidence = cohort.ensemble.evidence
             task = partial(
                 train_stack,
                 told,
@@ -273,6 +275,7 @@ def _train(estimator, context, cohorts, rng, *, rows, schedule, some):
                 rows=rows.with_folds(cohort.folds[part]),
                 schedule=own,
                 seed=int(rng.randint(MAX_SEED)),
+                evidence=evidence and evidence.of_members(part),
             )
             tasks.append(task)
             places.append((cohort, part))

@@ -14,6 +14,7 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cache, partial
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from threadpoolctl import ThreadpoolController
 
@@ -26,14 +27,21 @@ LONGEST_WAIT = 0.5
 _this_thread = threading.local()
 
 
+class _Call:
+    """A call that is inside."""
+
+
 class _Limit:
-    """Keeps BLAS on one thread as long as any call is inside; the last to leave lifts it."""
+    """Keeps BLAS on one thread as long as any call is inside; the last to leave lifts it.
+
+    A call that Ctrl-C kept from leaving is inside no more when nothing else knows of it.
+    """
 
     def __init__(self) -> None:
-        self.lock, self.inside, self.n_threads = threading.Lock(), set[object](), 1
+        self.lock, self.inside, self.n_threads = threading.Lock(), WeakSet[_Call](), 1
         self.limiter: Any = None
 
-    def enter(self, call: object) -> int:
+    def enter(self, call: _Call) -> int:
         """Begin a call; return how many threads BLAS has where nobody limits it."""
         with self.lock:
             self.inside.add(call)
@@ -44,7 +52,7 @@ class _Limit:
                 self.limiter = libraries.limit(limits=1)
             return self.n_threads
 
-    def leave(self, call: object) -> None:
+    def leave(self, call: _Call) -> None:
         """End a call, also one that Ctrl-C kept from beginning."""
         with self.lock:
             self.inside.discard(call)
@@ -53,7 +61,7 @@ class _Limit:
 
     def forget(self) -> None:
         """Lift the limit in a forked child, where the calls of its parent do not run."""
-        self.lock, self.inside = threading.Lock(), set()
+        self.lock, self.inside = threading.Lock(), WeakSet()
         self._lift()
 
     def _lift(self) -> None:
@@ -80,7 +88,7 @@ def one_thread_inside() -> Iterator[int]:
     BLAS knows one number for the whole process. It is as before when the last call that
     entered has left, after an error too.
     """
-    call = object()
+    call = _Call()
     try:
         yield _limit.enter(call)
     finally:

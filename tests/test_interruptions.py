@@ -22,6 +22,7 @@ import torch
 from sklearn.exceptions import NotFittedError
 from threadpoolctl import ThreadpoolController
 
+from skmade import _threads
 from tests.configurations import quick
 
 pytestmark = [
@@ -313,3 +314,19 @@ def test_many_fits_take_no_more_memory_than_a_few():
         density.score_samples(X)
         density.sample(10)
     assert sizes[1] - sizes[0] < 20
+
+
+def test_a_call_that_ctrl_c_kept_from_leaving_limits_no_later_one():
+    class Interrupts(LineCounter):
+        def __call__(self, frame, event, _):
+            if frame.f_code.co_name == "leave" and event == "line":
+                raise KeyboardInterrupt
+            return self
+
+    before = _threads._limit.inside
+    with traced(Interrupts()), pytest.raises(KeyboardInterrupt), _threads.one_thread_inside():
+        pass
+    with _threads.one_thread_inside():
+        pass
+    assert len(before) == 0
+    assert _threads._limit.limiter is None

@@ -52,7 +52,9 @@ def told(monkeypatch):
 def recipe_of(task):
     """Return by which components, dropout and noise a stack is trained."""
     ((law, _),) = task["made"].groups
-    return law.n_components, task["schedule"].dropout, task["schedule"].jitter
+    biases = [task["made"].unflatten(flat)["bias2"] for flat in task["start"].average]
+    single = all((own == OFF).any() for own in biases)  # or a mixture of few Gaussians
+    return law.n_components, task["schedule"].dropout, task["schedule"].jitter, single
 
 
 def n_members(density, table):
@@ -80,8 +82,8 @@ def test_two_rounds_of_members_are_trained_by_their_recipes(told):
     for _, task in told:
         for fold in np.arange(N_MEMBERS)[task["rows"].own_folds].tolist():
             regularised.setdefault(recipe_of(task), []).append(fold)
-    by_recipe = [(10, 0.0, 0.0), (10, 0.2, 0.0), (10, 0.2, JITTER), (3, 0.2, MORE_JITTER)]
-    by_recipe.append((1, 0.2, 0.0))
+    plain = [(10, 0.0, 0.0), (10, 0.2, 0.0), (10, 0.2, JITTER), (3, 0.2, MORE_JITTER)]
+    by_recipe = [*((*recipe, False) for recipe in plain), (10, 0.2, 0.0, True)]
     assert set(regularised) == set(by_recipe)
     recipes, folds = np.array(remembered["recipes"]), np.array(remembered["folds"])
     assert recipes.tolist() == sorted(recipes.tolist())

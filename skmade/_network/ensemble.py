@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from .._table.encoding import Table
 from .conditionals import Bernoulli, Categorical, Conditional, Constant
+from .evidence import Evidence, joined_evidence
 from .made import MADE
 from .masks import Booleans, Integers, move_last
 from .mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
@@ -109,6 +110,7 @@ class Ensemble:
     degrees: tuple[Integers, ...]  # (M, K, n_units) for each hidden layer
     weights: NDArray[np.float32]  # (M, n_weights)
     shares: Floats  # (M,), how much each member counts; their sum is one
+    evidence: Evidence | None = None  # of members that start as mixtures of Gaussians
     # Where the optimiser stands, kept between calls of partial_fit.
     optimizer: dict[str, Any] | None = None
 
@@ -122,6 +124,7 @@ class Ensemble:
             degrees=tuple(state["degrees"]),
             weights=state["weights"],
             shares=state.get("shares", equal_shares(len(state["weights"]))),  # new in 0.2
+            evidence=state.get("evidence") and Evidence(**state["evidence"]),  # likewise
             optimizer=state["optimizer"],
         )
 
@@ -134,6 +137,7 @@ class Ensemble:
             "degrees": list(self.degrees),
             "weights": self.weights,
             "shares": self.shares,
+            "evidence": self.evidence and asdict(self.evidence),
             "optimizer": self.optimizer,
         }
 
@@ -202,6 +206,10 @@ class Ensemble:
             degrees=tuple(np.concatenate(layer) for layer in layers),
             weights=np.concatenate([ensemble.weights for ensemble in together]),
             shares=np.concatenate(shares) / np.concatenate(shares).sum(),
+            evidence=joined_evidence(
+                [ensemble.evidence for ensemble in together],
+                [len(ensemble.weights) for ensemble in together],
+            ),
             optimizer=self.optimizer and _joined([one.optimizer for one in together]),
         )
 
@@ -214,6 +222,7 @@ class Ensemble:
             degrees=tuple(layer[members] for layer in self.degrees),
             weights=self.weights[members],
             shares=chosen / chosen.sum(),
+            evidence=self.evidence and self.evidence.of_members(members),
             optimizer=None if self.optimizer is None else _each(self.optimizer, members),
         )
 
@@ -229,7 +238,13 @@ class Ensemble:
             "n_steps": self.optimizer["n_steps"],
         }
         weights = widened(self.made, to, self.weights, OFF)
-        return replace(self, architecture=wide, weights=weights, optimizer=optimizer)
+        return replace(
+            self,
+            architecture=wide,
+            weights=weights,
+            evidence=self.evidence and self.evidence.with_components(n_components),
+            optimizer=optimizer,
+        )
 
 
 # The logit of a component that has no share, whatever the others have.

@@ -13,9 +13,10 @@ and only what they get from within it is added rank by rank.
 import numpy as np
 from numpy.typing import NDArray
 
+from .._network.evidence import relative
 from .._network.made import MADE, is_large
 from .._network.masks import Booleans
-from .walk import Buffers, Step, Sums, Walk, compute_hidden, product
+from .walk import Buffers, Step, Sums, Walk, add_evidence, compute_hidden, product
 
 Floats = NDArray[np.float64]
 
@@ -67,14 +68,19 @@ def sample_values(
 
 def _sample_chunk(walk: Walk, values: Floats, uniforms: Floats, drawn: Booleans | None) -> None:
     """Walk through the ranks, group by group, and fill in the values (D, n)."""
-    buffers = walk.buffers(values.shape[1])
+    buffers, evidence, rank = walk.buffers(values.shape[1]), None, 0
+    if walk.evidence is not None:
+        evidence = np.zeros((walk.evidence.slopes.shape[1], values.shape[1]), walk.output.dtype)
     for start in range(0, len(walk.steps), GROUP_SIZE):
         group = walk.steps[start : start + GROUP_SIZE]
         hidden_sums, output_sums = _sums(walk, group, buffers) if start else (None, None)
         for step in group:
             compute_hidden(walk, step, buffers, hidden_sums)
-            _draw(walk, step, buffers, output_sums, values, uniforms, drawn)
+            _draw(walk, step, buffers, output_sums, evidence, values, uniforms, drawn)
             _set_units(walk.made, step, buffers.units, values, holes=drawn is not None)
+            if walk.evidence is not None and evidence is not None:
+                evidence += walk.evidence.of_rank(rank, buffers.units[1:])
+            rank += 1
 
 
 def _sums(walk: Walk, group: tuple[Step, ...], buffers: Buffers) -> tuple[list[Sums], Sums]:
@@ -97,6 +103,7 @@ def _draw(
     step: Step,
     buffers: Buffers,
     sums: Sums | None,
+    evidence: Floats | None,
     values: Floats,
     uniforms: Floats,
     drawn: Booleans | None,
@@ -107,6 +114,8 @@ def _draw(
     if drawn is not None and not drawn[column].any():
         return
     params = product(walk.output, rows, step.known.stop, buffers.inputs, sums=sums)
+    if evidence is not None:
+        add_evidence(law, params, relative(evidence))
     draw = law.sample(params[:, None].astype(np.float64), uniforms[column][None])[0]
     values[column] = draw if drawn is None else np.where(drawn[column], draw, values[column])
 

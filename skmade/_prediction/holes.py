@@ -18,10 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._network.conditionals import Conditional
+from .._network.evidence import RankedEvidence, relative
 from .._network.made import MADE, is_large
 from .._network.masks import Booleans, Integers
 from .._network.special import log_sum_exp
-from .walk import ACTIVATIONS
+from .walk import ACTIVATIONS, add_evidence
 
 Floats = NDArray[np.float64]
 
@@ -51,6 +52,7 @@ class Network:
     positions: Integers  # (D,), and where in it
     bias: int  # the line of the constant
     first_hidden: int  # the line of the first hidden unit
+    evidence: RankedEvidence | None  # in the one ordering of a member that has any
 
     def n_columns(self) -> int:
         """How many columns are computed together."""
@@ -63,7 +65,12 @@ class Network:
         return [*(1 + end for end in ends[:-1]), self.first_hidden + ends[-1]]
 
 
-def sort_weights(made: MADE, flat: NDArray[np.float32], degrees: list[Integers]) -> Network:
+def sort_weights(
+    made: MADE,
+    flat: NDArray[np.float32],
+    degrees: list[Integers],
+    evidence: RankedEvidence | None = None,
+) -> Network:
     """Sort a member's weights by degree, for rows with holes."""
     weights = made.unflatten(np.asarray(flat, dtype=np.float64))
     n_direct = made.n_direct[1] * made.direct_connections
@@ -101,6 +108,7 @@ def sort_weights(made: MADE, flat: NDArray[np.float32], degrees: list[Integers])
         position,
         bias,
         first_hidden=bias + 1 + n_direct,
+        evidence=evidence,
     )
 
 
@@ -110,6 +118,7 @@ class _Draws:
 
     inputs: Floats  # lines of the buffer of the outputs
     hidden: tuple[Floats, ...]  # of all hidden layers but the last, after a constant 1
+    evidence: Floats  # of the features so far, for each component; no lines if there is none
     values: Floats  # of the features, as the following
     log_probs: Floats
     log_weights: Floats  # of the row so far, one line
@@ -125,7 +134,10 @@ class _Draws:
             buffer[line] = 1.0
         filled = np.repeat(values[..., None], n_draws, axis=2)
         log_weights, origins = np.zeros((2, 1, *shape))
-        return cls(inputs, hidden, filled, np.zeros(filled.shape), log_weights, origins)
+        n_components = 0 if net.evidence is None else net.evidence.slopes.shape[1]
+        evidence = np.zeros((n_components, *shape))
+        logs = np.zeros(filled.shape)
+        return cls(inputs, hidden, evidence, filled, logs, log_weights, origins)
 
     def rows(self, start: int, stop: int) -> "_Draws":
         """View some of the rows."""
@@ -133,6 +145,7 @@ class _Draws:
         return _Draws(
             self.inputs[:, own],
             tuple(layer[:, own] for layer in self.hidden),
+            self.evidence[:, own],
             *(array[:, own] for array in self.answers()),
         )
 
@@ -169,7 +182,8 @@ class _Draws:
     def known(self, n_known: Sequence[int]) -> list[Floats]:
         """View the lines of the network that are known."""
         layers = (*self.hidden, self.inputs)
-        return [layer[:n] for layer, n in zip(layers, n_known, strict=True)]
+        lines = [layer[:n] for layer, n in zip(layers, n_known, strict=True)]
+        return [*lines, self.evidence]
 
     def answers(self) -> tuple[Floats, Floats, Floats, Floats]:
         """Return what a walk is for."""
@@ -275,6 +289,7 @@ class _RowWalk:
                 draws.values[cells] = law.sample(params, uniforms)
         for feature, own in _by_feature(features, done):
             _set_units(self.net, draws, feature, own)
+            _add_to_evidence(self.net, draws, rank, own)
 
 
 @dataclass(frozen=True)
@@ -326,7 +341,7 @@ def _compute_hidden(net: Network, draws: _Draws, rank: int) -> None:
 
 def _lines(array: Floats) -> Floats:
     """View (lines, R, J) as (lines, R * J)."""
-    return array.reshape(len(array), -1)
+    return array.reshape(len(array), math.prod(array.shape[1:]))
 
 
 def _conditionals(
@@ -346,7 +361,19 @@ def _conditionals(
         rows = np.concatenate([rows for _, rows in groups])
         law = net.made.groups[number][0].at(net.positions[features[rows]])
         params = parts[0] if len(parts) == 1 else np.concatenate(parts, axis=1)
+        if net.evidence is not None:
+            add_evidence(law, params, relative(draws.evidence[:, rows]))
         yield _Conditionals(law, features[rows], rows, params)
+
+
+def _add_to_evidence(net: Network, draws: _Draws, rank: int, rows: Integers) -> None:
+    """Let the feature of a rank, which is there now, speak for components."""
+    if net.evidence is None:
+        return
+    units = [net.units[feature][0] for feature in net.evidence.features[: rank + 1]]
+    known = draws.inputs[np.array(units)[:, None], rows]
+    found = net.evidence.of_rank(rank, _lines(known))
+    draws.evidence[:, rows] += found.reshape(len(found), len(rows), -1)
 
 
 def _set_units(net: Network, draws: _Draws, feature: int, rows: Integers) -> None:

@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 import numpy as np
 
 from .._network.ensemble import Ensemble
+from .._network.evidence import RankedEvidence
 from .._network.masks import Integers
 from .holes import Network, sort_weights
 from .walk import Walk, prepare, scoring_ends
@@ -43,7 +44,13 @@ def _walk(ensemble: Ensemble, path: int, ends: Integers, dtype: type) -> Walk:
     m, k = divmod(path, ensemble.ranks.shape[1])
     degrees = [layer[m, k] for layer in ensemble.degrees]
     walk = prepare(
-        ensemble.made, ensemble.weights[m], ensemble.ranks[m, k], degrees, ends, dtype
+        ensemble.made,
+        ensemble.weights[m],
+        ensemble.ranks[m, k],
+        degrees,
+        ends,
+        dtype,
+        _evidence(ensemble, m, k),
     )
     if 8 * ensemble.n_paths * ensemble.weights.shape[1] <= MAX_PREPARED_BYTES:
         kept[key] = walk
@@ -57,10 +64,18 @@ def network(ensemble: Ensemble, path: int) -> Network:
         return kept[path]
     m, k = divmod(path, ensemble.ranks.shape[1])
     degrees = [layer[m, k] for layer in ensemble.degrees]
-    made = sort_weights(ensemble.made, ensemble.weights[m], degrees)
+    evidence = _evidence(ensemble, m, k)
+    made = sort_weights(ensemble.made, ensemble.weights[m], degrees, evidence)
     if 8 * ensemble.n_paths * ensemble.weights.shape[1] <= MAX_PREPARED_BYTES:
         kept[path] = made
     return made
+
+
+def _evidence(ensemble: Ensemble, m: int, k: int) -> RankedEvidence | None:
+    """Return the evidence of a member with one of its masks."""
+    if ensemble.evidence is None:
+        return None
+    return ensemble.evidence.of_path(m, ensemble.ranks[m, k])
 
 
 def same_networks(ensemble: Ensemble) -> Integers:

@@ -18,8 +18,10 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from .._network.conditionals import Conditional
+from .._network.evidence import RankedEvidence
 from .._network.made import MADE
 from .._network.masks import Booleans, Integers
+from .._network.mixtures import MixtureOfGaussians
 from .._network.special import softplus
 
 Floats = NDArray[np.float64]
@@ -94,6 +96,7 @@ class Walk:
     steps: tuple[Step, ...]
     # Law and columns of each kind, in the order of the walk, as are the lines of parameters.
     kinds: tuple[tuple[Conditional, Integers], ...]
+    evidence: RankedEvidence | None
 
     @property
     def n_inputs(self) -> int:
@@ -204,16 +207,28 @@ def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
             product(
                 walk.output, outputs, step.known.stop, buffers.inputs, buffers.params[place]
             )
+    evidence = None
+    if walk.evidence is not None:
+        evidence = walk.evidence.by_feature(buffers.units[1:])
     parts, start = np.empty_like(rows.values), 0
     # Once for all features of a kind: threads wait for each other between small operations.
     for law, columns in walk.kinds:
         end = start + len(columns) * law.n_params
         params = buffers.params[start:end].reshape(len(columns), law.n_params, -1)
-        parts[columns] = law.log_prob_once(params.swapaxes(0, 1), rows.values[columns])
+        params = params.swapaxes(0, 1)
+        if evidence is not None:
+            add_evidence(law, params, evidence[columns].swapaxes(0, 1))
+        parts[columns] = law.log_prob_once(params, rows.values[columns])
         start = end
     if rows.missing is not None:
         parts[rows.missing] = 0.0
     return parts
+
+
+def add_evidence(law: Conditional, params: Floats, evidence: Floats) -> None:
+    """Add the evidence (K, ...) for the components of mixtures to their logits."""
+    assert isinstance(law, MixtureOfGaussians)
+    params[law.parameters.logits] += evidence
 
 
 def compute_hidden(
@@ -273,6 +288,7 @@ def prepare(
     degrees: Sequence[Integers],
     ends: Integers,
     dtype: type = np.float64,
+    evidence: RankedEvidence | None = None,
 ) -> Walk:
     """Sort and mask a member's weights for a walk.
 
@@ -284,6 +300,7 @@ def prepare(
     degrees : (n_units,) for each hidden layer
     ends : the last rank of each step
     dtype : the precision of the walk
+    evidence : of the member, if it has any
     """
     weights = made.unflatten(np.asarray(flat, dtype=dtype))
     masks = made.masks(ranks, degrees)
@@ -307,7 +324,9 @@ def prepare(
         n_outputs, n_units = made.n_direct
         direct[:n_outputs, :n_units] = weights["direct"] * masks[-1]
     together = np.concatenate([output, direct], axis=1)
-    return Walk(made, hidden, together[output_order][:, input_order], unit_order, steps, kinds)
+    output = together[output_order][:, input_order]
+    evidence = evidence and evidence.astype(dtype)
+    return Walk(made, hidden, output, unit_order, steps, kinds, evidence)
 
 
 def _with_bias(weight: Floats, bias: Floats) -> Floats:

@@ -21,6 +21,7 @@ from numpy.typing import NDArray
 from .clusters import MAX_CLUSTERED_ROWS, find_clusters
 from .column import location_and_spread
 from .ends import gather_ends, spread_ends
+from .gaussians import find_gaussians
 from .mixture1d import MAX_IMAGE, N_KNOTS, Mixture, fit_mixtures, spread_knots
 
 Floats = NDArray[np.float64]
@@ -34,6 +35,9 @@ MIN_MIXTURE_SCALE = 0.03
 
 # A broad component with every mixture: no gap between modes is so empty that a value in it
 # could not be.
+# Gaussians that are compared with clusters, at most.
+MAX_GAUSSIANS = 10
+
 BROAD_SHARE, BROAD_SCALE = 0.01, 2.0
 
 # Columns are described by their means over so many groups of neighbouring values, and not
@@ -243,10 +247,13 @@ def choose_marginals(
         images, log_slopes = (part[:, columns] for part in marginals.forward(some))
         known = ~np.isnan(images)
         centre = share @ np.nan_to_num(images) / np.maximum(share @ known, 1e-12)
-        clusters = find_clusters(np.where(known, images, centre), share, n_rows=n_some)
+        filled = np.where(known, images, centre)
+        best = find_clusters(filled, share, n_rows=n_some).criterion
+        gaussians = find_gaussians(filled, share, MAX_GAUSSIANS, MIN_MIXTURE_SCALE, n_some)
+        best = max(best, gaussians.criterion)
         gained = share @ np.nansum(log_slopes, axis=1)
         penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
-        return clusters.criterion + float(gained) - penalty
+        return best + float(gained) - penalty
 
     plain, powers = Marginals.identity(standardised.shape[1]), full.without_mixtures()
     candidates = {marginals.n_params: marginals for marginals in (full, powers, plain)}

@@ -11,8 +11,10 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from .._network.evidence import Evidence
 from .._network.made import MADE
 from .adamw import AdamW
+from .evidence import EvidenceTensors
 from .jitter import Jitter
 from .objective import Layers, Objective, masked, private_torch
 from .order import Order
@@ -54,6 +56,7 @@ def fit_network(
     on_epoch: Callable[[int, float, float | None], bool] = lambda *_: False,
     on_part: Callable[[int], None] = lambda *_: None,
     stopped: Callable[[], bool] = lambda: False,
+    evidence: Evidence | None = None,
 ) -> TrainingState:
     """Train a stack of members and return the averaged weights of their best epochs.
 
@@ -77,9 +80,10 @@ def fit_network(
         log-likelihood, in the units of the table; a true answer stops training
     on_part : called with the epoch's number, `n_parts` times in an epoch
     stopped : asked before each step; a true answer ends training without a result
+    evidence : of the members, if they have any
     """
     with torch.no_grad():  # they are computed by hand
-        stack = _Stack(made, start, masks, rows, schedule, seed, device, stopped)
+        stack = _Stack(made, start, masks, rows, schedule, seed, device, stopped, evidence)
         keeper = _BestEpoch(stack) if rows.holds_out else None
         history: dict[str, list[Floats]] = {"train": [], "validation": []}
         for epoch in range(1, schedule.max_iter + 1):
@@ -141,11 +145,15 @@ class _Stack:
         seed: int,
         device: str,
         stopped: Callable[[], bool] = lambda: False,
+        evidence: Evidence | None = None,
     ) -> None:
         # A mask alone stays as it is: members train in the order of their ranks.
         order = Order.of_ranks(made, *masks[0]) if len(masks) == 1 else None
-        strides = strides_of(made, start.average)
+        strides = strides_of(made, start.average, evidence)
         self.objective = Objective(made, device, order=order, strides=strides)
+        if evidence is not None:
+            tensors = EvidenceTensors.of(evidence, masks[0][0], self.objective.tensor)
+            self.objective.evidence = tensors
         self.members = np.arange(len(start.average))  # that are still trained
         self.masks, self.schedule = masks, schedule
         self.rows, self.device, self.stopped = rows, device, stopped

@@ -9,11 +9,13 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.ensemble import Architecture, Ensemble, equal_shares
+from .._network.ensemble import OFF, Architecture, Ensemble, equal_shares, widened
+from .._network.evidence import Evidence, joined_evidence
 from .._network.made import MaskList
 from .._network.masks import Integers, draw_degrees
 from .._table.checks import warn_user
 from .._table.encoding import Table
+from .gaussians import may_be_gaussians, start_as_gaussians
 from .initial import MAX_START_ROWS, initial_weights
 from .recipes import shares_of
 from .rows import Rows
@@ -40,23 +42,35 @@ def draw_members(
     ranks: Integers,
     seeds: Sequence[int],
     connectivity_agnostic: bool = False,
+    gaussians: bool = False,
 ) -> Ensemble:
     """Draw members that hold the classical solution of the rows they train on.
 
-    Ranks (M, K, D) and seeds (M,) make M members.
+    Ranks (M, K, D) and seeds (M,) make M members. The solution is that of regressions, or of
+    one or more `gaussians`, each a component.
     """
     made, sizes = architecture.build(table), architecture.hidden_layer_sizes
     weights = np.empty((len(seeds), made.n_weights), dtype=np.float32)
-    degrees = []
+    single = replace(architecture, n_components=1).build(table)
+    degrees: list[list[Integers]] = []
+    evidence: list[Evidence | None] = []
     for member, (values, weight) in enumerate(rows.start(MAX_START_ROWS)):
         seed, own = int(seeds[member]), ranks[member]
         rng = np.random.RandomState(seed) if connectivity_agnostic else None
         lists = [draw_degrees(sizes, table.n_features, rng, architecture.residual) for _ in own]
         degrees.append([np.stack(layer) for layer in zip(*lists, strict=True)])
-        weights[member] = initial_weights(made, values, weight, own, seed)
+        evidence.append(None)
+        if not gaussians:
+            weights[member] = initial_weights(made, values, weight, own, seed)
+            continue
+        start = initial_weights(single, values, weight, own, seed)
+        weights[member] = widened(single, made, start[None], OFF)[0]
+        if may_be_gaussians(made, values, own):
+            evidence[-1] = start_as_gaussians(made, weights[member], values, weight, own[0])
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     shares = equal_shares(len(seeds))
-    return Ensemble(table, architecture, ranks, layers, weights, shares)
+    of_all = joined_evidence(evidence, [1] * len(seeds))
+    return Ensemble(table, architecture, ranks, layers, weights, shares, of_all)
 
 
 class Cohort(NamedTuple):
@@ -72,7 +86,8 @@ class Cohort(NamedTuple):
 class Drawing:
     """Draws members, cohort by cohort, that hold the classical solution of their rows.
 
-    Ranks (M, K, D) and seeds (M,) make M members; there is an architecture for each recipe.
+    Ranks (M, K, D) and seeds (M,) make M members; there is an architecture for each recipe,
+    and whether its members start as `gaussians`.
     """
 
     def __init__(
@@ -80,11 +95,13 @@ class Drawing:
         table: Table,
         rows: Rows,
         architectures: Sequence[Architecture],
+        gaussians: Sequence[bool],
         ranks: Integers,
         seeds: Sequence[int],
         connectivity_agnostic: bool = False,
     ) -> None:
-        self.table, self.rows, self.architectures = table, rows, architectures
+        self.table, self.rows = table, rows
+        self.architectures, self.gaussians = architectures, gaussians
         self.ranks, self.seeds = ranks, seeds
         self.connectivity_agnostic = connectivity_agnostic
         self.n_drawn, self.n_folds = 0, [0] * len(architectures)
@@ -109,6 +126,7 @@ class Drawing:
                 self.ranks[own],
                 self.seeds[own],
                 self.connectivity_agnostic,
+                self.gaussians[recipe],
             )
             drawn.append(Cohort(recipe, own.start, ensemble, folds))
             self.n_drawn, self.n_folds[recipe] = own.stop, self.n_folds[recipe] + size

@@ -22,6 +22,8 @@ from torch import Tensor
 
 from .._network.made import MADE
 from .._network.masks import Integers
+from .._network.mixtures import MixtureOfGaussians
+from .evidence import EvidenceTensors
 from .log_prob import trainable
 from .order import Order
 from .passes import hidden_layers, output_layer, way_back
@@ -53,7 +55,7 @@ class Objective:
 
     Networks compute in an `order` of their own, and so do weights that come as tensors. What
     makes an output, there, is in units of the output's stride, if there are `strides`
-    (M, n_outputs).
+    (M, n_outputs). The `evidence` of members, if they have any, is added to logits.
     """
 
     def __init__(
@@ -63,8 +65,10 @@ class Objective:
         dtype: torch.dtype = torch.float32,
         order: Order | None = None,
         strides: NDArray[np.float64] | None = None,
+        evidence: EvidenceTensors | None = None,
     ) -> None:
         self.made, self.device, self.dtype = made, device, dtype
+        self.evidence = evidence
         self.order = Order.of_table(made) if order is None else order
         self.strides, self.units_of_outputs = strides, None
         if strides is not None:
@@ -87,7 +91,8 @@ class Objective:
         """Return the objective of some of the members."""
         strides = None if self.strides is None else self.strides[members]
         order = self.order.of_members(members)
-        return Objective(self.made, self.device, self.dtype, order, strides)
+        evidence = self.evidence and self.evidence.of_members(members)
+        return Objective(self.made, self.device, self.dtype, order, strides, evidence)
 
     def tensor(self, array: NDArray[Any]) -> Tensor:
         """Copy an array to the device, in the precision of training."""
@@ -246,6 +251,9 @@ class Objective:
         if holes:
             missing, cells = cells.isnan(), cells.nan_to_num(nan=0.0)
             upstream = None if upstream is None else upstream.masked_fill(missing, 0.0)
+        evidence = None
+        if self.evidence is not None:
+            evidence = self.evidence.of_cells(values, self.columns)
         total, first = torch.zeros_like(cells[:, 0]), 0
         for law, (shape, columns), own in zip(
             self.laws, self.made.groups, self.cells, strict=True
@@ -253,6 +261,9 @@ class Objective:
             of_law = slice(first, first + len(columns) * shape.n_params)
             first = of_law.stop
             by_param = _by_param(params[:, of_law], len(columns))
+            if evidence is not None:
+                assert isinstance(shape, MixtureOfGaussians)
+                by_param[:, shape.parameters.logits] += evidence[:, :, own]
             own_slope = None if slope is None else _by_param(slope[:, of_law], len(columns))
             own_upstream = None if upstream is None else upstream[:, own]
             log_prob = law.log_prob(by_param, cells[:, own], own_upstream, own_slope)

@@ -42,6 +42,7 @@ class Recipe(NamedTuple):
     n_components: int
     dropout: float
     jitter: float
+    gaussians: bool = False  # whether each component starts as a Gaussian over all features
 
 
 def recipes(
@@ -62,14 +63,14 @@ def recipes(
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
     if not (can_compare and has_numbers):
         return [Recipe(many, usual, 0.0)]
-    one = 1 if n_components == "auto" else int(n_components)
+    gaussians = [Recipe(many, usual, 0.0, gaussians=True)] * (n_components == "auto")
     if dropout != "auto":
-        return _different(*(Recipe(number, usual, 0.0) for number in (many, few, one)))
+        return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0), *gaussians)
     plain = [Recipe(many, 0.0, 0.0), Recipe(many, usual, 0.0)]
     if n_rows >= MANY_ROWS:
-        return plain
+        return [*plain, *gaussians]
     noisy = [Recipe(many, usual, JITTER), Recipe(few, usual, MORE_JITTER)]
-    return _different(*plain, *noisy, Recipe(one, usual, 0.0))
+    return _different(*plain, *noisy, *gaussians)
 
 
 def _different(*some: Recipe) -> list[Recipe]:

@@ -9,6 +9,7 @@ the outputs for means, and all weights that make them, are trained in smaller un
 import numpy as np
 from numpy.typing import NDArray
 
+from .._network.evidence import Evidence
 from .._network.made import MADE
 from .._network.mixtures import MixtureOfGaussians
 
@@ -20,25 +21,33 @@ Singles = NDArray[np.float32]
 POWER = 0.5
 
 
-def strides_of(made: MADE, weights: Singles) -> Floats:
+def strides_of(made: MADE, weights: Singles, evidence: Evidence | None = None) -> Floats:
     """Return the stride of each output (M, n_outputs) of members (M, n_weights) as they start.
 
-    It is one for all but means.
+    It is one for all but means. Where members have evidence for components, each of these
+    leaves no more unexplained than its own scale.
     """
+    apart = np.zeros(len(weights), dtype=bool) if evidence is None else evidence.some
     strides = np.ones((len(weights), len(made.output_features)))
-    for own, flat in zip(strides, weights, strict=True):
+    for own, flat, is_apart in zip(strides, weights, apart, strict=True):
         biases = made.unflatten(flat)[f"bias{len(made.hidden_layer_sizes)}"].astype(np.float64)
         for law, outputs, _ in made.by_feature():
             if isinstance(law, MixtureOfGaussians):
-                left = unexplained(law, biases[outputs])
-                own[outputs][law.parameters.means] = min(left, 1.0) ** POWER
+                left_by = scales_of if is_apart else unexplained
+                left = np.asarray(left_by(law, biases[outputs]))
+                own[outputs][law.parameters.means] = np.minimum(left, 1.0) ** POWER
     return strides
+
+
+def scales_of(law: MixtureOfGaussians, biases: Floats) -> Floats:
+    """Return the scale of each component of a column's mixture."""
+    return law.scales(biases[law.parameters.raw_scales, None, None])[:, 0, 0]
 
 
 def unexplained(law: MixtureOfGaussians, biases: Floats) -> float:
     """Return the standard deviation of a column's mixture, from its parameters (n_params,)."""
-    logits, means, raw_scales, _ = (biases[kind] for kind in law.parameters)
-    scales = law.scales(raw_scales[:, None, None])[:, 0, 0]
+    logits, means = biases[law.parameters.logits], biases[law.parameters.means]
+    scales = scales_of(law, biases)
     shares = np.exp(logits - logits.max())
     shares /= shares.sum()
     mean = shares @ means

@@ -160,7 +160,10 @@ def test_draws_go_on_in_proportion_to_their_weights_where_few_count():
     draws.origins[...] = draws.values[2] = np.arange(n_draws)
     draws.log_weights[0] = rng.normal(size=(5, n_draws)) * [[0.1], [3], [3], [30], [1e5]]
     before = holes._Draws(
-        draws.inputs.copy(), draws.hidden, *(array.copy() for array in draws.answers())
+        draws.inputs.copy(),
+        draws.hidden,
+        draws.evidence,
+        *(array.copy() for array in draws.answers()),
     )
     draws.choose(
         np.array([0, 2, 3, 4]), [len(layer) for layer in (*draws.hidden, draws.inputs)]

@@ -272,7 +272,8 @@ def test_each_recipe_goes_on_with_its_folds():
     ensemble = make_ensemble(3)
     few = replace(ensemble.architecture, n_components=1)
     rows, ranks = rows_of(ensemble, 6, fraction=0.1), np.tile([1, 2, 3], (6, 1, 1))
-    drawing = Drawing(ensemble.table, rows, [ensemble.architecture, few], ranks, np.arange(6))
+    shapes, gaussians = [ensemble.architecture, few], [False, False]
+    drawing = Drawing(ensemble.table, rows, shapes, gaussians, ranks, np.arange(6))
     assert drawing.n_left == 6
     first, second = drawing.cohorts([2, 1])
     assert drawing.n_left == 3

@@ -33,21 +33,28 @@ RECIPES = {
             (MANY, 0.2, 0.0),
             (MANY, 0.2, JITTER),
             (FEW, 0.2, MORE_JITTER),
-            (1, 0.2, 0.0),
+            (MANY, 0.2, 0.0, True),
         ],
     ),
     "large": (
         ("auto", "auto", MANY_ROWS),
-        [(MANY, 0.0, 0.0), (MANY, auto_dropout(MANY_ROWS), 0.0)],
+        [
+            (MANY, 0.0, 0.0),
+            (MANY, auto_dropout(MANY_ROWS), 0.0),
+            (MANY, auto_dropout(MANY_ROWS), 0.0, True),
+        ],
     ),
     "components": (
         (5, "auto", 300),
         [(5, 0.0, 0.0), (5, 0.2, 0.0), (5, 0.2, JITTER), (5, 0.2, MORE_JITTER)],
     ),
-    "dropout": (("auto", 0.1, 300), [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0), (1, 0.1, 0.0)]),
+    "dropout": (
+        ("auto", 0.1, 300),
+        [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0), (MANY, 0.1, 0.0, True)],
+    ),
     "no dropout, large": (
         ("auto", 0, 10**6),
-        [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0), (1, 0.0, 0.0)],
+        [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0), (MANY, 0.0, 0.0, True)],
     ),
     "both": ((5, 0.1, 300), [(5, 0.1, 0.0)]),
     "few components and dropout": ((FEW, 0.1, 300), [(FEW, 0.1, 0.0)]),
