@@ -5,7 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from skmade._network.ensemble import Architecture, equal_shares
+from skmade._network.evidence import Evidence
 from skmade._network.masks import draw_ranks
+from skmade._network.mixtures import MixtureOfGaussians
 from skmade._table.encoding import encode
 from skmade._table.learning import learn_columns
 from skmade._table.numbers import Numbers
@@ -34,6 +36,12 @@ TRAININGS = {
     },
     "order-agnostic": {"connectivity_agnostic": False},
     "connectivity-agnostic": {"order_agnostic": False},
+    "evidence": {
+        "conditioning_weights": False,
+        "order_agnostic": False,
+        "connectivity_agnostic": False,
+        "evidence": True,
+    },
     "agnostic-three-layers": {"hidden_layer_sizes": (12, 16, 16), "activation": "tanh"},
 }
 
@@ -66,12 +74,14 @@ def make_ensemble(
     bounds=None,
     n_constant=0,
     shares="unequal",
+    evidence=False,
 ):
     """Return an ensemble of untrained members whose weights are all random.
 
     Columns are binary, categorical (one for each number in `levels`), counts (the first of
     them never negative), and else continuous, in random order. The first continuous ones may
-    be constant. Members count unequally, unless `shares` are 'equal'.
+    be constant. Members count unequally, unless `shares` are 'equal'. In tables of numbers
+    alone the first of two members may have `evidence` for its components, the second none.
     """
     rng = np.random.RandomState(seed)
     kinds, n_levels = draw_kinds(n_features, n_binary, levels, n_counts, rng)
@@ -95,7 +105,23 @@ def make_ensemble(
         "connectivity_agnostic": connectivity_agnostic,
     }
     options = {"seed": seed, "scale": scale, "shares": shares, **drawn}
-    return random_members(table, X, architecture, n_members, rng, **options)
+    ensemble = random_members(table, X, architecture, n_members, rng, **options)
+    laws = [law for law, _ in ensemble.made.groups]
+    if evidence and all(isinstance(law, MixtureOfGaussians) for law in laws):
+        return replace(ensemble, evidence=draw_evidence(ensemble, rng))
+    return ensemble
+
+
+def draw_evidence(ensemble, rng):
+    """Draw what the features before say of components, for every other member."""
+    ranks, n_components = ensemble.ranks[:, 0], ensemble.architecture.n_components
+    shape = len(ranks), n_components, ranks.shape[1]
+    slopes = rng.normal(scale=0.5, size=(*shape, shape[2]))
+    slopes *= (ranks[:, None, :] < ranks[:, :, None])[:, None]
+    own = np.arange(shape[2])
+    slopes[:, :, own, own] = np.exp(rng.normal(scale=0.3, size=shape))
+    slopes[1::2] = 0.0
+    return Evidence(slopes, rng.normal(scale=0.5, size=shape) * (slopes.any(axis=3)))
 
 
 def random_members(

@@ -6,9 +6,11 @@ import numpy as np
 import torch
 from scipy.special import expit
 
+from skmade._network.evidence import Evidence
 from skmade._network.made import MADE
 from skmade._network.special import INPUT_BOUND
 from skmade._prediction.walk import compute_hidden, prepare, product
+from skmade._training.evidence import EvidenceTensors
 from skmade._training.objective import Objective, masked
 from skmade._training.order import Order
 
@@ -29,10 +31,25 @@ class Path:
     flat: np.ndarray
     ranks: np.ndarray
     degrees: list
+    evidence: Evidence | None = None  # of this one member
 
     def outputs(self, values, factors=None):
         """Parameters of all conditionals, (n, n_outputs), of values (n, D)."""
-        return self.outputs_of_units(units_of(self.made, values), factors)
+        params = self.outputs_of_units(units_of(self.made, values), factors)
+        if self.evidence is not None:
+            for column, (law, own, _) in enumerate(self.made.by_feature()):
+                params[:, own][:, law.parameters.logits] += self.evidence_before(column, values)
+        return params
+
+    def evidence_before(self, column, values):
+        """Log-density of the features before one by each component, (n, K), but for 2 pi."""
+        slopes, found = self.evidence.slopes[0], 0.0
+        units = np.clip(np.nan_to_num(values), -INPUT_BOUND, INPUT_BOUND)
+        for before in np.flatnonzero(self.ranks < self.ranks[column]):
+            distance = units @ slopes[:, before].T - self.evidence.shifts[0, :, before]
+            log_slope = np.log(np.where(slopes.any(axis=(1, 2)), slopes[:, before, before], 1))
+            found = found + log_slope - distance**2 / 2
+        return np.zeros((len(values), len(slopes))) + found
 
     def outputs_of_units(self, units, factors=None):
         """Parameters of all conditionals of what enters the network, (n, n_units).
@@ -67,7 +84,9 @@ class Path:
 
     def walk(self, ends):
         """Return it as prediction computes it, in steps that end with these ranks."""
-        return prepare(self.made, self.flat, self.ranks, self.degrees, np.asarray(ends))
+        evidence = self.evidence and self.evidence.of_path(0, self.ranks)
+        shape = self.made, self.flat, self.ranks, self.degrees, np.asarray(ends)
+        return prepare(*shape, evidence=evidence)
 
     def objective(self, dtype=torch.float64, sort=False):
         """Return it as training computes it: the objective, and a stack of one member.
@@ -77,6 +96,9 @@ class Path:
         mask = self.ranks[None], [layer[None] for layer in self.degrees]
         order = Order.of_ranks(self.made, *mask) if sort else None
         objective = Objective(self.made, dtype=dtype, order=order)
+        if self.evidence is not None:
+            sorted_by = self.ranks[None], objective.tensor
+            objective.evidence = EvidenceTensors.of(self.evidence, *sorted_by)
         parts = objective.parts(self.flat[None])
         return objective, objective.layers(masked(parts, objective.gates(*mask)))
 
@@ -103,6 +125,7 @@ def paths(ensemble):
             ensemble.weights[m].astype(np.float64),
             ensemble.ranks[m, k],
             [layer[m, k] for layer in ensemble.degrees],
+            ensemble.evidence and ensemble.evidence.of_members(slice(m, m + 1)),
         )
         for m, k in np.ndindex(ensemble.ranks.shape[:2])
     ]

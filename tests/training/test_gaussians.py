@@ -1,0 +1,195 @@
+"""Members that start as mixtures of Gaussians, and the evidence for their components."""
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy.special import logsumexp
+from scipy.stats import multivariate_normal
+
+from skmade import MADEDensity
+from skmade._network.ensemble import OFF, Architecture, Ensemble
+from skmade._network.evidence import joined_evidence
+from skmade._prediction.scoring import log_density
+from skmade._table.encoding import encode
+from skmade._table.gaussians import find_gaussians
+from skmade._table.learning import learn_columns
+from skmade._table.numbers import Numbers
+from skmade._training.evidence import EvidenceTensors
+from skmade._training.members import draw_members
+from skmade._training.rows import Rows, open_source
+from skmade._training.strides import POWER, scales_of, strides_of
+from skmade.datasets import CorrelatedGaussian, ThreeGaussians, TwoMoons
+from tests.ensembles import draw_values, ensemble_of_each_law, make_ensemble
+from tests.equations import paths
+
+N_COMPONENTS = 6
+ARCHITECTURE = Architecture((8, 8), "relu", N_COMPONENTS, True, True, False)
+
+
+def members_of(X, ranks, architecture=ARCHITECTURE, kinds="continuous"):
+    """Return members that start as mixtures of Gaussians of all rows."""
+    kinds = np.broadcast_to(kinds, X.shape[1])
+    table = learn_columns(X, np.ones(len(X)), kinds, np.where(kinds == "categorical", 3, 0))
+    rows, ranks = Rows(open_source(table, Numbers(X), None, 0), len(ranks)), np.array(ranks)
+    return draw_members(
+        table, rows, architecture, ranks, list(range(len(ranks))), gaussians=True
+    )
+
+
+@pytest.mark.parametrize("truth", [ThreeGaussians(), TwoMoons()])
+def test_the_start_is_the_density_of_the_mixture(truth):
+    X = truth.sample(1000, random_state=0)
+    ensemble = members_of(X, [[[1, 2]], [[2, 1]]])
+    values = encode(ensemble.table, X)
+    found = find_gaussians(values, np.full(1000, 1e-3), N_COMPONENTS, 1e-3)
+    assert len(found.shares) > 1
+    parts = zip(found.shares, found.means, found.covariances, strict=True)
+    logs = [np.log(s) + multivariate_normal(m, c).logpdf(values) for s, m, c in parts]
+    for path in paths(ensemble):
+        # There is a floor of scales, and a thin tail.
+        assert_allclose(
+            path.feature_log_prob(values).sum(axis=1), logsumexp(logs, axis=0), atol=0.02
+        )
+
+
+def test_one_gaussian_needs_no_evidence():
+    X = CorrelatedGaussian(3).sample(300, random_state=0)
+    ensemble = members_of(X, [[[1, 2, 3]]])
+    assert ensemble.evidence is None
+    (path,) = paths(ensemble)
+    for law, own, _ in ensemble.made.by_feature():
+        outputs = path.outputs(encode(ensemble.table, X))[:, own]
+        assert (outputs[:, law.parameters.logits] == OFF).sum() == 300 * (N_COMPONENTS - 1)
+
+
+def label_or_hole(X, kind):
+    """Return moons with another column, of which Gaussians cannot tell."""
+    other = np.random.RandomState(0).randint(3, size=len(X)).astype(float)
+    if kind == "continuous":
+        other[:] = 0.5
+    X = np.column_stack([X, other])
+    return X, ["continuous", "continuous", kind]
+
+
+@pytest.mark.parametrize("kind", ["categorical", "continuous", "holes"])
+def test_other_tables_start_as_one_gaussian(kind):
+    X, ranks = TwoMoons().sample(500, random_state=0), [[[1, 2]]]
+    kinds, architecture = ["continuous"] * 2, ARCHITECTURE
+    if kind == "holes":
+        X[::3, 0] = np.nan
+        architecture = replace(architecture, conditioning_weights=True)
+    else:
+        (X, kinds), ranks = label_or_hole(X, kind), [[[1, 2, 3]]]
+    ensemble = members_of(X, ranks, architecture, np.array(kinds))
+    assert ensemble.evidence is None
+    assert np.isfinite(log_density(ensemble, X, 1e8)).all()
+
+
+def test_strides_are_the_scales_of_each_gaussian():
+    X = TwoMoons().sample(1000, random_state=0)
+    ensemble = members_of(X, [[[1, 2]]])
+    made = ensemble.made
+    (strides,) = strides_of(made, ensemble.weights, ensemble.evidence)
+    biases = made.unflatten(ensemble.weights[0])["bias2"].astype(float)
+    for law, outputs, _ in made.by_feature():
+        scales = scales_of(law, biases[outputs])
+        assert_allclose(
+            strides[outputs][law.parameters.means], np.minimum(scales, 1) ** POWER, rtol=1e-5
+        )
+
+
+def test_training_has_the_same_evidence_in_any_order():
+    ensemble = make_ensemble(
+        5,
+        n_counts=2,
+        n_members=4,
+        conditioning_weights=False,
+        order_agnostic=False,
+        connectivity_agnostic=False,
+        evidence=True,
+    )
+    values = draw_values(ensemble, 9, np.random.RandomState(0))
+    tensors = EvidenceTensors.of(ensemble.evidence, ensemble.ranks[:, 0], torch.from_numpy)
+    columns = torch.tensor([[3, 1, 4, 0, 2]] * 4)[:, :, None]
+    stacked = torch.from_numpy(values.T[None].repeat(4, axis=0))
+    found = tensors.of_cells(stacked, columns).numpy()
+    assert found.shape == (4, 3, 5, 9)
+    for own, path in zip(found, paths(ensemble), strict=True):
+        for place, column in enumerate([3, 1, 4, 0, 2]):
+            expected = path.evidence_before(column, values).T
+            assert_allclose(own[:, place], expected - expected.max(axis=0), atol=1e-9)
+    assert (found[0] != 0).any()
+    assert_array_equal(found[1], 0)  # a member that has none
+    some = tensors.of_members(np.array([False, True, True, False]))
+    assert_array_equal(some.of_cells(stacked[:2], columns[:2]).numpy(), found[1:3])
+
+
+def test_gradients_are_those_of_the_density_with_evidence():
+    ensemble = make_ensemble(
+        4,
+        n_members=1,
+        conditioning_weights=False,
+        order_agnostic=False,
+        connectivity_agnostic=False,
+        evidence=True,
+    )
+    (path,) = paths(ensemble)
+    values = draw_values(ensemble, 6, np.random.RandomState(0))
+    objective, layers = path.objective(sort=True)
+    mask = path.ranks[None], [layer[None] for layer in path.degrees]
+    parts = objective.parts(path.flat[None])
+    found = [torch.zeros_like(part) for part in parts]
+    rows, weight = torch.from_numpy(values[None]), torch.ones(1, 6).double()
+    task = layers, objective.gates(*mask), rows, weight, [], found
+    logs = objective.gradients(*task)
+    assert_allclose(logs[0], path.feature_log_prob(values).sum(axis=1), rtol=1e-9)
+    (slopes,) = objective.flat(found, power=1)
+    # Output biases move everything that evidence is added to.
+    for place in range(path.flat.size - len(ensemble.made.output_features), path.flat.size):
+        moved = path.flat.copy()
+        moved[place] += 1e-6
+        after = replace(path, flat=moved).feature_log_prob(values).sum()
+        assert_allclose(slopes[place], (after - logs.sum().item()) / 1e-6, atol=1e-4)
+
+
+def test_evidence_is_joined_and_told_apart():
+    X = TwoMoons().sample(500, random_state=0)
+    gaussians = members_of(X, [[[1, 2]], [[2, 1]]])
+    plain = replace(gaussians, evidence=None)
+    both = gaussians.joined_by([plain], [1.0, 1.0])
+    for part, one in ((slice(0, 2), gaussians), (slice(2, 4), plain)):
+        assert_array_equal(log_density(both.of_members(part), X, 1e8), log_density(one, X, 1e8))
+    assert (log_density(gaussians, X, 1e8) != log_density(plain, X, 1e8)).any()
+    wide = gaussians.with_components(N_COMPONENTS + 3)
+    assert_allclose(log_density(wide, X, 1e8), log_density(gaussians, X, 1e8), rtol=1e-6)
+    again = Ensemble.from_state(both.to_state())
+    assert_array_equal(log_density(again, X, 1e8), log_density(both, X, 1e8))
+    assert joined_evidence([None, None], [1, 2]) is None
+
+
+def test_evidence_far_out_keeps_scores_finite_and_falling():
+    ensemble, _ = ensemble_of_each_law()
+    assert ensemble.evidence is None  # of a table with labels
+    X = TwoMoons().sample(500, random_state=0)
+    density = MADEDensity(max_iter=3, random_state=0).fit(X)
+    assert density._state["evidence"] is not None
+    far = np.array([[10.0**p, -(10.0**p)] for p in range(8)])
+    scores = density.score_samples(far)
+    assert np.isfinite(scores).all()
+    assert (np.diff(scores) < 0).all()
+
+
+def test_training_on_goes_on_with_the_evidence():
+    X = TwoMoons().sample(500, random_state=0)
+    density = MADEDensity(max_iter=2, warm_start=True, random_state=0).fit(X)
+    before = density._state["evidence"]
+    density.fit(X)
+    for name, part in density._state["evidence"].items():
+        assert_array_equal(part, before[name])
+    density.partial_fit(X[:100])
+    holes = X.copy()
+    holes[::2, 0] = np.nan
+    assert np.isfinite(density.score_samples(holes)).all()
