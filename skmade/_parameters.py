@@ -83,7 +83,25 @@ def read_recipes(estimator, table, n_rows, holds_out):
         estimator.dropout,
         n_rows,
         has_numbers=bool((table.kinds == "continuous").any()),
+        gaussians=may_be_gaussians(estimator, table),
         can_compare=holds_out and estimator.n_estimators != 1,
+    )
+
+
+def may_be_gaussians(estimator, table):
+    """Whether members may start as mixtures of Gaussians of all columns.
+
+    These have to be numbers, none of which recurs or is missing, in one ordering.
+    """
+    numbers = np.isin(table.kinds, ["continuous", "count"]) & ~table.constant
+    agnostic = estimator.order_agnostic or estimator.connectivity_agnostic
+    return bool(
+        table.n_features > 1
+        and numbers.all()
+        and np.isnan(table.atom_images).all()
+        and not table.missing.any()
+        and not (agnostic or estimator.conditioning_weights)
+        and estimator.direct_connections
     )
 
 

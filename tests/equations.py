@@ -42,14 +42,16 @@ class Path:
         return params
 
     def evidence_before(self, column, values):
-        """Log-density of the features before one by each component, (n, K), but for 2 pi."""
+        """Log-density of the features before one by each component less the best's, (n, K)."""
         slopes, found = self.evidence.slopes[0], 0.0
         units = np.clip(np.nan_to_num(values), -INPUT_BOUND, INPUT_BOUND)
         for before in np.flatnonzero(self.ranks < self.ranks[column]):
             distance = units @ slopes[:, before].T - self.evidence.shifts[0, :, before]
             log_slope = np.log(np.where(slopes.any(axis=(1, 2)), slopes[:, before, before], 1))
-            found = found + log_slope - distance**2 / 2
-        return np.zeros((len(values), len(slopes))) + found
+            missing = np.isnan(values[:, [before]])
+            found = found + np.where(missing, 0, log_slope - distance**2 / 2)
+        found = np.zeros((len(values), len(slopes))) + found
+        return found - found.max(axis=1, keepdims=True)  # atoms have none
 
     def outputs_of_units(self, units, factors=None):
         """Parameters of all conditionals of what enters the network, (n, n_units).

@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .masks import Integers
+from .masks import Booleans, Integers
 
 Floats = NDArray[np.float64]
 
@@ -39,13 +39,17 @@ class RankedEvidence(NamedTuple):
         distances = self.slopes[rank, :, : rank + 1] @ units[: rank + 1] - self.shifts[rank]
         return np.asarray(self.logs[rank] - 0.5 * distances**2)
 
-    def by_feature(self, units: Floats) -> Floats:
-        """Evidence of the features before each feature (D, K, n), of units by rank (D, n)."""
+    def by_feature(self, units: Floats, missing: Booleans | None) -> Floats:
+        """Evidence of the features before each feature (D, K, n), of units by rank (D, n).
+
+        Missing features, (D, n) in the order of the table, speak for no component.
+        """
         found = np.empty((*self.slopes.shape[:2], units.shape[1]), units.dtype)
         so_far = np.zeros_like(found[0])
         for rank, feature in enumerate(self.features):
             found[feature] = relative(so_far)
-            so_far += self.of_rank(rank, units)
+            own = self.of_rank(rank, units)
+            so_far += own if missing is None else np.where(missing[feature], 0.0, own)
         return found
 
     def astype(self, dtype: type) -> "RankedEvidence":

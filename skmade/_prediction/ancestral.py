@@ -79,7 +79,8 @@ def _sample_chunk(walk: Walk, values: Floats, uniforms: Floats, drawn: Booleans 
             _draw(walk, step, buffers, output_sums, evidence, values, uniforms, drawn)
             _set_units(walk.made, step, buffers.units, values, holes=drawn is not None)
             if walk.evidence is not None and evidence is not None:
-                evidence += walk.evidence.of_rank(rank, buffers.units[1:])
+                own = walk.evidence.of_rank(rank, buffers.units[1:])
+                evidence += np.where(np.isnan(values[step.outputs[0][1]]), 0.0, own)
             rank += 1
 
 

@@ -209,7 +209,7 @@ def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
             )
     evidence = None
     if walk.evidence is not None:
-        evidence = walk.evidence.by_feature(buffers.units[1:])
+        evidence = walk.evidence.by_feature(buffers.units[1:], rows.missing)
     parts, start = np.empty_like(rows.values), 0
     # Once for all features of a kind: threads wait for each other between small operations.
     for law, columns in walk.kinds:

@@ -242,6 +242,8 @@ def choose_marginals(
         return full
     some, share = standardised[rows], weight[rows] / weight[rows].sum()
     n_rows, n_some = weight.sum(), weight[rows].sum()
+    # Beside recurring values a Gaussian would be a spike.
+    smooth = bool(described.all())
 
     def criterion(marginals: Marginals) -> float:
         images, log_slopes = (part[:, columns] for part in marginals.forward(some))
@@ -249,8 +251,9 @@ def choose_marginals(
         centre = share @ np.nan_to_num(images) / np.maximum(share @ known, 1e-12)
         filled = np.where(known, images, centre)
         best = find_clusters(filled, share, n_rows=n_some).criterion
-        gaussians = find_gaussians(filled, share, MAX_GAUSSIANS, MIN_MIXTURE_SCALE, n_some)
-        best = max(best, gaussians.criterion)
+        if smooth:
+            gaussians = find_gaussians(filled, share, MAX_GAUSSIANS, MIN_MIXTURE_SCALE, n_some)
+            best = max(best, gaussians.criterion)
         gained = share @ np.nansum(log_slopes, axis=1)
         penalty = 0.5 * marginals.n_params * np.log(n_rows) / n_rows
         return best + float(gained) - penalty

@@ -46,10 +46,11 @@ class EvidenceTensors:
 
     def of_cells(self, values: Tensor, columns: Tensor) -> Tensor:
         """Evidence of the features before, (M, K, D, n), for columns (M, D, 1) of values."""
-        units = values.gather(1, self.features[..., None].expand(values.shape))
-        units = units.clamp(-INPUT_BOUND, INPUT_BOUND).nan_to_num(nan=0.0)
+        cells = values.gather(1, self.features[..., None].expand(values.shape))
+        units = cells.clamp(-INPUT_BOUND, INPUT_BOUND).nan_to_num(nan=0.0)
         distances = (self.slopes @ units).unflatten(1, self.shifts.shape[1:3]) - self.shifts
         logs = self.logs - 0.5 * distances.square()
+        logs = logs.masked_fill(cells.isnan().unsqueeze(2), 0.0)  # what is missing says nothing
         so_far = _of_rank_before(logs).cumsum(dim=1)
         so_far = so_far - so_far.amax(dim=2, keepdim=True)
         place = self.before.gather(1, columns[..., 0].expand(len(values), -1))

@@ -24,22 +24,6 @@ Singles = NDArray[np.float32]
 MAX_ROWS, MIN_DEVIATION = 10_000, 1e-3
 
 
-def may_be_gaussians(made: MADE, values: Floats, ranks: Integers) -> bool:
-    """Whether a network may start as a mixture of Gaussians of all its features.
-
-    They have to be numbers, none of which recurs or is missing, in one ordering.
-    """
-    laws = [law for law, _ in made.groups]
-    return (
-        all(isinstance(law, MixtureOfGaussians) and law.n_atoms == 0 for law in laws)
-        and made.direct_connections
-        and not made.conditioning_weights
-        and len(ranks) == 1
-        and made.n_features > 1
-        and not np.isnan(values).any()
-    )
-
-
 @one_thread_inside()  # what LAPACK finds depends on the number of its threads
 def start_as_gaussians(
     made: MADE, flat: Singles, values: Floats, weight: Floats, ranks: Integers

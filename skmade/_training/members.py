@@ -15,7 +15,7 @@ from .._network.made import MaskList
 from .._network.masks import Integers, draw_degrees
 from .._table.checks import warn_user
 from .._table.encoding import Table
-from .gaussians import may_be_gaussians, start_as_gaussians
+from .gaussians import start_as_gaussians
 from .initial import MAX_START_ROWS, initial_weights
 from .recipes import shares_of
 from .rows import Rows
@@ -65,8 +65,7 @@ def draw_members(
             continue
         start = initial_weights(single, values, weight, own, seed)
         weights[member] = widened(single, made, start[None], OFF)[0]
-        if may_be_gaussians(made, values, own):
-            evidence[-1] = start_as_gaussians(made, weights[member], values, weight, own[0])
+        evidence[-1] = start_as_gaussians(made, weights[member], values, weight, own[0])
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     shares = equal_shares(len(seeds))
     of_all = joined_evidence(evidence, [1] * len(seeds))

@@ -51,26 +51,31 @@ def recipes(
     n_rows: int,
     has_numbers: bool,
     can_compare: bool,
+    gaussians: bool,
 ) -> list[Recipe]:
     """Return the recipes of an ensemble, of which 'auto' makes several.
 
     The first is the one for tables of many rows. Where recipes cannot be compared, as there are
     no held-out rows or one member alone, it is the usual one: without dropout a network runs
-    away if nothing stops it, and noise hides what is sharp.
+    away if nothing stops it, and noise hides what is sharp. The last is that of one Gaussian
+    a conditional, or of as many `gaussians` over all features as a table tells of.
     """
     many = MANY_COMPONENTS if n_components == "auto" else int(n_components)
     few = FEW_COMPONENTS if n_components == "auto" else int(n_components)
     usual = auto_dropout(n_rows) if dropout == "auto" else float(dropout)
     if not (can_compare and has_numbers):
         return [Recipe(many, usual, 0.0)]
-    gaussians = [Recipe(many, usual, 0.0, gaussians=True)] * (n_components == "auto")
+    one = 1 if n_components == "auto" else int(n_components)
+    last = Recipe(one, usual, 0.0)
+    if gaussians and n_components == "auto":
+        last = Recipe(many, usual, 0.0, gaussians=True)
     if dropout != "auto":
-        return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0), *gaussians)
+        return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0), last)
     plain = [Recipe(many, 0.0, 0.0), Recipe(many, usual, 0.0)]
     if n_rows >= MANY_ROWS:
-        return [*plain, *gaussians]
+        return [*plain, last] if last.gaussians else plain
     noisy = [Recipe(many, usual, JITTER), Recipe(few, usual, MORE_JITTER)]
-    return _different(*plain, *noisy, *gaussians)
+    return _different(*plain, *noisy, last)
 
 
 def _different(*some: Recipe) -> list[Recipe]:

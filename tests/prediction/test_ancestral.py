@@ -47,6 +47,7 @@ TABLES = {
     "one column": (1, {}),
     "binary": (2, {"n_binary": 2}),
     "mixed": (7, {"n_binary": 2, "n_counts": 1, "levels": (3, 5)}),
+    "numbers": (6, {"n_counts": 2}),
     "many levels": (4, {"levels": (70, 3)}),
     "more features than units": (33, {"n_binary": 5}),
 }

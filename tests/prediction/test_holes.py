@@ -12,7 +12,7 @@ from skmade._prediction.holes import walk_rows
 from skmade._prediction.prepared import network, same_networks, scorer
 from skmade._prediction.scoring import all_paths, integrate, paths_of
 from skmade._prediction.walk import feature_log_prob
-from tests.ensembles import draw_values, make_ensemble
+from tests.ensembles import TRAININGS, draw_values, make_ensemble
 from tests.equations import paths
 from tests.laws import discrete_ensemble, log_density
 
@@ -74,6 +74,30 @@ def test_every_row_is_filled_and_scored_by_the_equations(parts, orderings, monke
         assert_allclose(log_probs[row, draw], expected[1], rtol=1e-9, atol=1e-9)
     assert_allclose(log_weights[..., 0], log_probs.sum(axis=2))
     assert (origins[drawn.any(axis=1), :, 0] == np.arange(3)).all()
+
+
+def test_members_with_evidence_fill_and_score_rows_by_the_equations(monkeypatch):
+    monkeypatch.setattr(holes, "MIN_EFFECTIVE_SHARE", 0.0)
+    monkeypatch.setattr(holes, "CHUNK_COLUMNS", 9)
+    ensemble = make_ensemble(6, n_counts=2, **TRAININGS["evidence"])
+    rng = np.random.RandomState(0)
+    values = draw_values(ensemble, 12, rng, missing=0.4)
+    drawn = np.isnan(values) & (rng.random_sample(values.shape) < 0.7)
+    uniforms = rng.random_sample((12, 3, 6))
+    for position, path in enumerate(paths(ensemble)):
+        order = np.argsort(path.ranks)
+        filled, log_probs, *_ = walk_rows(
+            network(ensemble, position),
+            values,
+            drawn,
+            np.tile(order, (12, 1)),
+            uniforms,
+            to_end=True,
+        )
+        for row, draw in np.ndindex(12, 3):
+            expected = by_equations(path, values[row], drawn[row], order, uniforms[row, draw])
+            assert_allclose(filled[row, draw], expected[0], rtol=1e-9, atol=1e-9)
+            assert_allclose(log_probs[row, draw], expected[1], rtol=1e-9, atol=1e-9)
 
 
 def test_rows_that_move_holes_last_score_as_members_prepared_for_them(parts):

@@ -12,7 +12,7 @@ from scipy.stats import multivariate_normal
 from skmade import MADEDensity
 from skmade._network.ensemble import OFF, Architecture, Ensemble
 from skmade._network.evidence import joined_evidence
-from skmade._prediction.scoring import log_density
+from skmade._prediction.scoring import explain, log_density
 from skmade._table.encoding import encode
 from skmade._table.gaussians import find_gaussians
 from skmade._table.learning import learn_columns
@@ -29,10 +29,9 @@ N_COMPONENTS = 6
 ARCHITECTURE = Architecture((8, 8), "relu", N_COMPONENTS, True, True, False)
 
 
-def members_of(X, ranks, architecture=ARCHITECTURE, kinds="continuous"):
+def members_of(X, ranks, architecture=ARCHITECTURE):
     """Return members that start as mixtures of Gaussians of all rows."""
-    kinds = np.broadcast_to(kinds, X.shape[1])
-    table = learn_columns(X, np.ones(len(X)), kinds, np.where(kinds == "categorical", 3, 0))
+    table = learn_columns(X, np.ones(len(X)), np.array(["continuous"] * X.shape[1]))
     rows, ranks = Rows(open_source(table, Numbers(X), None, 0), len(ranks)), np.array(ranks)
     return draw_members(
         table, rows, architecture, ranks, list(range(len(ranks))), gaussians=True
@@ -48,11 +47,13 @@ def test_the_start_is_the_density_of_the_mixture(truth):
     assert len(found.shares) > 1
     parts = zip(found.shares, found.means, found.covariances, strict=True)
     logs = [np.log(s) + multivariate_normal(m, c).logpdf(values) for s, m, c in parts]
-    for path in paths(ensemble):
-        # There is a floor of scales, and a thin tail.
-        assert_allclose(
-            path.feature_log_prob(values).sum(axis=1), logsumexp(logs, axis=0), atol=0.02
-        )
+    for position, path in enumerate(paths(ensemble)):
+        for own in (
+            path.feature_log_prob(values),
+            explain(ensemble, values).log_probs[:, position],
+        ):
+            # There is a floor of scales, and a thin tail.
+            assert_allclose(own.sum(axis=1), logsumexp(logs, axis=0), atol=0.02)
 
 
 def test_one_gaussian_needs_no_evidence():
@@ -65,27 +66,30 @@ def test_one_gaussian_needs_no_evidence():
         assert (outputs[:, law.parameters.logits] == OFF).sum() == 300 * (N_COMPONENTS - 1)
 
 
-def label_or_hole(X, kind):
-    """Return moons with another column, of which Gaussians cannot tell."""
-    other = np.random.RandomState(0).randint(3, size=len(X)).astype(float)
-    if kind == "continuous":
-        other[:] = 0.5
-    X = np.column_stack([X, other])
-    return X, ["continuous", "continuous", kind]
+MOONS = TwoMoons().sample(300, random_state=0)
+ONE_MORE = np.random.RandomState(0).normal(size=(300, 1))
+OTHER_TABLES = {
+    "labels": (
+        np.hstack([MOONS, np.rint(ONE_MORE)]),
+        {"feature_types": ["auto", "auto", "categorical"]},
+    ),
+    "a constant": (np.hstack([MOONS, np.zeros((300, 1))]), {}),
+    "zeros": (np.hstack([MOONS, np.maximum(ONE_MORE, 0)]), {}),
+    "holes": (np.hstack([MOONS, np.where(ONE_MORE > 1, np.nan, ONE_MORE)]), {}),
+    "one column": (MOONS[:, :1], {}),
+    "many orderings": (MOONS, {"order_agnostic": True}),
+    "many masks": (MOONS, {"connectivity_agnostic": True}),
+    "no direct connections": (MOONS, {"direct_connections": False}),
+    "units of presence": (MOONS, {"conditioning_weights": True}),
+    "so many components": (MOONS, {"n_components": 5}),
+}
 
 
-@pytest.mark.parametrize("kind", ["categorical", "continuous", "holes"])
-def test_other_tables_start_as_one_gaussian(kind):
-    X, ranks = TwoMoons().sample(500, random_state=0), [[[1, 2]]]
-    kinds, architecture = ["continuous"] * 2, ARCHITECTURE
-    if kind == "holes":
-        X[::3, 0] = np.nan
-        architecture = replace(architecture, conditioning_weights=True)
-    else:
-        (X, kinds), ranks = label_or_hole(X, kind), [[[1, 2, 3]]]
-    ensemble = members_of(X, ranks, architecture, np.array(kinds))
-    assert ensemble.evidence is None
-    assert np.isfinite(log_density(ensemble, X, 1e8)).all()
+@pytest.mark.parametrize(("X", "options"), OTHER_TABLES.values(), ids=OTHER_TABLES.keys())
+def test_of_other_tables_there_is_no_evidence(X, options):
+    density = MADEDensity((8,), max_iter=1, random_state=0, **options).fit(X)
+    assert density._state["evidence"] is None
+    assert np.isfinite(density.score_samples(X)).all()
 
 
 def test_strides_are_the_scales_of_each_gaussian():
@@ -111,7 +115,7 @@ def test_training_has_the_same_evidence_in_any_order():
         connectivity_agnostic=False,
         evidence=True,
     )
-    values = draw_values(ensemble, 9, np.random.RandomState(0))
+    values = draw_values(ensemble, 9, np.random.RandomState(0), missing=0.2)
     tensors = EvidenceTensors.of(ensemble.evidence, ensemble.ranks[:, 0], torch.from_numpy)
     columns = torch.tensor([[3, 1, 4, 0, 2]] * 4)[:, :, None]
     stacked = torch.from_numpy(values.T[None].repeat(4, axis=0))

@@ -63,8 +63,12 @@ RECIPES = {
 
 @pytest.mark.parametrize(("asked", "expected"), RECIPES.values(), ids=RECIPES.keys())
 def test_what_auto_makes_of_the_arguments(asked, expected):
-    found = recipes(*asked, has_numbers=True, can_compare=True)
+    found = recipes(*asked, has_numbers=True, can_compare=True, gaussians=True)
     assert found == [Recipe(*one) for one in expected]
+    single = [(1, *one[1:3]) if one[3:] else one for one in expected]
+    found = recipes(*asked, has_numbers=True, can_compare=True, gaussians=False)
+    of_many = asked[1] == "auto" and asked[2] >= MANY_ROWS
+    assert found == [Recipe(*one) for one in (single[:2] if of_many else single)]
     assert len(set(found)) == len(found)
     # Networks of fewer components are put in those of the first.
     assert found[0].n_components == max(one.n_components for one in found)
@@ -80,7 +84,7 @@ def test_without_numbers_or_comparison_there_is_the_usual_recipe(has_numbers, ca
         ("auto", "auto", 10**5, (MANY, 0.05, 0.0)),
         (5, 0.1, 300, (5, 0.1, 0.0)),
     ):
-        found = recipes(n_components, dropout, n_rows, has_numbers, can_compare)
+        found = recipes(n_components, dropout, n_rows, has_numbers, can_compare, True)
         assert found == [Recipe(*expected)]
 
 
