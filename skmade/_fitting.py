@@ -30,7 +30,6 @@ from ._parameters import (
     DRAWN_FOR,
     count_members,
     drawn_for,
-    most_components,
     new_architecture,
     new_ranks,
     read_architecture,
@@ -234,8 +233,10 @@ def _resumed(estimator):
     """Return the fitted ensemble to train on, if it is still the one asked for."""
     ensemble = Ensemble.from_state(estimator._state)
     conditioned = ensemble.architecture.conditioning_weights
-    most = most_components(estimator)
-    shape = read_architecture(estimator, ensemble.table, conditioned, most)
+    n_components = estimator.n_components
+    if n_components == "auto":
+        n_components = ensemble.architecture.n_components
+    shape = read_architecture(estimator, ensemble.table, conditioned, int(n_components))
     told = members.recalled(ensemble, estimator._state.get("members"))
     same = ensemble.architecture == shape and estimator.n_estimators in ("auto", told.n_trained)
     changed = [] if same else ["its shape or n_estimators"]

@@ -9,7 +9,7 @@ from ._input import declared_words, read_bounds
 from ._network.ensemble import Architecture
 from ._network.masks import draw_ranks, warn_if_narrow
 from ._table.checks import warn_user
-from ._training.recipes import MANY_COMPONENTS, recipes
+from ._training.recipes import recipes
 from ._training.schedule import (
     Schedule,
     auto_batch_size,
@@ -103,12 +103,6 @@ def may_be_gaussians(estimator, table):
         and not (agnostic or estimator.conditioning_weights)
         and estimator.direct_connections
     )
-
-
-def most_components(estimator):
-    """Return the number of components of the recipe that has most."""
-    asked = estimator.n_components
-    return MANY_COMPONENTS if asked == "auto" else int(asked)
 
 
 def count_members(estimator, n_rows, some):

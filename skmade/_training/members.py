@@ -9,13 +9,14 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.ensemble import OFF, Architecture, Ensemble, equal_shares, widened
+from .._network.ensemble import Architecture, Ensemble, equal_shares
 from .._network.evidence import Evidence, joined_evidence
 from .._network.made import MaskList
 from .._network.masks import Integers, draw_degrees
 from .._table.checks import warn_user
 from .._table.encoding import Table
-from .gaussians import start_as_gaussians
+from .._table.gaussians import Gaussians
+from .gaussians import gaussians_of, start_as
 from .initial import MAX_START_ROWS, initial_weights
 from .recipes import shares_of
 from .rows import Rows
@@ -46,12 +47,17 @@ def draw_members(
 ) -> Ensemble:
     """Draw members that hold the classical solution of the rows they train on.
 
-    Ranks (M, K, D) and seeds (M,) make M members. The solution is that of regressions, or of
-    one or more `gaussians`, each a component.
+    Ranks (M, K, D) and seeds (M,) make M members. The solution is that of regressions or of
+    `gaussians`, each a component: then there are as many components as the most that are found.
     """
     made, sizes = architecture.build(table), architecture.hidden_layer_sizes
+    mixtures: list[Gaussians | None] = [None] * len(seeds)
+    if gaussians:
+        mixtures = [gaussians_of(made, *own) for own in rows.start(MAX_START_ROWS)]
+        n_found = max(len(mixture.shares) for mixture in mixtures if mixture is not None)
+        architecture = replace(architecture, n_components=n_found)
+        made = architecture.build(table)
     weights = np.empty((len(seeds), made.n_weights), dtype=np.float32)
-    single = replace(architecture, n_components=1).build(table)
     degrees: list[list[Integers]] = []
     evidence: list[Evidence | None] = []
     for member, (values, weight) in enumerate(rows.start(MAX_START_ROWS)):
@@ -59,13 +65,12 @@ def draw_members(
         rng = np.random.RandomState(seed) if connectivity_agnostic else None
         lists = [draw_degrees(sizes, table.n_features, rng, architecture.residual) for _ in own]
         degrees.append([np.stack(layer) for layer in zip(*lists, strict=True)])
+        start = initial_weights(made, values, weight, own, seed)
+        mixture = mixtures[member]
         evidence.append(None)
-        if not gaussians:
-            weights[member] = initial_weights(made, values, weight, own, seed)
-            continue
-        start = initial_weights(single, values, weight, own, seed)
-        weights[member] = widened(single, made, start[None], OFF)[0]
-        evidence[-1] = start_as_gaussians(made, weights[member], values, weight, own[0])
+        if mixture is not None and len(mixture.shares) > 1:
+            evidence[-1] = start_as(mixture, made, start, own[0])
+        weights[member] = start
     layers = tuple(np.stack(layer) for layer in zip(*degrees, strict=True))
     shares = equal_shares(len(seeds))
     of_all = joined_evidence(evidence, [1] * len(seeds))
@@ -284,7 +289,7 @@ def joined(
     """
     counting = [cohort for cohort in trained if shares[cohort.recipe] > 0]
     in_order = sorted(counting, key=lambda cohort: cohort.recipe)
-    n_components = max(cohort.ensemble.architecture.n_components for cohort in trained)
+    n_components = max(cohort.ensemble.architecture.n_components for cohort in counting)
     recipes, folds, done = [], [], []
     for cohort in in_order:
         recipes += [cohort.recipe] * len(cohort.folds)

@@ -39,7 +39,7 @@ N_EM_STEPS, ROWS_BEFOREHAND = 100, 1.0
 class Recipe(NamedTuple):
     """How some of the members are trained."""
 
-    n_components: int
+    n_components: int  # or as many as there are gaussians
     dropout: float
     jitter: float
     gaussians: bool = False  # whether each component starts as a Gaussian over all features
@@ -68,7 +68,7 @@ def recipes(
     one = 1 if n_components == "auto" else int(n_components)
     last = Recipe(one, usual, 0.0)
     if gaussians and n_components == "auto":
-        last = Recipe(many, usual, 0.0, gaussians=True)
+        last = Recipe(one, usual, 0.0, gaussians=True)
     if dropout != "auto":
         return _different(Recipe(many, usual, 0.0), Recipe(few, usual, 0.0), last)
     plain = [Recipe(many, 0.0, 0.0), Recipe(many, usual, 0.0)]

@@ -49,7 +49,7 @@ def training_sees_the_feature_itself():
             object.__setattr__(self, "before", before)
 
 
-@defect("density", "test_laws.py", "test_jacobian.py")
+@defect("density", "test_laws.py::test_probabilities_of_counts_sum_to_one")
 def evidence_of_the_feature_itself():
     """The density of a feature's value weighs the components that the value is scored by."""
 

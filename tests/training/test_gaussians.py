@@ -10,7 +10,7 @@ from scipy.special import logsumexp
 from scipy.stats import multivariate_normal
 
 from skmade import MADEDensity
-from skmade._network.ensemble import OFF, Architecture, Ensemble
+from skmade._network.ensemble import Architecture, Ensemble
 from skmade._network.evidence import joined_evidence
 from skmade._prediction.scoring import explain, log_density
 from skmade._table.encoding import encode
@@ -18,6 +18,7 @@ from skmade._table.gaussians import find_gaussians
 from skmade._table.learning import learn_columns
 from skmade._table.numbers import Numbers
 from skmade._training.evidence import EvidenceTensors
+from skmade._training.gaussians import start_as
 from skmade._training.members import draw_members
 from skmade._training.rows import Rows, open_source
 from skmade._training.strides import POWER, scales_of, strides_of
@@ -25,8 +26,7 @@ from skmade.datasets import CorrelatedGaussian, ThreeGaussians, TwoMoons
 from tests.ensembles import draw_values, ensemble_of_each_law, make_ensemble
 from tests.equations import paths
 
-N_COMPONENTS = 6
-ARCHITECTURE = Architecture((8, 8), "relu", N_COMPONENTS, True, True, False)
+ARCHITECTURE = Architecture((8, 8), "relu", 1, True, True, False)
 
 
 def members_of(X, ranks, architecture=ARCHITECTURE):
@@ -43,7 +43,7 @@ def test_the_start_is_the_density_of_the_mixture(truth):
     X = truth.sample(1000, random_state=0)
     ensemble = members_of(X, [[[1, 2]], [[2, 1]]])
     values = encode(ensemble.table, X)
-    found = find_gaussians(values, np.full(1000, 1e-3), N_COMPONENTS, 1e-3)
+    found = find_gaussians(values, np.full(1000, 1e-3), 20, 1e-3)
     assert len(found.shares) > 1
     parts = zip(found.shares, found.means, found.covariances, strict=True)
     logs = [np.log(s) + multivariate_normal(m, c).logpdf(values) for s, m, c in parts]
@@ -56,14 +56,27 @@ def test_the_start_is_the_density_of_the_mixture(truth):
             assert_allclose(own.sum(axis=1), logsumexp(logs, axis=0), atol=0.02)
 
 
-def test_one_gaussian_needs_no_evidence():
+def test_there_are_as_many_components_as_gaussians():
     X = CorrelatedGaussian(3).sample(300, random_state=0)
-    ensemble = members_of(X, [[[1, 2, 3]]])
-    assert ensemble.evidence is None
-    (path,) = paths(ensemble)
-    for law, own, _ in ensemble.made.by_feature():
-        outputs = path.outputs(encode(ensemble.table, X))[:, own]
-        assert (outputs[:, law.parameters.logits] == OFF).sum() == 300 * (N_COMPONENTS - 1)
+    single = members_of(X, [[[1, 2, 3]]])
+    assert single.evidence is None
+    assert single.architecture.n_components == 1
+    several = members_of(ThreeGaussians().sample(500, random_state=0), [[[1, 2]], [[2, 1]]])
+    assert several.architecture.n_components == 3
+    assert several.evidence.some.all()
+
+
+def test_members_that_find_fewer_have_components_without_a_share():
+    X = TwoMoons().sample(500, random_state=0)
+    wide = members_of(X, [[[1, 2]]])
+    made, values = wide.made, encode(wide.table, X)
+    found = find_gaussians(values, np.full(500, 1 / 500), 2, 1e-3)
+    evidence = start_as(found, made, wide.weights[0], np.array([1, 2]))
+    few = replace(wide, evidence=evidence)
+    parts = zip(found.shares, found.means, found.covariances, strict=True)
+    logs = [np.log(s) + multivariate_normal(m, c).logpdf(values) for s, m, c in parts]
+    own = explain(few, values).log_probs[:, 0].sum(axis=1)
+    assert_allclose(own, logsumexp(logs, axis=0), atol=0.02)
 
 
 MOONS = TwoMoons().sample(300, random_state=0)
@@ -167,7 +180,7 @@ def test_evidence_is_joined_and_told_apart():
     for part, one in ((slice(0, 2), gaussians), (slice(2, 4), plain)):
         assert_array_equal(log_density(both.of_members(part), X, 1e8), log_density(one, X, 1e8))
     assert (log_density(gaussians, X, 1e8) != log_density(plain, X, 1e8)).any()
-    wide = gaussians.with_components(N_COMPONENTS + 3)
+    wide = gaussians.with_components(30)
     assert_allclose(log_density(wide, X, 1e8), log_density(gaussians, X, 1e8), rtol=1e-6)
     again = Ensemble.from_state(both.to_state())
     assert_array_equal(log_density(again, X, 1e8), log_density(both, X, 1e8))

@@ -33,7 +33,7 @@ RECIPES = {
             (MANY, 0.2, 0.0),
             (MANY, 0.2, JITTER),
             (FEW, 0.2, MORE_JITTER),
-            (MANY, 0.2, 0.0, True),
+            (1, 0.2, 0.0, True),
         ],
     ),
     "large": (
@@ -41,7 +41,7 @@ RECIPES = {
         [
             (MANY, 0.0, 0.0),
             (MANY, auto_dropout(MANY_ROWS), 0.0),
-            (MANY, auto_dropout(MANY_ROWS), 0.0, True),
+            (1, auto_dropout(MANY_ROWS), 0.0, True),
         ],
     ),
     "components": (
@@ -50,11 +50,11 @@ RECIPES = {
     ),
     "dropout": (
         ("auto", 0.1, 300),
-        [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0), (MANY, 0.1, 0.0, True)],
+        [(MANY, 0.1, 0.0), (FEW, 0.1, 0.0), (1, 0.1, 0.0, True)],
     ),
     "no dropout, large": (
         ("auto", 0, 10**6),
-        [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0), (MANY, 0.0, 0.0, True)],
+        [(MANY, 0.0, 0.0), (FEW, 0.0, 0.0), (1, 0.0, 0.0, True)],
     ),
     "both": ((5, 0.1, 300), [(5, 0.1, 0.0)]),
     "few components and dropout": ((FEW, 0.1, 300), [(FEW, 0.1, 0.0)]),
@@ -65,7 +65,7 @@ RECIPES = {
 def test_what_auto_makes_of_the_arguments(asked, expected):
     found = recipes(*asked, has_numbers=True, can_compare=True, gaussians=True)
     assert found == [Recipe(*one) for one in expected]
-    single = [(1, *one[1:3]) if one[3:] else one for one in expected]
+    single = [one[:3] for one in expected]
     found = recipes(*asked, has_numbers=True, can_compare=True, gaussians=False)
     of_many = asked[1] == "auto" and asked[2] >= MANY_ROWS
     assert found == [Recipe(*one) for one in (single[:2] if of_many else single)]
