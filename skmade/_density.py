@@ -66,8 +66,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
     activation : {'relu', 'tanh', 'logistic', 'softplus', 'identity'}, default='relu'
         Activation of the hidden units.
     n_components : int or 'auto', default='auto'
-        Gaussians in the conditional of a continuous column or a count; 'auto' is 10, and 3 or 1
-        in some members of tables of less than 5000 rows.
+        Gaussians in the conditional of a continuous column or a count; 'auto' is 10 in most
+        members, 3 in some of tables of less than 5000 rows, and in others as many as the
+        mixture of Gaussians that they start as has, up to 20.
     min_scale : float or None, default=None
         Smallest width of the Gaussians of continuous columns, in standard deviations of
         the column; None is as narrow as its values are rounded, and at values that recur.

@@ -5,7 +5,8 @@ Johnson 2000), then through the distribution function of a mixture of Gaussians 
 quantile function of one, for several modes or heavy tails. Each step is used only where it
 explains a column better than fewer parameters would, by the Bayesian information criterion
 (Schwarz 1978), and only if by the same criterion the whole table is then closer to clusters
-of one covariance: modes that come from clusters of rows are better left to these.
+of one covariance, or to a mixture of Gaussians: modes that come from clusters of rows, or from
+curves, are better left to these.
 
 Far from all rows the first step keeps its growth and the second goes on as a straight line.
 Beyond a column's reach, which no training row exceeds, images are spread out without bound up
@@ -33,11 +34,11 @@ POWERS = np.linspace(0, 2, 41)
 N_COMPONENTS = (1, 2, 3, 5, 8)
 MIN_MIXTURE_SCALE = 0.03
 
-# A broad component with every mixture: no gap between modes is so empty that a value in it
-# could not be.
 # Gaussians that are compared with clusters, at most.
 MAX_GAUSSIANS = 10
 
+# A broad component with every mixture: no gap between modes is so empty that a value in it
+# could not be.
 BROAD_SHARE, BROAD_SCALE = 0.01, 2.0
 
 # Columns are described by their means over so many groups of neighbouring values, and not

@@ -20,9 +20,9 @@ from .._threads import one_thread_inside
 Floats = NDArray[np.float64]
 Singles = NDArray[np.float32]
 
-# So many Gaussians at most are found in about this many rows. Their standard deviations have a
-# floor.
-MAX_GAUSSIANS, MAX_ROWS, MIN_DEVIATION = 20, 10_000, 1e-3
+# So many Gaussians at most are found in rows of about so many cells. Their standard deviations
+# have a floor.
+MAX_GAUSSIANS, MAX_CELLS, MIN_DEVIATION = 20, 50_000, 1e-3
 
 
 @one_thread_inside()  # what LAPACK finds depends on the number of its threads
@@ -30,7 +30,7 @@ def gaussians_of(made: MADE, values: Floats, weight: Floats) -> Gaussians:
     """Find the mixture of Gaussians of rows (n, D) that a member trains on, weighed (n,)."""
     laws = [law for law, _, _ in made.by_feature()]
     floors = [law.floor[0] for law in laws if isinstance(law, MixtureOfGaussians)]
-    step = 1 + len(values) // MAX_ROWS
+    step = 1 + values.size // MAX_CELLS
     units = np.clip(values[::step], -INPUT_BOUND, INPUT_BOUND)
     share = weight[::step] / weight[::step].sum()
     return find_gaussians(units, share, MAX_GAUSSIANS, np.maximum(floors, MIN_DEVIATION))

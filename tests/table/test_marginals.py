@@ -9,6 +9,7 @@ from scipy import stats
 
 from skmade._table import marginals as m
 from skmade._table.column import location_and_spread
+from skmade.datasets import Ring
 
 N_SAMPLES = 1000
 
@@ -344,6 +345,17 @@ def test_modes_that_come_from_clusters_of_rows_are_left_alone():
     values = clustered()
     assert fit(values).is_mixture.all()
     assert not fit(values, function=m.choose_marginals).is_mixture.any()
+
+
+def test_modes_that_come_from_curves_are_left_alone():
+    values = Ring().sample(1000, random_state=0)
+    values = (values - values.mean(axis=0)) / values.std(axis=0)
+    assert fit(values).is_mixture.all()
+    assert fit(values, function=m.choose_marginals).n_params == 0
+    # Beside values that recur a Gaussian may be as narrow as it likes, and is not asked.
+    described = np.random.RandomState(0).random_sample(values.shape) < 0.9
+    chosen = fit(values, function=m.choose_marginals, described=described)
+    assert chosen.is_mixture.all()
 
 
 def test_modes_of_independent_columns_are_transformed():
