@@ -26,7 +26,7 @@ from ._input import (
 )
 from ._prediction.drawing import complete, draw, draw_given
 from ._prediction.scoring import by_chunks, feature_log_density, log_density
-from ._table.checks import warn_user
+from ._table.checks import warn_far, warn_user
 from ._table.encoding import KINDS
 from ._table.frame import extended, to_numbers
 from ._table.rebuild import to_table
@@ -461,7 +461,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
             Cells that every row shall have, as {column: value} (position, without names)
             or as one row with NaN for the rest. The rest is drawn given these cells:
             exactly where orderings put them first, as `order_agnostic` members can, and
-            otherwise from weighted draws, with a warning if few of them fit.
+            otherwise from weighted draws, with a warning if few of them fit. Given a number
+            far from all rows of fit the rest is of the background, with a warning.
 
         Returns
         -------
@@ -484,6 +485,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         if given is None:
             return to_table(layout, draw(ensemble, n_samples, rng))
         row = read_given(self, given, layout, ensemble.table)
+        warn_far(ensemble.table, row[None], layout)
         numbers, n_effective = draw_given(ensemble, row, n_samples, rng)
         if n_effective < max(MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE * n_samples):
             warn_user(
@@ -501,7 +503,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
             Rows with missing cells (NaN, None).
         strategy : {'sample', 'mean'}, default='sample'
             'sample' draws the missing cells of a row together, as they were recorded; 'mean'
-            takes the conditional mean of a number and the most probable label.
+            takes the conditional mean of a number and the most probable label. Both follow the
+            background, with a warning, where an observed number is far from all rows of fit.
         random_state : int, RandomState instance or None, default=None
             Source of the draws; None gives different cells at each call.
 
@@ -530,6 +533,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         rng = private_random_state(random_state) if strategy == "sample" else None
         frame, rows, unknown = read_table(self, X, layout, ensemble.table)
         numbers = rows[:]
+        warn_far(ensemble.table, numbers[np.isnan(numbers).any(axis=1)], layout)
         filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
         few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
         if few:

@@ -1,13 +1,17 @@
 """Draws agree with the density, on untrained random weights."""
 
 import itertools
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_array_equal
 from scipy import stats
 from scipy.special import logsumexp
 
+from skmade import MADEDensity
+from skmade._prediction import background
 from skmade._prediction.drawing import complete, draw, draw_given
 from skmade._table.encoding import encode
 from tests.ensembles import draw_table, make_ensemble
@@ -151,6 +155,79 @@ def test_completed_cells_follow_the_conditional_probabilities(members):
     likely = expected >= 5
     shares = expected[likely] * counts[likely].sum() / expected[likely].sum()
     assert stats.chisquare(counts[likely], shares).pvalue > ALPHA
+
+
+@pytest.fixture
+def with_large_background(monkeypatch):
+    """Let the background take half of the density."""
+    monkeypatch.setattr(background, "LOG_SHARE", np.log(0.5))
+    monkeypatch.setattr(background, "LOG_REST", np.log(0.5))
+
+
+@pytest.mark.usefixtures("with_large_background")
+@pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
+def test_the_background_has_its_share_of_draws_given_cells(members):
+    ensemble, states = discrete_ensemble(**members)
+    row = np.array([1, np.nan, np.nan, 1, np.nan])
+    expected = 4000 * exact_conditional(ensemble, states, row)
+    position = {tuple(state): i for i, state in enumerate(states)}
+    rng = np.random.RandomState(0)
+    given, _ = draw_given(ensemble, row, 4000, rng)
+    completed, _ = complete(ensemble, np.tile(row, (4000, 1)), rng, MAX_BYTES)
+    for drawn in (given, completed):
+        places = [position[tuple(r)] for r in np.where(np.isnan(row), drawn, row)]
+        counts = np.bincount(places, minlength=len(states))
+        likely = expected >= 5
+        shares = expected[likely] * counts[likely].sum() / expected[likely].sum()
+        error = np.sqrt(2 * shares)  # weighted draws repeat
+        assert (np.abs(counts[likely] - shares) < 5 * error).all()
+        # Half of the draws are of the background, or about: the members alone say otherwise.
+        assert np.abs(counts - shares_of_members(ensemble, states, row)).sum() > 400
+
+
+def shares_of_members(ensemble, states, row):
+    """Return what the members alone expect of 4000 draws."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(background, "LOG_SHARE", -1e6)
+        patch.setattr(background, "LOG_REST", 0.0)
+        return 4000 * exact_conditional(ensemble, states, row)
+
+
+@pytest.mark.filterwarnings("ignore:In column 0 there is")
+@pytest.mark.parametrize("options", [{}, {"order_agnostic": True, "n_masks": 2}])
+def test_given_a_cell_far_from_all_rows_draws_follow_the_density(options):
+    rng = np.random.RandomState(0)
+    a = rng.uniform(-4, 4, size=300)
+    X = np.column_stack([a, 2 * a + rng.normal(size=300)])
+    density = MADEDensity((8,), n_estimators=2, max_iter=2, random_state=0, **options).fit(X)
+    grid = np.linspace(-400, 400, 400_001)
+    for value in (60.0, -500.0, 1e9):
+        logs = density.score_samples(np.column_stack([np.full(len(grid), value), grid]))
+        levels = np.cumsum(np.exp(logs - logs.max()))
+        levels /= levels[-1]
+        drawn = density.sample(500, random_state=0, given={0: value})
+        holes = np.column_stack([np.full(500, value), np.full(500, np.nan)])
+        completed = density.impute(holes, random_state=1)
+        for found in (drawn, completed):
+            assert (found[:, 0] == value).all()
+            ranks = np.interp(found[:, 1], grid, levels)
+            assert stats.kstest(ranks, "uniform").pvalue > ALPHA
+        mean = density.impute(holes[:1], strategy="mean")[0, 1]
+        assert abs(mean - np.average(grid, weights=np.exp(logs - logs.max()))) < 1
+
+
+def test_a_cell_far_from_all_rows_is_told_of():
+    X = pd.DataFrame(np.random.RandomState(0).normal(size=(100, 2)), columns=["a", "b"])
+    density = MADEDensity((4,), n_estimators=1, max_iter=1, random_state=0).fit(X)
+    with pytest.warns(UserWarning, match=r"column 'b' there is 700.* beyond -.* and "):
+        density.sample(2, given={"b": 700.0})
+    holes = pd.DataFrame({"a": [0.0, np.nan, 1e3], "b": [np.nan, -900.0, 1.0]})
+    with pytest.warns(UserWarning, match=r"column 'b' there is -900") as caught:
+        density.impute(holes)
+    assert len(caught) == 1  # nothing is drawn in the row without holes
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        density.sample(2, given={"b": X["b"].max()})
 
 
 @pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())

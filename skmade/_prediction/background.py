@@ -11,8 +11,14 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
-from .._network.special import student_log_interval, student_log_prob
-from .._table.encoding import Cells, Table
+from .._network.masks import Booleans
+from .._network.special import (
+    open_unit,
+    student_log_interval,
+    student_log_prob,
+    student_quantile,
+)
+from .._table.encoding import Cells, Table, to_cells
 
 Floats = NDArray[np.float64]
 
@@ -42,6 +48,34 @@ def with_background(
     """Mix log-densities (n,) of members and background, which is alone beyond the edges."""
     members = np.where(beyond, -np.inf, members + LOG_REST)
     return np.logaddexp(members, log_background + LOG_SHARE)
+
+
+def draw_background(table: Table, n_rows: int, rng: np.random.RandomState) -> Floats:
+    """Draw rows (n, D) of the background."""
+    uniforms = rng.random_sample((n_rows, table.n_features))
+    values = student_quantile(open_unit(uniforms))
+    for column in np.flatnonzero(~table.numeric):
+        codes = np.arange(table.n_labels[column])
+        known = np.setdiff1d(codes, table.absent[column])
+        values[:, column] = known[(uniforms[:, column] * len(known)).astype(np.int64)]
+    return np.where(table.numeric, to_cells(table, values), values)
+
+
+def beyond_edge(table: Table, cells: Cells) -> Booleans:
+    """Which rows (n,) have a number at or beyond the edge of its column."""
+    beyond = table.marginals.beyond_edge(cells.values) | cells.outside
+    return np.asarray(beyond.any(axis=1))
+
+
+def chance_given(table: Table, cells: Cells, by_members: Floats) -> Floats:
+    """Probability (n,) that rows are of the background, given the cells that are there.
+
+    `by_members` are the log-densities of their values by the members.
+    """
+    total = by_members + cells.log_factors.sum(axis=1)
+    by_background = background(table, cells).sum(axis=1)
+    log_density = with_background(total, by_background, beyond_edge(table, cells))
+    return chance_of_background(by_background, log_density)
 
 
 def chance_of_background(log_background: Floats, log_density: Floats) -> Floats:

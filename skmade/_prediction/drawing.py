@@ -18,9 +18,10 @@ from numpy.typing import NDArray
 
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
-from .._table.encoding import Table, decode, encode
+from .._table.encoding import Table, decode, to_cells, transform
 from .._threads import in_order
 from .ancestral import chunk_rows, sample_values
+from .background import chance_given, draw_background
 from .prepared import sampler, scorer
 from .scoring import (
     MAX_SCORING_BYTES,
@@ -29,6 +30,7 @@ from .scoring import (
     fixed_uniforms,
     in_parts,
     integrate,
+    log_density_of_members,
     normalised,
     paths_of,
     rows_at_once,
@@ -45,6 +47,9 @@ N_PROPOSALS, MIN_PROPOSALS = 8, 4096
 
 # More rows than this are drawn in parts, so that the proposals fit in memory.
 MAX_DRAWN_TOGETHER = 10_000
+
+# A smaller chance that given cells are of the background is none.
+MIN_CHANCE = 1e-6
 
 # Draws that a row is completed from, over all members and masks.
 N_COMPLETIONS = 256
@@ -70,7 +75,23 @@ def draw_given(
     rows : (n_samples, D)
     n_effective : effective number of draws that were chosen from; infinite where exact
     """
-    values = encode(ensemble.table, row[None])
+    cells = transform(ensemble.table, row[None])
+    by_members = log_density_of_members(ensemble, cells.values, MAX_SCORING_BYTES)
+    (chance,) = chance_given(ensemble.table, cells, by_members)
+    if chance < MIN_CHANCE:
+        return _draw_given(ensemble, cells.values, n_samples, rng)
+    rows, n_effective = draw_background(ensemble.table, n_samples, rng), math.inf
+    by_member = rng.random_sample(n_samples) >= chance
+    if by_member.any():
+        n_drawn = int(by_member.sum())
+        rows[by_member], n_effective = _draw_given(ensemble, cells.values, n_drawn, rng)
+    return rows, n_effective
+
+
+def _draw_given(
+    ensemble: Ensemble, values: Floats, n_samples: int, rng: np.random.RandomState
+) -> tuple[Floats, float]:
+    """Draw rows of the members given what is there of values (1, D)."""
     missing = np.isnan(values[0])
     exact = _conditioned(ensemble, missing)
     if exact is not None:
@@ -82,7 +103,7 @@ def draw_given(
     for part in in_parts(np.arange(n_samples), MAX_DRAWN_TOGETHER):
         n_proposals = max(N_PROPOSALS * len(part), MIN_PROPOSALS)
         n_draws = math.ceil(n_proposals / ensemble.n_paths)
-        shape = (ensemble.n_paths, n_draws, len(row))
+        shape = (ensemble.n_paths, n_draws, len(missing))
         draws = _propose(ensemble, values[0], rng.random_sample(shape))
         chosen = rng.choice(draws.chances.shape[1], size=len(part), p=draws.chances[0])
         parts.append(draws.values[0, chosen])
@@ -154,11 +175,13 @@ def complete(
     rows : (n, D), with the observed cells as they were
     n_effective : (n,), effective number of draws that a row was completed from
     """
-    given, max_bytes = encode(ensemble.table, X), min(max_bytes, MAX_SCORING_BYTES)
+    cells, max_bytes = transform(ensemble.table, X), min(max_bytes, MAX_SCORING_BYTES)
+    given = cells.values
     missing = np.isnan(given)
     empty = missing.all(axis=1)
     exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
     filled, n_effective = given.copy(), np.full(len(X), math.inf)
+    by_members = np.full(len(X), math.inf)  # of those without holes nobody asks
     n_exact = N_COMPLETIONS if rng is None else 1  # of equal draws one is enough to choose from
     n_moved = len(ensemble.weights) if ensemble.reorderable else ensemble.n_paths
     for chosen, n_draws, n_slots in (
@@ -172,10 +195,27 @@ def complete(
             partial(_complete, ensemble, given[part], n_draws, _of_part(rng)) for part in parts
         ]
         for part, answer in zip(parts, in_order(tasks), strict=True):
-            filled[part], n_effective[part] = answer
+            filled[part], n_effective[part], by_members[part] = answer
     n_effective[exact] = math.inf
     filled = filled if rng is None else decode(ensemble.table, filled)
+    chance = chance_given(ensemble.table, cells, by_members)
+    far = np.flatnonzero(chance >= MIN_CHANCE)
+    if len(far):
+        filled[far] = _by_background(ensemble.table, filled[far], chance[far], rng)
+        n_effective[far[chance[far] > 1 - MIN_CHANCE]] = math.inf
     return np.where(np.isnan(X), filled, X), n_effective
+
+
+def _by_background(
+    table: Table, filled: Floats, chance: Floats, rng: np.random.RandomState | None
+) -> Floats:
+    """Give completed rows what the background says, by its chance of each; or both means."""
+    if rng is None:
+        center = to_cells(table, np.zeros((1, table.n_features)), as_recorded=False)
+        means = filled + chance[:, None] * (center - filled)
+        return np.where(table.numeric, means, filled)  # labels are equally likely there
+    chosen = rng.random_sample(len(filled)) < chance
+    return np.where(chosen[:, None], draw_background(table, len(filled), rng), filled)
 
 
 def _of_part(rng: np.random.RandomState | None) -> np.random.Generator | None:
@@ -185,8 +225,10 @@ def _of_part(rng: np.random.RandomState | None) -> np.random.Generator | None:
 
 def _complete(
     ensemble: Ensemble, values: Floats, n_draws: int, rng: np.random.Generator | None
-) -> tuple[Floats, Floats]:
+) -> tuple[Floats, Floats, Floats]:
     """Fill in rows from weighted draws, about so many, and say how many of them count.
+
+    The third is the log-density of what is observed.
 
     With one draw for each row, as values of the network, or without `rng` their average,
     as cells of the table: transforms of columns keep no means.
@@ -207,10 +249,10 @@ def _complete(
     by_origin = np.bincount(places, draws.chances.ravel(), origins.size)
     n_effective = 1 / np.square(by_origin.reshape(origins.shape)).sum(axis=1)
     if rng is None:
-        return _averages(ensemble.table, draws), n_effective
+        return _averages(ensemble.table, draws), n_effective, found.log_density
     chosen = _first_above(draws.chances.cumsum(axis=1), rng.random(len(values)))
     own = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
-    return own, n_effective
+    return own, n_effective, found.log_density
 
 
 def _averages(table: Table, draws: _Draws) -> Floats:

@@ -26,10 +26,10 @@ from scipy.stats import qmc
 from .._network.ensemble import Ensemble
 from .._network.masks import Booleans, Integers
 from .._network.special import log_sum_exp
-from .._table.encoding import Cells, transform
+from .._table.encoding import transform
 from .._table.numbers import COPIES, Numbers
 from .._threads import in_order, one_thread_inside
-from .background import background, chance_of_background, with_background
+from .background import background, beyond_edge, chance_of_background, with_background
 from .holes import walk_rows
 from .prepared import network, same_networks, scorer
 from .walk import Rows, enter, feature_log_prob, log_prob_of
@@ -93,19 +93,13 @@ def _rows_of_task(n_rows: int, n_features: int, max_bytes: float) -> int:
 def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     """Log of the mean density over paths, and the background, (n,), in nats."""
     cells = transform(ensemble.table, X)
-    by_members = _log_density_of_members(ensemble, cells.values, max_bytes)
+    by_members = log_density_of_members(ensemble, cells.values, max_bytes)
     by_members += cells.log_factors.sum(axis=1)
     by_background = background(ensemble.table, cells).sum(axis=1)
-    return with_background(by_members, by_background, _beyond_edge(ensemble, cells))
+    return with_background(by_members, by_background, beyond_edge(ensemble.table, cells))
 
 
-def _beyond_edge(ensemble: Ensemble, cells: Cells) -> Booleans:
-    """Which rows (n,) have a number at or beyond the edge of its column."""
-    beyond = ensemble.table.marginals.beyond_edge(cells.values) | cells.outside
-    return np.asarray(beyond.any(axis=1))
-
-
-def _log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
+def log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:
     """Log of the mean density of values over members and masks, (n,)."""
     integrated = np.asarray(integrated_cells(ensemble, values).any(axis=1))
     if not integrated.any():
@@ -153,7 +147,7 @@ def feature_log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floa
     explain_all(ensemble, cells.values, np.ones(len(X), dtype=bool), max_bytes, take)
     by_background = background(ensemble.table, cells)
     total, total_background = by_members.sum(axis=1), by_background.sum(axis=1)
-    scores = with_background(total, total_background, _beyond_edge(ensemble, cells))
+    scores = with_background(total, total_background, beyond_edge(ensemble.table, cells))
     chance = chance_of_background(total_background, scores)[:, None]
     log_probs = (1 - chance) * by_members + chance * by_background
     return np.asarray(log_probs + _rest(scores, log_probs, present))

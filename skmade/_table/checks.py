@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import Table, outside_cells, transform
+from .encoding import Table, encode, known_range, outside_cells, transform
 from .frame import Layout
 
 Floats = NDArray[np.float64]
@@ -110,6 +110,21 @@ def check_new_cells(
         "{column} holds {value:g} in row {row}, outside of its bounds. Widen them, or remove "
         "the row.",
     )
+
+
+def warn_far(table: Table, X: Floats, layout: Layout) -> None:
+    """Warn of numbers so far out that nothing is known of rows which hold them."""
+    images = encode(table, X)
+    beyond = table.marginals.beyond_edge(images) & table.numeric
+    for column in np.flatnonzero(beyond.any(axis=0)).tolist():
+        low, high = known_range(table)[:, column].tolist()
+        value = X[np.argmax(beyond[:, column]), column]
+        warn_user(
+            f"In {layout.label(column)} there is {value:g}, far from all that fit saw: beyond "
+            f"{low:g} and {high:g} nothing is known of the other columns. What is drawn given "
+            "this cell follows a broad law of independent columns, as its score does. Check "
+            "the value and its unit, or fit rows that have such values."
+        )
 
 
 def check_edges(table: Table, X: Floats, layout: Layout, first_row: int = 0) -> None:

@@ -200,9 +200,18 @@ def decode(table: Table, values: Floats, as_recorded: bool = True) -> Floats:
     As numbers were recorded: atoms exactly, others on their column's grid and between its
     ends. Without `as_recorded` (as for means) only the ends hold.
     """
+    standardised = table.marginals.inverse(values)
+    X = to_cells(table, standardised, as_recorded)
+    if as_recorded:
+        for atom, image in zip(table.atoms.T, table.atom_images.T, strict=True):
+            X = np.where((values == image) & ~np.isnan(atom), atom, X)
+    return X
+
+
+def to_cells(table: Table, standardised: Floats, as_recorded: bool = True) -> Floats:
+    """Turn standardised numbers, and codes, into rows, as `decode` does."""
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
-        standardised = table.marginals.inverse(values)
         X = _times_power_of_two(standardised * table.spread + table.center, table.exponent)
     X = np.clip(X, np.maximum(table.ends[0], -largest), np.minimum(table.ends[1], largest))
     if not as_recorded:
@@ -212,6 +221,11 @@ def decode(table: Table, values: Floats, as_recorded: bool = True) -> Floats:
     for column in np.flatnonzero((table.grids[:, 0] >= 0) & table.numeric):
         grid, ends = Grid(*table.grids[column].tolist()), table.ends[:, column].tolist()
         X[:, column] = grid.nearest(X[:, column], *ends)
-    for atom, image in zip(table.atoms.T, table.atom_images.T, strict=True):
-        X = np.where((values == image) & ~np.isnan(atom), atom, X)
     return X
+
+
+def known_range(table: Table) -> Floats:
+    """Between which numbers (2, D) of a column the network has something to say."""
+    farthest = np.where(np.isfinite(table.marginals.farthest), table.marginals.farthest, 0.0)
+    found = decode(table, np.stack([-farthest, farthest]))
+    return np.where(farthest > 0, found, [[-np.inf], [np.inf]])

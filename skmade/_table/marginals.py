@@ -156,8 +156,12 @@ class Marginals:
 
     def beyond_edge(self, images: Floats) -> NDArray[np.bool_]:
         """Which images (n, D) are of values at or beyond the edge."""
-        farthest = _stretched(np.array(1 - 2 * EDGE))
-        return np.asarray(np.abs(images) >= self.reach + self._room * farthest)
+        return np.asarray(np.abs(images) >= self.farthest)
+
+    @property
+    def farthest(self) -> Floats:
+        """The image of the edge, (D,)."""
+        return self.reach + self._room * _stretched(np.array(1 - 2 * EDGE))
 
     @property
     def _room(self) -> Floats:

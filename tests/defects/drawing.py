@@ -132,3 +132,33 @@ def means_of_images():
     def averages(_, table, draws):
         means = np.einsum("nj,njd->nd", draws.chances, draws.values)
         return decode(table, means, as_recorded=False)
+
+
+@defect(
+    "density", "test_draw_laws.py::test_given_a_cell_far_from_all_rows_draws_follow_the_density"
+)
+def draws_without_background():
+    """Given a cell far from all rows, draws are those given the nearest that was seen."""
+
+    @patch(drawing, "chance_given")
+    def chance(old, table, cells, by_members):
+        return np.zeros(len(cells.values))
+
+
+@defect("density", "test_draw_laws.py::test_the_background_has_its_share_of_draws_given_cells")
+def background_of_all_or_nothing():
+    """Draws are of the background, or not, by whether it is likelier."""
+
+    @patch(drawing, "chance_given")
+    def chance(old, table, cells, by_members):
+        return np.rint(old(table, cells, by_members))
+
+
+@defect("API", "test_draw_laws.py::test_a_cell_far_from_all_rows_is_told_of")
+def far_cells_are_not_told_of():
+    """Nobody hears that a given cell is far from all that fit saw."""
+    from skmade import _density
+
+    @patch(_density, "warn_far")
+    def warn(old, *args):
+        return
