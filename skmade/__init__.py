@@ -4,8 +4,16 @@ from importlib.metadata import version
 
 from . import datasets, inspection, metrics
 from ._density import MADEDensity
+from ._imputer import MADEImputer
 from ._outlier import MADEOutlierDetector
 
 __version__ = version("skmade")
 
-__all__ = ["MADEDensity", "MADEOutlierDetector", "datasets", "inspection", "metrics"]
+__all__ = [
+    "MADEDensity",
+    "MADEImputer",
+    "MADEOutlierDetector",
+    "datasets",
+    "inspection",
+    "metrics",
+]

@@ -38,6 +38,9 @@ MIN_EFFECTIVE, MIN_EFFECTIVE_SHARE = 50, 0.1
 # A row is completed from few draws when less than this many are effective.
 MIN_EFFECTIVE_OF_ROW = 5
 
+# How missing cells can be filled in.
+STRATEGIES = ("sample", "mean", "median")
+
 ADVICE = (
     "Fit with order_agnostic=True, which can put any columns first, or with an `ordering` "
     "that puts these first."
@@ -501,10 +504,11 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows with missing cells (NaN, None).
-        strategy : {'sample', 'mean'}, default='sample'
+        strategy : {'sample', 'mean', 'median'}, default='sample'
             'sample' draws the missing cells of a row together, as they were recorded; 'mean'
-            takes the conditional mean of a number and the most probable label. Both follow the
-            background, with a warning, where an observed number is far from all rows of fit.
+            takes the conditional mean of a number and the most probable label, 'median' the
+            median, as recorded, and that label. All follow the background, with a warning,
+            where an observed number is far from all rows of fit.
         random_state : int, RandomState instance or None, default=None
             Source of the draws; None gives different cells at each call.
 
@@ -526,15 +530,18 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         array([[0.5, 1. ]])
         """
         ensemble, layout = fitted_ensemble(self)
-        if strategy not in ("sample", "mean"):
-            raise ValueError(f"strategy must be 'sample' or 'mean', got {strategy!r}.")
+        if strategy not in STRATEGIES:
+            raise ValueError(
+                f"strategy must be 'sample', 'mean' or 'median', got {strategy!r}."
+            )
         if is_partitioned(X):
             return impute_partitions(self, X, strategy, random_state)
         rng = private_random_state(random_state) if strategy == "sample" else None
         frame, rows, unknown = read_table(self, X, layout, ensemble.table)
         numbers = rows[:]
         warn_far(ensemble.table, numbers[np.isnan(numbers).any(axis=1)], layout)
-        filled, n_effective = complete(ensemble, numbers, rng, working_bytes())
+        medians = strategy == "median"
+        filled, n_effective = complete(ensemble, numbers, rng, working_bytes(), medians)
         few = int((n_effective < MIN_EFFECTIVE_OF_ROW).sum())
         if few:
             warn_user(

@@ -12,7 +12,7 @@ from scipy.special import logsumexp
 
 from skmade import MADEDensity
 from skmade._prediction import background
-from skmade._prediction.drawing import complete, draw, draw_given
+from skmade._prediction.drawing import _medians, complete, draw, draw_given
 from skmade._table.encoding import encode
 from tests.ensembles import draw_table, make_ensemble
 from tests.equations import paths
@@ -241,6 +241,23 @@ def test_most_probable_labels_are_those_of_the_conditional(members):
         for column in missing:
             mass = np.bincount(states[:, column].astype(int), weights=conditional)
             assert mass[int(filled[column])] > mass.max() - 0.05
+
+
+def test_medians_are_those_of_the_draws():
+    values = np.array([[[3.0], [1.0], [2.0]], [[5.0], [5.0], [7.0]]])
+    weights = np.array([[0.2, 0.5, 0.3], [0.2, 0.2, 0.6]])
+    assert_array_equal(_medians(weights, values)[:, 0], [1.0, 7.0])
+    ensemble = make_ensemble(4, n_counts=2, scale=0.2, **CONDITIONED["order-agnostic"])
+    row = draw_table(ensemble.table.kinds, ensemble.table.n_levels, 1, np.random.RandomState(1))
+    row[0, [0, 2]] = np.nan
+    drawn, _ = complete(ensemble, np.tile(row, (800, 1)), np.random.RandomState(0), MAX_BYTES)
+    (median,), _ = complete(ensemble, row, None, MAX_BYTES, medians=True)
+    for column in (0, 2):
+        low, high = np.quantile(drawn[:, column], [0.4, 0.6])
+        assert low <= median[column] <= high
+    counts = ensemble.table.kinds == "count"
+    assert_array_equal(median[counts], np.rint(median[counts]))
+    assert_array_equal(median[[1, 3]], row[0, [1, 3]])
 
 
 @pytest.mark.slow

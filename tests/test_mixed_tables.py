@@ -252,7 +252,7 @@ def test_clones_keep_the_parameters():
     assert clone(density).get_params() == density.get_params()
 
 
-@pytest.mark.parametrize("strategy", ["sample", "mean"])
+@pytest.mark.parametrize("strategy", ["sample", "mean", "median"])
 @pytest.mark.parametrize("model", ["members", "agnostic"])
 def test_imputed_rows_keep_what_is_observed(model, strategy, people, holed, request):
     model = request.getfixturevalue(model)
@@ -300,8 +300,10 @@ def test_rows_may_be_lists(members):
 
 
 def test_a_strategy_that_is_none_is_refused(members, people):
-    with pytest.raises(ValueError, match="strategy must be 'sample' or 'mean', got 'median'"):
-        members.impute(people, strategy="median")
+    with pytest.raises(
+        ValueError, match="strategy must be 'sample', 'mean' or 'median', got 'mode'"
+    ):
+        members.impute(people, strategy="mode")
 
 
 @pytest.mark.parametrize("model", ["members", "agnostic"])

@@ -167,8 +167,9 @@ def complete(
     X: Floats,
     rng: np.random.RandomState | None,
     max_bytes: float,
+    medians: bool = False,
 ) -> tuple[Floats, Floats]:
-    """Fill in the missing cells of rows: by draws, or by expected values without `rng`.
+    """Fill in the missing cells of rows: by draws or, without `rng`, by means or `medians`.
 
     Returns
     -------
@@ -192,7 +193,8 @@ def complete(
         size = rows_at_once(ensemble, max(n_draws, n_slots), max_bytes)
         parts = in_parts(np.flatnonzero(chosen), size)
         tasks = [
-            partial(_complete, ensemble, given[part], n_draws, _of_part(rng)) for part in parts
+            partial(_complete, ensemble, given[part], n_draws, _of_part(rng), medians)
+            for part in parts
         ]
         for part, answer in zip(parts, in_order(tasks), strict=True):
             filled[part], n_effective[part], by_members[part] = answer
@@ -201,17 +203,25 @@ def complete(
     chance = chance_given(ensemble.table, cells, by_members)
     far = np.flatnonzero(chance >= MIN_CHANCE)
     if len(far):
-        filled[far] = _by_background(ensemble.table, filled[far], chance[far], rng)
+        filled[far] = _by_background(ensemble.table, filled[far], chance[far], rng, medians)
         n_effective[far[chance[far] > 1 - MIN_CHANCE]] = math.inf
     return np.where(np.isnan(X), filled, X), n_effective
 
 
 def _by_background(
-    table: Table, filled: Floats, chance: Floats, rng: np.random.RandomState | None
+    table: Table,
+    filled: Floats,
+    chance: Floats,
+    rng: np.random.RandomState | None,
+    medians: bool,
 ) -> Floats:
-    """Give completed rows what the background says, by its chance of each; or both means."""
+    """Give completed rows what the background says, by its chance of each.
+
+    Of means that is the mean of both, of medians the likelier.
+    """
     if rng is None:
-        center = to_cells(table, np.zeros((1, table.n_features)), as_recorded=False)
+        center = to_cells(table, np.zeros((1, table.n_features)), as_recorded=medians)
+        chance = np.rint(chance) if medians else chance
         means = filled + chance[:, None] * (center - filled)
         return np.where(table.numeric, means, filled)  # labels are equally likely there
     chosen = rng.random_sample(len(filled)) < chance
@@ -224,14 +234,18 @@ def _of_part(rng: np.random.RandomState | None) -> np.random.Generator | None:
 
 
 def _complete(
-    ensemble: Ensemble, values: Floats, n_draws: int, rng: np.random.Generator | None
+    ensemble: Ensemble,
+    values: Floats,
+    n_draws: int,
+    rng: np.random.Generator | None,
+    medians: bool,
 ) -> tuple[Floats, Floats, Floats]:
     """Fill in rows from weighted draws, about so many, and say how many of them count.
 
     The third is the log-density of what is observed.
 
-    With one draw for each row, as values of the network, or without `rng` their average,
-    as cells of the table: transforms of columns keep no means.
+    With one draw for each row, as values of the network, or without `rng` their average, as
+    cells of the table: transforms of columns keep no means.
     """
     missing = np.isnan(values)
     # Where nothing is observed no path is nearer than another.
@@ -249,23 +263,38 @@ def _complete(
     by_origin = np.bincount(places, draws.chances.ravel(), origins.size)
     n_effective = 1 / np.square(by_origin.reshape(origins.shape)).sum(axis=1)
     if rng is None:
-        return _averages(ensemble.table, draws), n_effective, found.log_density
+        averages = _averages(ensemble.table, draws, medians)
+        return averages, n_effective, found.log_density
     chosen = _first_above(draws.chances.cumsum(axis=1), rng.random(len(values)))
     own = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
     return own, n_effective, found.log_density
 
 
-def _averages(table: Table, draws: _Draws) -> Floats:
-    """Mean of each number and most probable level of each label over weighted draws."""
+def _averages(table: Table, draws: _Draws, medians: bool) -> Floats:
+    """Mean or median of each number, most probable level of each label, of weighted draws.
+
+    A median is a number as it was recorded.
+    """
     weights, (n_rows, n_draws, n_features) = draws.chances, draws.values.shape
-    cells = decode(table, draws.values.reshape(-1, n_features), as_recorded=False)
+    cells = decode(table, draws.values.reshape(-1, n_features), as_recorded=medians)
     values = cells.reshape(n_rows, n_draws, n_features)
-    averages = np.einsum("nj,njd->nd", weights, values)
+    if medians:
+        averages = _medians(weights, values)
+    else:
+        averages = np.einsum("nj,njd->nd", weights, values)
     for column in np.flatnonzero(~table.numeric):
         n_levels = max(int(table.n_levels[column]), 2)
         mass = [(weights * (values[:, :, column] == k)).sum(axis=1) for k in range(n_levels)]
         averages[:, column] = np.argmax(mass, axis=0)
     return averages
+
+
+def _medians(weights: Floats, values: Floats) -> Floats:
+    """Return the lower medians (n, D) of J values of each cell (n, J, D), by weights (n, J)."""
+    order = np.argsort(values, axis=1, kind="stable")
+    levels = np.cumsum(np.take_along_axis(weights[:, :, None], order, axis=1), axis=1)
+    middle = (levels < 0.5 * levels[:, -1:]).sum(axis=1, keepdims=True)
+    return np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
 
 
 def _first_above(upper: Floats, uniform: Floats) -> Integers:

@@ -187,8 +187,15 @@ def extended(layout: Layout, unknown: dict[int, Labels]) -> Layout:
 
 def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
     """Return an array of objects in which missing cells of any kind are NaN."""
-    missing = np.array([_is_missing(cell) for cell in cells.ravel().tolist()], dtype=bool)
-    return np.where(missing.reshape(cells.shape), np.nan, cells)
+    return np.where(missing_cells(cells), np.nan, cells)
+
+
+def missing_cells(cells: NDArray[Any]) -> NDArray[np.bool_]:
+    """Return which cells of an array are missing, whatever stands for that."""
+    if cells.dtype.kind == "f":
+        return np.isnan(cells)
+    missing = [_is_missing(cell) for cell in cells.ravel().tolist()]
+    return np.array(missing, dtype=bool).reshape(cells.shape)
 
 
 def _cells(frame: Any, position: int) -> NDArray[Any]:
