@@ -217,7 +217,7 @@ def draw(rows, path):
     axes.set_yticks(places, [row[0] for row in rows])
     axes.set_xlabel("held-out log-likelihood beside MADEDensity, nats per row")
     axes.grid(axis="y", alpha=0.3)
-    axes.legend(loc="lower left", fontsize="small")
+    axes.legend(loc="upper right", fontsize="small")
     figure.savefig(path, dpi=120)
     plt.close(figure)
 
