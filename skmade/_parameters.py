@@ -96,8 +96,7 @@ def may_be_gaussians(estimator, table):
     numbers = np.isin(table.kinds, ["continuous", "count"]) & ~table.constant
     agnostic = estimator.order_agnostic or estimator.connectivity_agnostic
     return bool(
-        table.n_features > 1
-        and numbers.all()
+        numbers.all()
         and np.isnan(table.atom_images).all()
         and not table.missing.any()
         and not (agnostic or estimator.conditioning_weights)
