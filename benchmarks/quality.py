@@ -3,6 +3,7 @@
     python benchmarks/quality.py                          # everything there is data for
     python benchmarks/quality.py --protocol continuous    # one protocol
     python benchmarks/quality.py --only iris --methods MADEDensity GaussianMixture
+    python benchmarks/quality.py --only plants --methods wide-members --device cuda
     python benchmarks/quality.py --report                 # tables of what has been run
 
 Each run (table, method, seed) is kept in benchmarks/results, so that a benchmark that was
@@ -27,8 +28,9 @@ from tables import PROTOCOLS
 
 from skmade import MADEDensity
 
-# Three ways to average over orderings; validation rows choose between them.
+# Ways to average over orderings; validation rows choose between them.
 WIDE = {"hidden_layer_sizes": (500, 500), "dropout": 0.2}
+WIDER = {"hidden_layer_sizes": (1000, 1000)}
 ORDER_AGNOSTIC = {**WIDE, "order_agnostic": True, "max_iter": 200}
 BINARY = {
     "members": {**WIDE, "n_estimators": 8},
@@ -39,16 +41,26 @@ BINARY = {
         "n_masks": 300,
         "conditioning_weights": False,
     },
+    "wide-members": {**WIDER, "n_estimators": 16, "dropout": 0.2, "alpha": 0.2},
+    "wide-orderings": {
+        **WIDER,
+        "n_estimators": 16,
+        "dropout": 0.1,
+        "alpha": 0.3,
+        "order_agnostic": True,
+        "n_masks": 2,
+    },
 }
 MNIST = {"hidden_layer_sizes": (500, 500), "n_estimators": 1, "dropout": 0.1, "max_iter": 10}
 
 
-def methods_of(protocol):
+def methods_of(protocol, device="cpu"):
     """Return what is fitted in a protocol: name to function of a split and a seed."""
     if protocol == "binary":
-        return {name: made(**parameters) for name, parameters in BINARY.items()}
+        options = {name: {**own, "device": device} for name, own in BINARY.items()}
+        return {name: made(**own) for name, own in options.items()}
     if protocol == "mnist":
-        return {"MADEDensity": made(**MNIST)}
+        return {"MADEDensity": made(**MNIST, device=device)}
     peers = {name: partial(fit_peer, name) for name in PEERS}
     if protocol == "continuous":
         return {"MADEDensity": made(), **peers}
@@ -71,7 +83,7 @@ def truth(split, seed):
     return split.truth
 
 
-def run(protocol, table, method, seed):
+def run(protocol, table, method, seed, device):
     """Fit and score one split, unless that has been done."""
     path = path_of(protocol, table, method, seed)
     if load(path) is not None:
@@ -80,7 +92,7 @@ def run(protocol, table, method, seed):
     begin = time.perf_counter()
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", ConvergenceWarning)
-        density = methods_of(protocol)[method](split, seed)
+        density = methods_of(protocol, device)[method](split, seed)
     about = {
         "seconds": time.perf_counter() - begin,
         "n_rows": len(split.train),
@@ -107,6 +119,7 @@ def main():
     parser.add_argument("--only", nargs="*", help="tables")
     parser.add_argument("--methods", nargs="*")
     parser.add_argument("--threads", type=int, default=2, help="of torch")
+    parser.add_argument("--device", default="cpu", help="of binary tables and images")
     parser.add_argument("--report", action="store_true", help="run nothing")
     chosen = parser.parse_args()
     torch.set_num_threads(chosen.threads)
@@ -116,7 +129,7 @@ def main():
         methods = [m for m in methods if is_installed(m)]
         for table, seed in protocol.runs(chosen.only or protocol.tables):
             for method in methods:
-                run(name, table, method, seed)
+                run(name, table, method, seed, chosen.device)
     write_reports()
 
 
