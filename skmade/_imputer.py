@@ -60,8 +60,9 @@ class MADEImputer(TransformerMixin, BaseEstimator):
     --------
     >>> import numpy as np
     >>> from skmade import MADEImputer
-    >>> a = np.random.RandomState(0).normal(size=300)
-    >>> X = np.c_[a, 2 * a]
+    >>> rng = np.random.RandomState(0)
+    >>> a = rng.normal(size=300)
+    >>> X = np.c_[a, 2 * a + 0.1 * rng.normal(size=300)]
     >>> X[::4, 1] = np.nan
     >>> imputer = MADEImputer(strategy="median", random_state=0).fit(X)
     >>> imputer.transform([[0.5, np.nan], [-1.0, np.nan]]).round(1)
