@@ -129,7 +129,7 @@ def means_of_images():
     """Means of transformed columns are taken before the way back."""
 
     @patch(drawing, "_averages")
-    def averages(_, table, draws):
+    def averages(_, table, draws, medians):
         means = np.einsum("nj,njd->nd", draws.chances, draws.values)
         return decode(table, means, as_recorded=False)
 
