@@ -230,6 +230,19 @@ def test_a_cell_far_from_all_rows_is_told_of():
         density.sample(2, given={"b": X["b"].max()})
 
 
+def test_a_cell_beyond_the_end_of_its_column_is_told_of():
+    rng = np.random.RandomState(0)
+    money = np.where(rng.random_sample(200) < 0.3, 0.0, rng.exponential(size=200))
+    X = pd.DataFrame({"money": money, "visits": rng.poisson(3, size=200).astype(float)})
+    X["b"] = money + rng.normal(size=200)
+    density = MADEDensity((4,), n_estimators=1, max_iter=1, random_state=0).fit(X)
+    for name, value in (("money", -50.0), ("visits", -4.0)):
+        row = X.head(1).assign(b=np.nan, **{name: value})
+        told = rf"column '{name}' there is {value:g}, .* beyond -?0 and "
+        with pytest.warns(UserWarning, match=told):
+            density.impute(row, random_state=0)
+
+
 @pytest.mark.parametrize("members", CONDITIONED.values(), ids=CONDITIONED.keys())
 def test_most_probable_labels_are_those_of_the_conditional(members):
     ensemble, states = discrete_ensemble(**members)

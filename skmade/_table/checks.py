@@ -6,7 +6,7 @@ import warnings
 import numpy as np
 from numpy.typing import NDArray
 
-from .encoding import Table, encode, known_range, outside_cells, transform
+from .encoding import Table, known_range, outside_cells, transform
 from .frame import Layout
 
 Floats = NDArray[np.float64]
@@ -114,8 +114,8 @@ def check_new_cells(
 
 def warn_far(table: Table, X: Floats, layout: Layout) -> None:
     """Warn of numbers so far out that nothing is known of rows which hold them."""
-    images = encode(table, X)
-    beyond = table.marginals.beyond_edge(images) & table.numeric
+    cells = transform(table, X)
+    beyond = (table.marginals.beyond_edge(cells.values) | cells.outside) & table.numeric
     for column in np.flatnonzero(beyond.any(axis=0)).tolist():
         low, high = known_range(table)[:, column].tolist()
         value = X[np.argmax(beyond[:, column]), column]

@@ -228,4 +228,5 @@ def known_range(table: Table) -> Floats:
     """Between which numbers (2, D) of a column the network has something to say."""
     farthest = np.where(np.isfinite(table.marginals.farthest), table.marginals.farthest, 0.0)
     found = decode(table, np.stack([-farthest, farthest]))
-    return np.where(farthest > 0, found, [[-np.inf], [np.inf]])
+    found = np.where(farthest > 0, found, [[-np.inf], [np.inf]])
+    return np.stack([np.maximum(found[0], table.ends[0]), np.minimum(found[1], table.ends[1])])
