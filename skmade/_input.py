@@ -4,6 +4,7 @@ scikit-learn's own checks around those of `_table`.
 """
 
 from collections.abc import Mapping
+from numbers import Integral
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
 
@@ -201,19 +202,25 @@ class ReadTable(NamedTuple):
     unknown: dict[int, Labels]  # labels that fit did not see, by column
 
 
-def read_table(estimator, X, layout, table, name="X", kept=None):
-    """Read a table like the one of fit, and refuse cells that its columns cannot hold."""
+def read_table(estimator, X, layout, table, name="X", kept=None, ignored=()):
+    """Read a table like the one of fit, and refuse cells that its columns cannot hold.
+
+    What is in `ignored` columns is not looked at: it is missing.
+    """
     frame = open_filled(X)
     if isinstance(frame, nw.DataFrame) or layout.n_levels.any():
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
         frame = frame if kept is None else frame[kept]
         validate_data(estimator, X, reset=False, skip_check_array=True)
         _check_names(frame, layout, name)
-        matrix = _check_numbers(to_numbers(layout, frame, name))
+        matrix = _check_numbers(to_numbers(layout, frame, name, ignored))
         numbers, unknown = Numbers(matrix), unknown_labels(layout, matrix, frame)
         check_known(name, {} if table.smoothed else unknown, layout)
     else:
         matrix = _plain_numbers(estimator, frame, reset=False, name=name)
+        if len(ignored):
+            matrix = np.array(matrix, dtype=np.float64)
+            matrix[:, ignored] = np.nan
         numbers, unknown = Numbers(matrix, kept), {}
     n_infinite = sum(np.isinf(chunk).sum(axis=0) for _, chunk in numbers.chunks())
     check_cells(n_infinite, layout, name)
@@ -240,6 +247,26 @@ def check_inside(table, numbers, layout):
     """Refuse numbers beyond the ends that the first fit has found, from which to learn more."""
     for rows, chunk in numbers.chunks():
         check_edges(table, chunk, layout, rows.start)
+
+
+def column_positions(columns, layout):
+    """Return the positions of one column, or a list of them, by name or position."""
+    names = list(range(len(layout.levels))) if layout.names is None else list(layout.names)
+    several = isinstance(columns, list) or (isinstance(columns, tuple) and columns not in names)
+    found = []
+    for column in columns if several else [columns]:
+        if column in names:
+            found.append(names.index(column))
+        elif isinstance(column, Integral) and 0 <= column < len(names):
+            found.append(int(column))
+        else:
+            raise ValueError(
+                f"column is {column!r}, which is no column of the table in fit: it has "
+                f"{', '.join(map(repr, names[:8]))}{', ...' if len(names) > 8 else ''}."
+            )
+    if not found:
+        raise ValueError("column holds no column: give a name, a position, or a list of them.")
+    return found
 
 
 def read_fitted(estimator, X):

@@ -192,6 +192,13 @@ class MixtureOfGaussians(Law):
         logits, means, scales = (np.concatenate(pair) for pair in pairs)
         return logits, means, scales
 
+    def moments(self, params: Floats) -> tuple[Floats, Floats]:
+        """Mean and standard deviation of the components, without tail and edges, (F, n)."""
+        logits, means, scales = self.unpack(params)
+        shares = np.exp(logits - log_sum_exp(logits))
+        mean = (shares * means).sum(axis=0)
+        return mean, np.sqrt((shares * (scales**2 + (means - mean) ** 2)).sum(axis=0))
+
     def _atom_scales(self) -> Floats:
         return np.nan_to_num(self.atom_scales, nan=1.0)
 

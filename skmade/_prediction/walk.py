@@ -8,7 +8,7 @@ there. Rows run along the last axis.
 """
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
@@ -200,6 +200,16 @@ def log_prob_of(walk: Walk, chunks: list[Rows]) -> Floats:
 
 def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
     """Log-probabilities (D, n)."""
+    parts = np.empty_like(rows.values)
+    for law, columns, params in _conditionals(walk, rows):
+        parts[columns] = law.log_prob_once(params, rows.values[columns])
+    if rows.missing is not None:
+        parts[rows.missing] = 0.0
+    return parts
+
+
+def _conditionals(walk: Walk, rows: Rows) -> Iterator[tuple[Conditional, Integers, Floats]]:
+    """Compute law, columns and parameters (n_params, F, n) of each kind of feature."""
     buffers = rows.buffers(walk)
     for step in walk.steps:
         compute_hidden(walk, step, buffers)
@@ -210,7 +220,7 @@ def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
     evidence = None
     if walk.evidence is not None:
         evidence = walk.evidence.by_feature(buffers.units[1:], rows.missing)
-    parts, start = np.empty_like(rows.values), 0
+    start = 0
     # Once for all features of a kind: threads wait for each other between small operations.
     for law, columns in walk.kinds:
         end = start + len(columns) * law.n_params
@@ -218,11 +228,32 @@ def _feature_log_prob(walk: Walk, rows: Rows) -> Floats:
         params = params.swapaxes(0, 1)
         if evidence is not None:
             add_evidence(law, params, evidence[columns].swapaxes(0, 1))
-        parts[columns] = law.log_prob_once(params, rows.values[columns])
+        yield law, columns, params
         start = end
-    if rows.missing is not None:
-        parts[rows.missing] = 0.0
-    return parts
+
+
+def parameters_of(walk: Walk, values: Floats, column: int) -> Floats:
+    """Parameters (n_params, n) of one column's conditional, of values (n, D)."""
+    found = []
+    for rows in enter(walk, values):
+        for _, columns, params in _conditionals(walk, rows):
+            own = np.flatnonzero(columns == column)
+            if len(own):
+                found.append(params[:, own[0]].copy())
+    return np.concatenate(found, axis=1)
+
+
+def moments_of_numbers(walk: Walk, values: Floats) -> tuple[Floats, Floats]:
+    """Mean and standard deviation (n, D) of each number given those before it; else NaN."""
+    found = []
+    for rows in enter(walk, values):
+        moments = np.full((2, *rows.values.shape), np.nan)
+        for law, columns, params in _conditionals(walk, rows):
+            if isinstance(law, MixtureOfGaussians):
+                moments[:, columns] = law.moments(params)
+        found.append(moments)
+    mean, deviation = np.concatenate(found, axis=2)
+    return mean.T, deviation.T
 
 
 def add_evidence(law: Conditional, params: Floats, evidence: Floats) -> None:

@@ -5,7 +5,7 @@ their codes, missing cells are NaN. What was learned of the columns from the tra
 a `Table` of plain numpy arrays.
 """
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from typing import Any
 
 import numpy as np
@@ -65,6 +65,17 @@ class Table:
     def numeric(self) -> NDArray[np.bool_]:
         """Which columns are standardised."""
         return np.isin(self.kinds, ("continuous", "count"))
+
+    def only(self, column: int) -> "Table":
+        """Return what was learned of one column, as a table of it alone."""
+        by_column = {"ends", "edges"}  # (2, n_features); all others begin with the columns
+        parts: dict[str, Any] = {}
+        for field in fields(self):
+            part = getattr(self, field.name)
+            if isinstance(part, np.ndarray) and part.ndim:
+                part = part[:, [column]] if field.name in by_column else part[[column]]
+            parts[field.name] = part.only(column) if field.name == "marginals" else part
+        return Table(**parts)
 
     @property
     def n_labels(self) -> NDArray[np.int64]:

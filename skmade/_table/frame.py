@@ -143,10 +143,17 @@ def column_words(
     return words
 
 
-def to_numbers(layout: Layout, frame: Any, name: str = "X") -> Floats:
-    """Turn an open table into a matrix: values, codes, NaN where missing, -1 where unknown."""
-    numbers = np.empty(frame.shape, dtype=np.float64)
+def to_numbers(
+    layout: Layout, frame: Any, name: str = "X", ignored: Sequence[int] = ()
+) -> Floats:
+    """Turn an open table into a matrix: values, codes, NaN where missing, -1 where unknown.
+
+    Of `ignored` columns all cells are missing.
+    """
+    numbers = np.full(frame.shape, np.nan)
     for position, labels in enumerate(layout.levels):
+        if position in ignored:
+            continue
         cells = _cells(frame, position)
         if labels is not None:
             try:

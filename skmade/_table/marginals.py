@@ -13,7 +13,7 @@ Beyond a column's reach, which no training row exceeds, images are spread out wi
 to its edge, so that what a network says of images ends at the edge: see `background`.
 """
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
@@ -103,6 +103,15 @@ class Marginals:
             reach=np.full(n_columns, np.inf),
             bounds=np.array([[-np.inf], [np.inf]]) * np.ones(n_columns),
         )
+
+    def only(self, column: int) -> "Marginals":
+        """Return the transform of one column."""
+        parts = {
+            field.name: getattr(self, field.name)[[column]]
+            for field in fields(self)
+            if field.name != "bounds"
+        }
+        return Marginals(**parts, bounds=self.bounds[:, [column]])
 
     @property
     def is_mixture(self) -> NDArray[np.bool_]:

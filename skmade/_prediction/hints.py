@@ -1,0 +1,155 @@
+"""Where the density of one column of a row may have narrow peaks, found before it is scored.
+
+A few points spread over a column miss a peak between them. Peaks have two causes: components of
+the column's own conditional that are narrow, and columns after it in an ordering that tell it
+nearly exactly. Of such a column the mean, as a function of the column, passes through the
+row's own value at the peak, and the slope there says how wide the peak is.
+"""
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._network.ensemble import Ensemble
+from .._network.mixtures import MixtureOfGaussians
+from .._network.special import log_sum_exp
+from .prepared import scorer
+from .walk import moments_of_numbers
+
+Floats = NDArray[np.float64]
+
+# Peaks of at least this width (of images) are seen by points as they are spread anyway.
+NARROW = 0.15
+
+# Components farther out than this are looked at however wide they are.
+FAR = 5.0
+
+# Of components those that have at least this share together are looked at, by these quantiles.
+MIN_SHARE, LEVELS = 1e-3, (np.arange(4) + 0.5) / 4
+
+# Points around the middle of a peak, in widths.
+AROUND = np.array([-5.0, -2.0, 0.0, 2.0, 5.0])
+
+# Where means of later columns are looked at, and how often roots are corrected.
+SEARCHED = np.linspace(-4.5, 4.5, 19)
+N_SECANTS = 2
+
+# Peaks that later columns make, of a row at most.
+MAX_ROOTS = 4
+
+
+def narrow_components(law: MixtureOfGaussians, params: Floats, log_weights: Floats) -> Floats:
+    """Return points (n, H) around narrow components of n rows' mixtures.
+
+    `params` are (n_params, n, J), of J mixtures that count by `log_weights` (n, J).
+    """
+    n_rows = len(log_weights)
+    logits, means, raw = law.parts(params.reshape(len(params), 1, -1))
+    scales = law.scales(raw)
+    shares = np.exp(logits - log_sum_exp(logits)).reshape(len(logits), n_rows, -1)
+    masses = (shares * np.exp(log_weights)).transpose(1, 0, 2).reshape(n_rows, -1)
+    means, scales = (
+        part.reshape(len(part), n_rows, -1).transpose(1, 0, 2).reshape(n_rows, -1)
+        for part in (means, scales)
+    )
+    masses = np.where((scales < NARROW) | (np.abs(means) > FAR), masses, 0.0)
+    some = masses.sum(axis=1) > MIN_SHARE
+    if not some.any():
+        return np.empty((n_rows, 0))
+    order = np.argsort(means, axis=1)
+    rows = np.arange(n_rows)[:, None]
+    upto = masses[rows, order].cumsum(axis=1)
+    levels = LEVELS * np.maximum(upto[:, -1:], np.finfo(np.float64).tiny)
+    places = np.stack([(upto < level[:, None]).sum(axis=1) for level in levels.T], axis=1)
+    chosen = order[rows, np.minimum(places, order.shape[1] - 1)]
+    return _around(means[rows, chosen], scales[rows, chosen], some)
+
+
+def narrow_roots(ensemble: Ensemble, values: Floats, column: int) -> Floats:
+    """Return points (n, H) around peaks that columns after a column make."""
+    roots, widths, paths, features = _crossings(ensemble, values, column)
+    some = np.isfinite(widths)
+    if not some.any():
+        return np.empty((len(values), 0))
+    for path in np.unique(paths[some]):
+        rows, places = np.nonzero(some & (paths == path))
+        own = roots[rows, places], widths[rows, places], features[rows, places]
+        roots[rows, places] = _corrected(ensemble, path, values[rows], column, *own)
+    return np.concatenate(
+        [_around(roots[:, [k]], widths[:, [k]], some[:, k]) for k in range(roots.shape[1])],
+        axis=1,
+    )
+
+
+def _around(middles: Floats, widths: Floats, some: NDArray[np.bool_]) -> Floats:
+    """Return points around middles (n, k); in rows that have none, the center."""
+    middles, widths = (np.where(some[:, None], part, 0.0) for part in (middles, widths))
+    points = middles[:, :, None] + widths[:, :, None] * AROUND
+    return points.reshape(len(points), -1)
+
+
+def _crossings(
+    ensemble: Ensemble, values: Floats, column: int
+) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
+    """Return the narrowest places where the mean of a later column is the row's own value.
+
+    Places and widths, (n, MAX_ROOTS), infinite where there are fewer, and which path and
+    feature each is of.
+    """
+    n_rows, n_features = values.shape
+    grid = np.repeat(values[:, None], len(SEARCHED), axis=1)
+    grid[:, :, column] = SEARCHED
+    flat = grid.reshape(-1, n_features)
+    found = []
+    for path, ranks in enumerate(ensemble.ranks.reshape(-1, n_features)):
+        if ranks[column] == n_features:
+            continue
+        mean, deviation = (
+            part.reshape(n_rows, len(SEARCHED), n_features)
+            for part in moments_of_numbers(scorer(ensemble, path), flat)
+        )
+        apart = mean - values[:, None]
+        rise = np.diff(apart, axis=1)
+        crosses = (np.sign(apart[:, 1:]) != np.sign(apart[:, :-1])) & (rise != 0)
+        crosses &= ranks > ranks[column]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            step = SEARCHED[1] - SEARCHED[0]
+            widths = deviation[:, :-1] * step / np.abs(rise)
+            places = SEARCHED[:-1, None] - step * apart[:, :-1] / rise
+        widths = np.where(crosses & (widths < NARROW), widths, np.inf)
+        best = widths.argmin(axis=1)  # of each feature the narrowest
+        pick = np.arange(n_rows)[:, None], best, np.arange(n_features)
+        found.append((places[pick], widths[pick], np.full(best.shape, path)))
+    if not found:
+        empty = np.full((n_rows, 0), np.inf)
+        return empty, empty, empty.astype(np.int64), empty.astype(np.int64)
+    places, widths, paths = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
+    features = np.tile(np.arange(n_features), len(found))
+    order = np.argsort(widths, axis=1)[:, :MAX_ROOTS]
+    rows = np.arange(n_rows)[:, None]
+    return places[rows, order], widths[rows, order], paths[rows, order], features[order]
+
+
+def _corrected(
+    ensemble: Ensemble,
+    path: int,
+    values: Floats,
+    column: int,
+    roots: Floats,
+    widths: Floats,
+    features: NDArray[np.int64],
+) -> Floats:
+    """Correct roots (n,) by the secants through two points near each."""
+    rows, step = np.arange(len(roots)), SEARCHED[1] - SEARCHED[0]
+    for _ in range(N_SECANTS):
+        apart = []
+        for side in (roots - widths, roots + widths):
+            filled = values.copy()
+            filled[:, column] = side
+            mean, _ = moments_of_numbers(scorer(ensemble, path), filled)
+            apart.append(mean[rows, features] - values[rows, features])
+        rise = apart[1] - apart[0]
+        with np.errstate(divide="ignore", invalid="ignore"):
+            moved = roots - widths - apart[0] * 2 * widths / rise
+        near = np.abs(moved - roots) < step  # not so where the secant is about level
+        roots = np.where(near, moved, roots)
+    return roots
