@@ -1,6 +1,7 @@
 """What `MADEDensity.conditional` returns: distributions of one column, one for each row."""
 
 import math
+from collections.abc import Callable
 from functools import cached_property
 from itertools import product
 
@@ -17,6 +18,9 @@ MAX_TOGETHER = 4096
 
 class _Distribution:
     """What distributions of labels and numbers share: n of them, one for each row."""
+
+    name: str  # of the column, as messages call it
+    _n_rows: int
 
     def __len__(self):
         return self._n_rows
@@ -44,7 +48,9 @@ class _Distribution:
 
 
 class _OrderedDistribution(_Distribution):
-    """What distributions of numbers share."""
+    """What distributions of numbers share, all by their quantiles."""
+
+    ppf: Callable
 
     def _numbers(self, values, name):
         values, single = self._matrix(values, name)
@@ -424,7 +430,7 @@ def _of_several(ensemble, layout, X, columns, name):
             f"Only columns of labels can be asked for together, but {problem}. Ask for one "
             "column, or draw rows by `sample` with the other cells given."
         )
-    supports = [values_of(ensemble.table, column) for column in columns]
+    supports = [np.arange(float(ensemble.table.n_labels[column])) for column in columns]
     n_together = math.prod(len(support) for support in supports)
     if n_together > MAX_TOGETHER:
         raise ValueError(

@@ -257,7 +257,7 @@ def column_positions(columns, layout):
     for column in columns if several else [columns]:
         if column in names:
             found.append(names.index(column))
-        elif isinstance(column, Integral) and 0 <= column < len(names):
+        elif isinstance(column, Integral) and int(column) in range(len(names)):
             found.append(int(column))
         else:
             raise ValueError(

@@ -152,7 +152,8 @@ def _mixture(ensemble: Ensemble, values: Floats, column: int) -> Mixture:
         n_draws = draws_per_path(ensemble, N_DRAWS)
         uniforms = fixed_uniforms(ensemble.n_paths, n_draws, values.shape[1])[:, None]
         paths = all_paths(ensemble, len(values))
-        found, filled, _ = integrate(ensemble, values, cells, uniforms, paths)
+        # To the end: of what comes before the column nothing is left undrawn.
+        found, filled, _ = integrate(ensemble, values, cells, uniforms, paths, to_end=True)
     else:
         n_draws, found = 1, explain(ensemble, values)
         filled = np.repeat(values[:, None], ensemble.n_paths, axis=1)
@@ -248,7 +249,8 @@ def _masses(question: Question, support: Floats) -> Masses:
     by_background = np.broadcast_to(background(alone, cells)[:, 0], logs.shape)
     log_density, chance = rest(question, log_rest)
     logs = mixed(logs, by_background, chance)
-    return Masses(logs - log_sum_exp(logs.T)[:, None], log_density)
+    total = log_sum_exp(logs.T)
+    return Masses(logs - total[:, None], log_density + total)
 
 
 def mixed(by_members: Floats, by_background: Floats, chance: Floats) -> Floats:

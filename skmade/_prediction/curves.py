@@ -27,6 +27,10 @@ MAX_SLOPE = 3.0
 # at few points.
 N_ADDED, N_ROUNDS = 8, 12
 
+# The mass of a segment is taken to be wrong by the rise of the logarithm within it, between these
+# shares.
+RISES = 0.05, 8.0
+
 # Halvings of a segment in search for a quantile.
 N_HALVINGS = 50
 
@@ -213,9 +217,7 @@ def refined(
     logs = log_density(points)
     for _ in range(N_ROUNDS):
         low, high = points[:, :-1], points[:, 1:]
-        height = np.maximum(logs[:, :-1], logs[:, 1:])
-        with np.errstate(divide="ignore"):
-            need = 0.5 * height + np.log(high - low)
+        need = _doubt(points, logs)
         middle = snap((low + high) / 2)
         need[closed(low, high) | (middle <= low) | (middle >= high)] = -np.inf
         chosen = np.argpartition(-need, N_ADDED, axis=1)[:, :N_ADDED]
@@ -228,6 +230,17 @@ def refined(
         order = np.argsort(points, axis=1, kind="stable")
         points, logs = points[rows, order], logs[rows, order]
     return points, logs
+
+
+def _doubt(points: Floats, logs: Floats) -> Floats:
+    """Logarithm of how wrong the mass of each segment may be, (n, N - 1)."""
+    steps, height = np.diff(points, axis=1), np.maximum(logs[:, :-1], logs[:, 1:])
+    chords = np.abs(np.diff(logs, axis=1)) / np.where(steps > 0, steps, np.inf)
+    # A density may bend where its ends are level: neighbours tell.
+    padded = np.pad(chords, ((0, 0), (1, 1)))
+    steepest = np.maximum(chords, np.maximum(padded[:, :-2], padded[:, 2:]))
+    with np.errstate(divide="ignore"):
+        return np.asarray(height + np.log(steps * np.clip(steepest * steps, *RISES)))
 
 
 def log_difference(log_all: Floats, log_part: Floats) -> Floats:

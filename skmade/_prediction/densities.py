@@ -170,8 +170,10 @@ def _density(question: Question) -> Density:
     for rows, evaluator in evaluators(question):
         curves.append(points.curve(evaluator))
         places.append(rows)
-        known = isinstance(evaluator, Mixture)
-        log_rest[rows] = evaluator.log_rest if known else curves[-1].log_total
+        if isinstance(evaluator, Mixture):
+            log_rest[rows] = evaluator.log_rest
+        else:
+            log_rest[rows] = curves[-1].log_total
     _, chance = rest(question, log_rest)
     return Density(question.alone, points.step, _together(curves, places), chance, log_rest)
 
@@ -248,7 +250,7 @@ class Points:
         """Return the density of some rows."""
 
         def log_density(values: Floats) -> Floats:
-            return evaluator.log_joint(values) - (math.log(self.step) if self.step else 0.0)
+            return evaluator.log_joint(self._beside_atoms(values)) - (math.log(self.step) if self.step else 0.0)
 
         hints = evaluator.narrow()
         n_rows = len(hints)
@@ -262,8 +264,18 @@ class Points:
             return Curve(points, logs, self.atoms, np.empty((n_rows, 0)))
         smooth = Curve(points, logs, self.atoms[:0], np.empty((n_rows, 0)))
         at_atoms = np.broadcast_to(self.atoms, (n_rows, len(self.atoms)))
-        spikes = log_difference(log_density(at_atoms), smooth.log_density(at_atoms))
+        heights = evaluator.log_joint(at_atoms) - (math.log(self.step) if self.step else 0.0)
+        spikes = log_difference(heights, smooth.log_density(at_atoms))
         return replace(smooth, atoms=self.atoms, log_atoms=spikes + np.log(self.widths))
+
+    def _beside_atoms(self, points: Floats) -> Floats:
+        """Move points at the end of a column that is an atom to where its spike ends."""
+        for (start, stop), atom in zip(self.zones, self.atoms, strict=True):
+            if start == atom:
+                points = np.where((points >= start) & (points < stop), stop, points)
+            if stop == atom:
+                points = np.where((points > start) & (points <= stop), start, points)
+        return points
 
     def _closed(self, low: Floats, high: Floats) -> Booleans:
         """Which segments are zones of atoms."""
