@@ -93,7 +93,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         mass of half a training row. Levels that a dtype declares always share it.
     ordering : {'natural', 'random'} or array-like of int, default='random'
         Order of the columns: as in the table, drawn for each member, or their positions,
-        the same for all members. With `order_agnostic` it is the first of each member's.
+        the same for all members. With `order_agnostic` it is the first of each member's. Of
+        several orderings, of shape (n_orderings, n_features), each member has the next, or
+        each member and mask.
     order_agnostic : bool, default=False
         Each mini-batch uses the next of `n_masks` random orderings, and prediction
         averages them [1]_.

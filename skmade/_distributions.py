@@ -270,6 +270,16 @@ class LabelDistribution(_Distribution):
         """
         return np.exp(self._masses.logs)
 
+    def log_probabilities(self):
+        """Log-probability of each label, in nats.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n, n_labels)
+            In the order of `support`.
+        """
+        return self._masses.logs.copy()
+
     def mode(self):
         """Most probable label of each row.
 

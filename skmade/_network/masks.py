@@ -18,17 +18,21 @@ Integers = NDArray[np.int64]
 Booleans = NDArray[np.bool_]
 
 
-def given_ordering(ordering: str | Sequence[int], n_features: int) -> Integers:
-    """Return the column positions in the order in which they are to be modelled."""
+# An ordering in words, the positions of the columns, or a list of such orderings.
+Ordering = str | Sequence[int] | Sequence[Sequence[int]]
+
+
+def given_orderings(ordering: Ordering, n_features: int) -> Integers:
+    """Return the column positions in the order in which they are to be modelled, (n, D)."""
     if isinstance(ordering, str):
-        return np.arange(n_features)
-    positions = np.asarray(ordering)
-    if positions.shape != (n_features,) or not np.array_equal(
-        np.sort(positions), np.arange(n_features)
-    ):
+        return np.arange(n_features)[None]
+    positions = np.atleast_2d(np.asarray(ordering))
+    everything = np.arange(n_features)
+    right = positions.ndim == 2 and positions.shape[1] == n_features and len(positions) > 0
+    if not right or not (np.sort(positions, axis=1) == everything).all():
         raise ValueError(
-            f"ordering must hold each column position 0..{n_features - 1} once, "
-            f"got {positions.tolist()!r}."
+            f"ordering must hold each column position 0..{n_features - 1} once, or several "
+            f"such orderings, got {positions.tolist()!r}."
         )
     return positions.astype(np.int64)
 
@@ -54,21 +58,26 @@ def draw_ranks(
     rng: np.random.RandomState,
     *,
     n_masks: int = 1,
-    ordering: str | Sequence[int] = "random",
+    ordering: Ordering = "random",
     order_agnostic: bool = False,
     connectivity_agnostic: bool = False,
 ) -> Integers:
     """Draw the ranks (n_members, n_masks, D) of the masks that each member cycles over.
 
     Order-agnostic training draws an ordering for each mask, connectivity-agnostic training has
-    one for all (Germain et al. 2015, section 4.2 and 4.3); others have one mask.
+    one for all (Germain et al. 2015, section 4.2 and 4.3); others have one mask. One ordering
+    that is given is the first of each member's; of several each of these has the next.
     """
     n_masks = n_masks if order_agnostic or connectivity_agnostic else 1
     n_drawn = n_masks if order_agnostic else 1
     drawn = random_orderings(n_members * n_drawn, n_features, rng)
     orderings = drawn.reshape(n_members, n_drawn, n_features)
     if not isinstance(ordering, str) or ordering == "natural":
-        orderings[:, 0] = given_ordering(ordering, n_features)
+        given = given_orderings(ordering, n_features)
+        if len(given) == 1:
+            orderings[:, 0] = given
+        else:
+            orderings = given[np.arange(len(drawn)) % len(given)].reshape(orderings.shape)
     orderings = np.repeat(orderings, n_masks // n_drawn, axis=1)
     return ordering_to_ranks(orderings)
 

@@ -136,11 +136,13 @@ class Joint:
 def comes_last(ensemble: Ensemble, values: Floats, column: int) -> Booleans:
     """Which rows (n, D) observe nothing that comes after a column in the ordering of a path."""
     observed = ~np.isnan(values)
+    observed[:, column] = True
+    # Paths that can be reordered move what is missing last, where there is some.
+    last = np.asarray(observed.all(axis=1) | (not ensemble.reorderable))
     observed[:, column] = False
-    last = np.full(len(values), not ensemble.reorderable)
     for ranks in ensemble.ranks.reshape(-1, values.shape[1]):
         last &= np.where(observed, ranks, 0).max(axis=1) < ranks[column]
-    return last
+    return np.asarray(last)
 
 
 def _mixture(ensemble: Ensemble, values: Floats, column: int) -> Mixture:

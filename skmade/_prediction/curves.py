@@ -27,8 +27,8 @@ MAX_SLOPE = 3.0
 # at few points.
 N_ADDED, N_ROUNDS = 8, 12
 
-# The mass of a segment is taken to be wrong by the rise of the logarithm within it, between these
-# shares.
+# The mass of a segment is taken to be wrong by the rise of the logarithm within it, between
+# these shares.
 RISES = 0.05, 8.0
 
 # Halvings of a segment in search for a quantile.

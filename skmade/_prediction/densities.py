@@ -240,17 +240,16 @@ class Points:
         zones = np.clip(atoms[:, None] + SPIKE * scales[:, None] * [-1, 1], low, high)
         widths = np.full(len(atoms), step) if step else math.sqrt(2 * math.pi) * scales * inside
         far = step > 0 or question.alone.marginals.reach[0] > FIRST_POINTS[-1] / 4
-        points = (
-            np.concatenate([-FAR_POINTS, FIRST_POINTS, FAR_POINTS]) if far else FIRST_POINTS
-        )
-        first = np.clip(points, low, high)
+        points = [-FAR_POINTS, FIRST_POINTS, FAR_POINTS] if far else [FIRST_POINTS]
+        first = np.clip(np.concatenate(points), low, high)
         return cls(np.unique(first), zones, atoms, widths, step, origin)
 
     def curve(self, evaluator: Mixture | Joint) -> Curve:
         """Return the density of some rows."""
+        log_width = math.log(self.step) if self.step else 0.0  # from masses to densities
 
         def log_density(values: Floats) -> Floats:
-            return evaluator.log_joint(self._beside_atoms(values)) - (math.log(self.step) if self.step else 0.0)
+            return evaluator.log_joint(self._beside_atoms(values)) - log_width
 
         hints = evaluator.narrow()
         n_rows = len(hints)
@@ -264,7 +263,7 @@ class Points:
             return Curve(points, logs, self.atoms, np.empty((n_rows, 0)))
         smooth = Curve(points, logs, self.atoms[:0], np.empty((n_rows, 0)))
         at_atoms = np.broadcast_to(self.atoms, (n_rows, len(self.atoms)))
-        heights = evaluator.log_joint(at_atoms) - (math.log(self.step) if self.step else 0.0)
+        heights = evaluator.log_joint(at_atoms) - log_width
         spikes = log_difference(heights, smooth.log_density(at_atoms))
         return replace(smooth, atoms=self.atoms, log_atoms=spikes + np.log(self.widths))
 
