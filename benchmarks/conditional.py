@@ -1,0 +1,278 @@
+"""MADERegressor and MADEClassifier with every default, beside other predictors.
+
+    python benchmarks/conditional.py                        # everything
+    python benchmarks/conditional.py --only yacht --splits 5
+    python benchmarks/conditional.py --only adult --methods made logistic
+    python benchmarks/conditional.py --report               # tables of what has been run
+
+Numbers: the mean negative log-density of y given x on test rows, in the units of y (NLL), the
+root mean square error of the mean, the share of test rows within intervals of 90 % and their
+mean width, and the mean pinball loss at 0.05, 0.5 and 0.95. Splits are the published ones
+(Hernandez-Lobato and Adams 2015, Gal and Ghahramani 2016): 20, of protein 5. The published
+columns are of a normal law (NGBoost), an ensemble of networks and a flow.
+
+Labels: the log-loss on test rows, complete and with 30 % of their cells hidden. Adult has its
+own test rows; the others are split 80/20 by seeds. Numbers are scaled, labels one-hot and holes
+filled with means for logistic regression; the trees take labels and holes as they are. Naive
+Bayes is of scaled numbers and one-hot labels, with holes filled.
+
+Data come from where tables.py and mixed.py say, `mixed/shoppers.csv.gz` from the UCI
+repository. NGBoost is installed by `pip install -e ".[benchmark]"` and left out if it is not.
+Each run is kept in benchmarks/results, so that a benchmark that was stopped goes on where it was.
+"""
+
+import argparse
+import importlib.util
+import time
+from functools import partial
+
+import numpy as np
+import pandas as pd
+import torch
+from mixed import DATA
+from report import standard_error, write
+from scipy.stats import norm
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import HistGradientBoostingClassifier
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression
+from sklearn.metrics import log_loss
+from sklearn.model_selection import train_test_split
+from sklearn.naive_bayes import GaussianNB
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from store import RESULTS, load_facts, save_facts
+from tables import read
+
+from skmade import MADEClassifier, MADERegressor
+
+# Tables of numbers, and how many splits each has.
+NUMBERS = {"yacht": 20, "concrete": 20, "power-plant": 20, "protein-tertiary-structure": 5}
+# Tables with labels to predict, and how many seeds split them.
+LABELS = {"german_credit": 3, "titanic3": 3, "shoppers": 3, "adult": 1}
+TARGETS = {
+    "german_credit": "class",
+    "titanic3": "survived",
+    "shoppers": "Revenue",
+    "adult": "income",
+}
+DROPPED = {"titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"]}
+HIDDEN_SHARE = 0.3
+
+LEVELS = np.array([0.05, 0.5, 0.95])
+
+# Mean NLL over the splits: google/uncertainty-baselines; the documentation of
+# xgboost-distribution; arXiv 2508.17056, as a reproduction quotes it.
+PUBLISHED = {
+    "deep ensemble of 10": (0.73, 3.20, 3.18, 3.12),
+    "NGBoost, normal": (0.75, 3.09, 2.77, 2.91),
+    "TabResFlow": (0.67, 2.90, 2.60, 1.95),
+}
+
+
+def regression_split(name, split):
+    """Return training and test rows of a published split."""
+    arrays = read("continuous", name)
+    data = arrays["data"].astype(str).astype(float)  # as recorded, not in single precision
+    test = np.unpackbits(arrays["test_mask"][split])[: len(data)].astype(bool)
+    X, y = data[:, arrays["index_features"]], data[:, arrays["index_target"][0]]
+    return X[~test], y[~test], X[test], y[test]
+
+
+def made_regressor(X, y, X_test, y_test, seed):
+    """Return log-densities, means and quantiles by MADERegressor."""
+    given = MADERegressor(random_state=seed).fit(X, y).predict_distribution(X_test)
+    logs = (given.logpdf if hasattr(given, "logpdf") else given.logpmf)(y_test)
+    return logs, given.mean(), given.ppf(LEVELS[None])
+
+
+def ngboost(X, y, X_test, y_test, seed, n_estimators=500, validated=False):
+    """Return log-densities, means and quantiles by NGBoost, a normal law."""
+    from ngboost import NGBRegressor
+
+    options = {"n_estimators": n_estimators, "random_state": seed, "verbose": False}
+    if validated:  # as in its paper: as many trees as held-out rows say, then all rows
+        parts = train_test_split(X, y, test_size=0.2, random_state=seed)
+        trial = NGBRegressor(**options).fit(parts[0], parts[2], parts[1], parts[3])
+        options["n_estimators"] = max(int(trial.best_val_loss_itr or 0) + 1, 1)
+    normal = NGBRegressor(**options).fit(X, y).pred_dist(X_test).params
+    mean, deviation = normal["loc"], normal["scale"]
+    quantiles = mean[:, None] + deviation[:, None] * norm.ppf(LEVELS)
+    return norm.logpdf(y_test, mean, deviation), mean, quantiles
+
+
+REGRESSORS = {
+    "made": made_regressor,
+    "ngboost": ngboost,
+    "ngboost-2000": partial(ngboost, n_estimators=2000, validated=True),
+}
+
+
+def score_regressor(method, name, split):
+    """Fit and score one split."""
+    X, y, X_test, y_test = regression_split(name, split)
+    begin = time.perf_counter()
+    logs, mean, quantiles = REGRESSORS[method](X, y, X_test, y_test, split)
+    seconds = time.perf_counter() - begin
+    apart = y_test[:, None] - quantiles
+    inside = (apart[:, 0] >= 0) & (apart[:, -1] <= 0)
+    return {
+        "NLL": -logs.mean(),
+        "RMSE": np.sqrt(np.mean((mean - y_test) ** 2)),
+        "coverage": inside.mean(),
+        "width": (quantiles[:, -1] - quantiles[:, 0]).mean(),
+        "pinball": np.maximum(LEVELS * apart, (LEVELS - 1) * apart).mean(),
+        "seconds": seconds,
+    }
+
+
+def classification_split(name, seed):
+    """Return training and test rows with text as categories, and their labels."""
+    if name == "adult":
+        parts = [
+            pd.read_csv(DATA / "mixed" / f"adult_{part}.csv.gz") for part in ("train", "test")
+        ]
+        frame = pd.concat(parts, ignore_index=True)
+        train = np.arange(len(frame)) < len(parts[0])
+    else:
+        frame = pd.read_csv(DATA / "mixed" / f"{name}.csv.gz")
+        frame = frame.drop(columns=DROPPED.get(name, [])).dropna(subset=TARGETS[name])
+        chosen = train_test_split(np.arange(len(frame)), test_size=0.2, random_state=seed)[0]
+        train = np.isin(np.arange(len(frame)), chosen)
+    y = frame.pop(TARGETS[name]).to_numpy()
+    for column in frame:
+        if not pd.api.types.is_numeric_dtype(frame[column]) or frame[column].dtype == bool:
+            frame[column] = frame[column].astype("category")
+        else:
+            frame[column] = frame[column].astype(float)
+    return frame[train], y[train], frame[~train], y[~train]
+
+
+def one_hot(last):
+    """Scaled numbers and one-hot labels, holes filled, before a classifier."""
+    numbers = make_pipeline(StandardScaler(), SimpleImputer())
+    labels = OneHotEncoder(handle_unknown="ignore", sparse_output=False)
+    chosen = make_column_selector(dtype_include="number")
+    others = make_column_selector(dtype_exclude="number")
+    return make_pipeline(make_column_transformer((numbers, chosen), (labels, others)), last)
+
+
+CLASSIFIERS = {
+    "made": lambda seed: MADEClassifier(random_state=seed),
+    "trees": lambda seed: HistGradientBoostingClassifier(random_state=seed),
+    "logistic": lambda _: one_hot(LogisticRegression(max_iter=1000)),
+    "naive-bayes": lambda _: one_hot(GaussianNB()),
+}
+
+
+def score_classifier(method, name, seed):
+    """Fit and score one split."""
+    X, y, X_test, y_test = classification_split(name, seed)
+    hidden = np.random.RandomState(seed).random_sample(X_test.shape) < HIDDEN_SHARE
+    begin = time.perf_counter()
+    model = CLASSIFIERS[method](seed).fit(X, y)
+    fitted = time.perf_counter()
+    losses = [
+        log_loss(y_test, model.predict_proba(rows), labels=model.classes_)
+        for rows in (X_test, X_test.mask(hidden))
+    ]
+    return {
+        "log-loss": losses[0],
+        "log-loss, holes": losses[1],
+        "seconds": fitted - begin,
+        "seconds to predict": time.perf_counter() - fitted,
+    }
+
+
+def path_of(name, method, split):
+    """Return the file that holds the measures of one run."""
+    return RESULTS / "conditional" / name / f"{method}-{split}.json"
+
+
+def run(name, method, split):
+    """Measure one run, unless that has been done."""
+    path = path_of(name, method, split)
+    if path.exists():
+        return
+    if "ngboost" in method and not importlib.util.find_spec("ngboost"):
+        print(f"{method} is left out: pip install ngboost", flush=True)
+        return
+    score = score_regressor if name in NUMBERS else score_classifier
+    facts = {measure: float(value) for measure, value in score(method, name, split).items()}
+    save_facts(path, facts)
+    shown = ", ".join(f"{measure} {value:.3f}" for measure, value in facts.items())
+    print(f"{name} {method} {split}: {shown}", flush=True)
+
+
+def found(name, method, splits):
+    """Return the measures of the splits that have been run, by measure."""
+    runs = [load_facts(path_of(name, method, split)) for split in range(splits)]
+    runs = [facts for facts in runs if facts]
+    return {
+        measure: [facts[measure] for facts in runs] for measure in (runs[0] if runs else ())
+    }
+
+
+def rows_of(tables, methods):
+    """Yield the measures of each table and method, averaged over splits."""
+    measures = None
+    for name, splits in tables.items():
+        for method in methods:
+            values = found(name, method, splits)
+            if not values:
+                continue
+            if measures is None:
+                measures = list(values)
+                yield ["table", "method", "splits", *measures]
+            cells = [f"{np.mean(values[m]):.3f}" for m in measures]
+            n_splits = len(values[measures[0]])
+            if n_splits > 1:
+                cells[0] += f" ± {standard_error(np.array(values[measures[0]])):.3f}"
+            yield [name, method, n_splits, *cells]
+
+
+def beside_published():
+    """Yield the NLL of each table beside published ones."""
+    yield ["method", *NUMBERS]
+    for method in REGRESSORS:
+        means = [found(name, method, splits).get("NLL") for name, splits in NUMBERS.items()]
+        if any(means):
+            yield [method, *("" if nll is None else f"{np.mean(nll):.2f}" for nll in means)]
+    for method, values in PUBLISHED.items():
+        yield [f"{method} (published)", *values]
+
+
+def write_reports():
+    """Write tables of what has been run."""
+    for name, rows in {
+        "conditional_numbers": rows_of(NUMBERS, REGRESSORS),
+        "conditional_labels": rows_of(LABELS, CLASSIFIERS),
+        "conditional_published": beside_published(),
+    }.items():
+        rows = list(rows)
+        if rows:
+            write(name, rows)
+
+
+def main():
+    """Measure what is asked for and has not been, and write the tables."""
+    tables = NUMBERS | LABELS
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--only", nargs="*", choices=tables, default=list(tables))
+    parser.add_argument("--methods", nargs="*", default=[*REGRESSORS, *CLASSIFIERS])
+    parser.add_argument("--splits", type=int, help="the first of them alone")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--report", action="store_true", help="measure nothing")
+    options = parser.parse_args()
+    torch.set_num_threads(options.threads)
+    for name in () if options.report else options.only:
+        methods = REGRESSORS if name in NUMBERS else CLASSIFIERS
+        for split in range(min(options.splits or tables[name], tables[name])):
+            for method in methods:
+                if method in options.methods:
+                    run(name, method, split)
+    write_reports()
+
+
+if __name__ == "__main__":
+    main()
