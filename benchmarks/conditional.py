@@ -18,7 +18,8 @@ Bayes is of scaled numbers and one-hot labels, with holes filled.
 
 Data come from where tables.py and mixed.py say, `mixed/shoppers.csv.gz` from the UCI
 repository. NGBoost is installed by `pip install -e ".[benchmark]"` and left out if it is not.
-Each run is kept in benchmarks/results, so that a benchmark that was stopped goes on where it was.
+Each run is kept in benchmarks/results, so that a benchmark that was stopped goes on where it
+was.
 """
 
 import argparse

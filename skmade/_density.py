@@ -15,10 +15,9 @@ from sklearn.utils.validation import _check_sample_weight, check_is_fitted
 from ._dask.answers import impute_partitions, score_partitions
 from ._dask.fitting import fit_partitions
 from ._dask.partitions import fetched, is_partitioned
-from ._distributions import distribution_of
+from ._distributions import conditional_of
 from ._fitting import Run, fit_rows
 from ._input import (
-    column_positions,
     fitted_ensemble,
     private_random_state,
     read_fitted,
@@ -547,11 +546,8 @@ LabelDistribution
                 "conditional takes rows in memory, not a table of dask: ask for one partition "
                 "at a time, by X.partitions[0].compute()."
             )
-        ensemble, layout = fitted_ensemble(self)
-        columns = column_positions(column, layout)
-        numbers = read_table(self, X, layout, ensemble.table, ignored=columns).numbers[:]
-        warn_far(ensemble.table, numbers, layout)
-        return distribution_of(ensemble, layout, numbers, columns)
+        check_is_fitted(self)
+        return conditional_of(self, X, column)
 
     def impute(self, X, strategy="sample", random_state=None):
         """Fill in the missing cells of rows from the density given their other cells.

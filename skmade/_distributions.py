@@ -7,10 +7,11 @@ from itertools import product
 
 import numpy as np
 
-from ._input import private_random_state
+from ._input import column_positions, fitted_ensemble, private_random_state, read_table
 from ._network.special import log_sum_exp
 from ._prediction.conditional import Masses, Question, masses, values_of
 from ._prediction.densities import densities, log_densities
+from ._table.checks import warn_far
 
 # Combinations of labels of several columns that are enumerated.
 MAX_TOGETHER = 4096
@@ -411,15 +412,27 @@ class DiscreteDistribution(_OrderedDistribution, LabelDistribution):
         return np.sqrt((self.probabilities() * apart**2).sum(axis=1))
 
 
-def distribution_of(ensemble, layout, X, columns):
-    """Return the distribution of columns in rows X (n, D), given their other cells."""
-    table, X = ensemble.table, X.copy()
-    X[:, columns] = np.nan
+def conditional_of(estimator, X, column, weighed=True):
+    """Return the distribution of a column, or some, of rows, given their other cells.
+
+    Where the column is last, members count by what they say of the other cells, or not
+    `weighed`, by their shares in the density.
+    """
+    ensemble, layout = fitted_ensemble(estimator)
+    columns = column_positions(column, layout)
+    numbers = read_table(estimator, X, layout, ensemble.table, ignored=columns).numbers[:]
+    numbers = np.array(numbers, dtype=np.float64)
+    warn_far(ensemble.table, numbers, layout)
     name = " and ".join(map(layout.label, columns))
     if len(columns) > 1:
-        return _of_several(ensemble, layout, X, columns, name)
+        return _of_several(ensemble, layout, numbers, columns, name)
     (column,) = columns
-    question = Question(ensemble, column, X)
+    return _of_one(Question(ensemble, column, numbers, weighed), layout, name)
+
+
+def _of_one(question, layout, name):
+    """Return the distribution of one column."""
+    table, column = question.ensemble.table, question.column
     if table.kinds[column] == "continuous" and not table.constant[column]:
         return NumberDistribution(question, name)
     support = values_of(table, column)

@@ -7,7 +7,6 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, ClassifierMixin, RegressorMixin, _fit_context, clone
 from sklearn.utils import check_array, column_or_1d, get_tags
-from sklearn.utils._param_validation import HasMethods
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
 from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import (
@@ -20,6 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from ._density import MADEDensity
+from ._distributions import conditional_of
 from ._input import private_random_state
 from ._network.masks import random_orderings
 
@@ -34,7 +34,7 @@ class _Predictor(BaseEstimator):
     """A density of the columns of X and y, with y last in the ordering of every member."""
 
     _parameter_constraints: ClassVar[dict] = {
-        "estimator": [HasMethods(["fit", "conditional", "score_samples"]), None],
+        "estimator": [MADEDensity, None],
         "random_state": ["random_state"],
     }
 
@@ -104,12 +104,14 @@ class _Predictor(BaseEstimator):
         Returns
         -------
         distribution : object
-            As `MADEDensity.conditional` returns it, with the methods of :mod:`scipy.stats`.
+            Of the kind that `MADEDensity.conditional` returns, with the methods of
+            :mod:`scipy.stats`.
         """
         return self._conditional(self._joint_rows(X))
 
     def _conditional(self, rows):
-        return self.estimator_.conditional(rows, self.n_features_in_)
+        # What a member says of X is no measure of what it knows of y given X.
+        return conditional_of(self.estimator_, rows, self.n_features_in_, weighed=False)
 
     def _predicted(self, X, answer):
         """Answer by distributions of some rows after others, and join the answers."""
@@ -136,13 +138,14 @@ class _Predictor(BaseEstimator):
 class MADERegressor(RegressorMixin, _Predictor):
     """The distribution of a number y given X, from the joint density of both.
 
-    Members have y last in their orderings, so that what they say of y is a mixture of their
-    conditionals, in closed form. X may have labels and missing cells, in `fit` and after.
+    Members have y last in their orderings, and the mean of what they say of y given X is the
+    prediction, in closed form. In `MADEDensity.conditional` each counts by what it says of X,
+    which predicts less well. X may have labels and missing cells, in `fit` and after.
 
     Parameters
     ----------
-    estimator : estimator or None, default=None
-        The density, such as `MADEDensity`; None is ``MADEDensity()`` with this `random_state`.
+    estimator : MADEDensity or None, default=None
+        The density; None is ``MADEDensity()`` with this `random_state`.
         An `ordering` of 'random' is drawn so that y is last; any other has the positions of
         the columns of X and, last, of y.
     random_state : int, RandomState instance or None, default=None
@@ -242,13 +245,14 @@ class MADERegressor(RegressorMixin, _Predictor):
 class MADEClassifier(ClassifierMixin, _Predictor):
     """The probabilities of labels y given X, from the joint density of both (Bayes' rule).
 
-    Members have y last in their orderings, so that what they say of y is a mixture of their
-    conditionals. X may have labels and missing cells, in `fit` and after.
+    Members have y last in their orderings, and the mean of what they say of y given X is the
+    prediction. In `MADEDensity.conditional` each counts by what it says of X, which predicts
+    less well. X may have labels and missing cells, in `fit` and after.
 
     Parameters
     ----------
-    estimator : estimator or None, default=None
-        The density, such as `MADEDensity`; None is ``MADEDensity()`` with this `random_state`.
+    estimator : MADEDensity or None, default=None
+        The density; None is ``MADEDensity()`` with this `random_state`.
         An `ordering` of 'random' is drawn so that y is last; any other has the positions of
         the columns of X and, last, of y.
     random_state : int, RandomState instance or None, default=None

@@ -59,6 +59,9 @@ class Question:
     ensemble: Ensemble
     column: int
     X: Floats  # (n, D), as the user has them; NaN in the column
+    # Whether paths count by the density that they give the other cells, as in the joint, or
+    # all rows alike, by the shares of members.
+    weighed: bool = True
 
     def __len__(self) -> int:
         return len(self.X)
@@ -171,6 +174,15 @@ def _mixture(ensemble: Ensemble, values: Floats, column: int) -> Mixture:
     return Mixture(law, np.concatenate(parts, axis=2), log_weights, log_rest)
 
 
+def _unweighed(ensemble: Ensemble, mixture: Mixture) -> Mixture:
+    """Let each path count by the share of its member alone."""
+    logs = mixture.log_weights.reshape(len(mixture.log_weights), ensemble.n_paths, -1)
+    of_paths = log_sum_exp(np.moveaxis(logs, 2, 0))
+    logs = logs - of_paths[:, :, None]  # draws of a path count as they did
+    logs += (ensemble.log_odds - math.log(ensemble.n_paths))[:, None]
+    return replace(mixture, log_weights=logs.reshape(mixture.log_weights.shape))
+
+
 @dataclass(frozen=True)
 class Masses:
     """Probabilities of L values of a column, in n rows."""
@@ -223,7 +235,8 @@ def evaluators(question: Question) -> list[tuple[Integers, Mixture | Joint]]:
     for draws in (False, True):
         rows = np.flatnonzero(last & (drawn.any(axis=1) == draws))
         if len(rows):
-            found.append((rows, _mixture(ensemble, values[rows], column)))
+            mixture = _mixture(ensemble, values[rows], column)
+            found.append((rows, mixture if question.weighed else _unweighed(ensemble, mixture)))
     rows = np.flatnonzero(~last)
     if len(rows):
         found.append((rows, Joint(ensemble, column, values[rows])))
