@@ -308,9 +308,10 @@ class MADEClassifier(ClassifierMixin, _Predictor):
         check_classification_targets(y)
         classes = np.unique(y[_counting(fit_params.get("sample_weight"), y)])
         if len(classes) == 1:
+            counting = " with a positive sample_weight" if len(set(y)) > 1 else ""
             raise ValueError(
-                f"y has one class, {classes[0]!r}, in all rows. A classifier needs rows of "
-                "two classes or more."
+                f"y has one class, {classes[0]}, in all rows{counting}. A classifier needs "
+                "rows of two classes or more."
             )
         kind = "binary" if len(classes) == 2 else "categorical"
         # Rows that do not count have any code.

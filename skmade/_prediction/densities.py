@@ -48,6 +48,9 @@ FAR_POINTS = np.array([60.0, 100.0, 200.0, 500.0, 1000.0, 3000.0])
 # than twice that are bumps of the density.
 SPIKE = 6.0
 
+# A spike is cut by the end of a column if so much less of it is on one side.
+MUCH = 0.999
+
 # A chance of the background below this, or so near to one, is none, or all.
 MIN_CHANCE = 1e-6
 
@@ -268,11 +271,12 @@ class Points:
         return replace(smooth, atoms=self.atoms, log_atoms=spikes + np.log(self.widths))
 
     def _beside_atoms(self, points: Floats) -> Floats:
-        """Move points at the end of a column that is an atom to where its spike ends."""
+        """Move points next to an atom at the end of a column to where its spike ends."""
         for (start, stop), atom in zip(self.zones, self.atoms, strict=True):
-            if start == atom:
+            before, after = atom - start, stop - atom
+            if before < MUCH * after:  # the column ends to the left of it
                 points = np.where((points >= start) & (points < stop), stop, points)
-            if stop == atom:
+            elif after < MUCH * before:
                 points = np.where((points > start) & (points <= stop), start, points)
         return points
 

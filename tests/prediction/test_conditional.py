@@ -124,7 +124,8 @@ def test_quantiles_invert_the_distribution_function(name, last):
     assert (known.cdf(found) >= levels - 1e-6).all()
     assert (known.cdf(found - 1e-9)[at_atom] <= levels[at_atom] + 1e-6).all()
     low, high = known.alone.ends[:, 0]
-    assert (found >= low).all() and (found <= high).all()
+    assert (found >= low).all()
+    assert (found <= high).all()
 
 
 @pytest.mark.parametrize("last", [False, True])

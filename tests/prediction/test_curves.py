@@ -56,7 +56,8 @@ def test_atoms_are_jumps():
     assert_allclose(curve.masses_of_atoms, [[1 / 6, 1 / 2]], atol=1e-6)
     levels = [[below - 1e-3, below + 1e-3, below + 0.499, below + 0.501]]
     found = curve.quantile(np.array(levels))[0]
-    assert found[0] < 0.5 and found[1] == found[2] == 0.5 < found[3]
+    assert found[0] < 0.5
+    assert found[1] == found[2] == 0.5 < found[3]
     assert_allclose(curve.cdf(np.array([[0.5 - 1e-9, 0.5]])), [[below, below + 0.5]], atol=1e-6)
     assert_allclose(curve.cdf(found[None, [0, 3]])[0], np.array(levels)[0, [0, 3]], atol=1e-6)
     assert_allclose(curve.mean_of(curve.nodes, curve.atoms), (-0.5 + 0.75) / 3, atol=1e-6)
@@ -64,7 +65,9 @@ def test_atoms_are_jumps():
 
 def test_slopes_do_not_overshoot_at_a_jump():
     points = np.array([[-2.0, -1.0, 0.0, 1.0, 2.0]])
-    curve = Curve(points, np.array([[-500.0, -499, 0, -0.1, -400]]), np.empty(0), np.empty((1, 0)))
+    curve = Curve(
+        points, np.array([[-500.0, -499, 0, -0.1, -400]]), np.empty(0), np.empty((1, 0))
+    )
     inner = np.linspace(-2, 2, 101)[None]
     assert curve.log_density(inner).max() < 0.1
 

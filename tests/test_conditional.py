@@ -1,0 +1,263 @@
+"""MADEDensity.conditional: what users ask of the distribution of a column."""
+
+import pickle
+import warnings
+
+import numpy as np
+import pandas as pd
+import polars as pl
+import pytest
+from numpy.testing import assert_allclose, assert_array_equal
+from scipy import stats
+
+from skmade import MADEDensity
+from tests.configurations import CONFIGURATIONS, mixed, quick
+from tests.laws import ALPHA
+
+TABLE = mixed(150).assign(
+    city=lambda t: pd.Series(["Rome", "Oslo", "Bern"] * 50).where(t.index % 5 > 0, "Oslo")
+)
+ROWS = TABLE.dropna().head(8).reset_index(drop=True)
+
+
+@pytest.fixture(scope="module")
+def density():
+    return quick(n_estimators=2, feature_types={"children": "count"}).fit(TABLE)
+
+
+def gaussian_rows(n_rows, seed):
+    mean, covariance = gaussian()
+    return np.random.RandomState(seed).multivariate_normal(mean, covariance, size=n_rows)
+
+
+def gaussian():
+    mean = np.array([5.0, 0.0, 1.0, 2.0, 3.0])
+    spread = np.diag([1.0, 10.0, 2.0, 3.0, 0.1])
+    factor = np.tril(np.random.RandomState(3).normal(size=(5, 5)) * 0.6) + np.eye(5)
+    covariance = factor @ factor.T
+    deviation = np.sqrt(np.diag(covariance))
+    return mean, spread @ (covariance / np.outer(deviation, deviation)) @ spread
+
+
+def truth(X, column):
+    """Mean and standard deviation of a column of Gaussian rows given the others."""
+    mean, covariance = gaussian()
+    others = np.delete(np.arange(5), column)
+    slopes = covariance[column, others] @ np.linalg.inv(covariance[np.ix_(others, others)])
+    center = mean[column] + (X[:, others] - mean[others]) @ slopes
+    return center, np.sqrt(covariance[column, column] - slopes @ covariance[others, column])
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("agnostic", [False, True])
+def test_means_and_quantiles_are_those_of_a_gaussian(agnostic):
+    parameters = {"n_estimators": 6, "n_masks": 4} if agnostic else {}
+    density = MADEDensity(order_agnostic=agnostic, random_state=0, **parameters)
+    density.fit(gaussian_rows(5000, 0))
+    X = gaussian_rows(100, 1)
+    for column in (0, 2, 4):
+        given = density.conditional(X, column)
+        mean, deviation = truth(X, column)
+        assert np.abs(given.mean() - mean).mean() < 0.05 * deviation
+        for level in (0.1, 0.5, 0.9):
+            expected = mean + deviation * stats.norm.ppf(level)
+            assert np.abs(given.ppf(level) - expected).mean() < 0.05 * deviation
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_configuration_answers(name):
+    configuration = CONFIGURATIONS[name]
+    table = configuration.make_table(60)
+    density = configuration.density().fit(table)
+    rows = configuration.make_table(3, seed=5)
+    for column in range(np.shape(table)[1]):
+        given = density.conditional(rows, column)
+        drawn = given.rvs(4, random_state=0)
+        assert drawn.shape == (3, 4)
+        assert len(given) == 3
+        log_of = given.logpdf if hasattr(given, "logpdf") else given.logpmf
+        assert np.isfinite(log_of(drawn)).all()
+        assert_array_equal(given.rvs(4, random_state=0), drawn)
+
+
+def test_the_own_cell_is_not_looked_at(density):
+    given = density.conditional(ROWS, "city")
+    other = ROWS.assign(city=["Paris"] * 7 + [None])
+    assert_array_equal(
+        density.conditional(other, "city").probabilities(), given.probabilities()
+    )
+    numbers = ROWS.assign(size=np.inf)
+    expected = density.conditional(ROWS, "size").mean()
+    assert_array_equal(density.conditional(numbers, "size").mean(), expected)
+
+
+def test_columns_are_named_or_counted(density):
+    expected = density.conditional(ROWS, "size").mean()
+    assert_array_equal(density.conditional(ROWS, 1).mean(), expected)
+    assert_array_equal(density.conditional(ROWS, ["size"]).mean(), expected)
+    for wrong in ("height", 5, -1, 1.5):
+        with pytest.raises(
+            ValueError, match="no column of the table in fit: it has 'children'"
+        ):
+            density.conditional(ROWS, wrong)
+    with pytest.raises(ValueError, match="holds no column"):
+        density.conditional(ROWS, [])
+
+
+def test_labels(density):
+    given = density.conditional(ROWS, "city")
+    assert given.support.tolist() == ["Bern", "Oslo", "Rome"]
+    assert_allclose(given.probabilities().sum(axis=1), 1)
+    assert_allclose(given.logpmf("Oslo"), given.log_probabilities()[:, 1])
+    assert_allclose(given.pmf(ROWS["city"])[0], given.pmf(ROWS["city"][0])[0])
+    assert_allclose(given.pmf([["Oslo", "Rome"]]), given.probabilities()[:, 1:])
+    assert (given.logpmf("Paris") == -np.inf).all()
+    assert given.mode()[0] == given.support[given.probabilities()[0].argmax()]
+    drawn = given.rvs(20_000, random_state=0)[0]
+    counts = [(drawn == label).sum() for label in given.support]
+    assert stats.chisquare(counts, 20_000 * given.probabilities()[0]).pvalue > ALPHA
+    for method in ("mean", "cdf", "ppf", "median"):
+        assert not hasattr(given, method)
+
+
+def test_labels_of_several_columns_together(density):
+    both = density.conditional(ROWS, ["smoker", "city"])
+    assert both.support.shape == (6, 2)
+    assert_allclose(both.probabilities().sum(axis=1), 1)
+    alone = density.conditional(ROWS, "city").probabilities()  # given the smoker of the row
+    for row, smoker in enumerate(ROWS["smoker"]):
+        own = both.probabilities()[row, both.support[:, 0] == smoker]
+        assert_allclose(own / own.sum(), alone[row], atol=1e-6)
+    assert_allclose(both.pmf((True, "Rome")), both.probabilities()[:, 5])
+    assert both.mode().shape == (8, 2)
+    assert both.rvs(3, random_state=0).shape == (8, 3, 2)
+    with pytest.raises(ValueError, match=r"column 'size' holds numbers\. Ask for one column"):
+        density.conditional(ROWS, ["size", "city"])
+    with pytest.raises(ValueError, match="one comes twice"):
+        density.conditional(ROWS, ["city", "city"])
+
+
+def test_counts_have_probabilities_of_integers(density):
+    given = density.conditional(ROWS, "children")
+    whole = np.arange(0, 60.0)[None]
+    assert_allclose(given.pmf(whole).sum(axis=1), 1, atol=1e-6)
+    assert_allclose(given.cdf(whole)[:, 3], given.pmf(whole)[:, :4].sum(axis=1))
+    assert (given.logpmf(2.5) == -np.inf).all()
+    assert (given.cdf(-1) == 0).all()
+    assert_allclose(given.mean(), (given.pmf(whole) * whole).sum(axis=1), atol=1e-4)
+    levels = np.random.RandomState(0).random_sample((8, 30))
+    found = given.ppf(levels)
+    assert (given.cdf(found) >= levels).all()
+    assert (given.cdf(found - 1) < levels).all()
+
+
+def test_counts_of_many_values():
+    rng = np.random.RandomState(0)
+    rate = rng.uniform(200, 600, size=300)
+    X = np.column_stack([rate, rng.poisson(rate)])
+    density = quick(feature_types={1: "count"}, max_iter=20).fit(X)
+    given = density.conditional(X[:4], 1)
+    whole = np.arange(0, 1500.0)
+    assert_allclose(given.pmf(whole[None]).sum(axis=1), 1, atol=1e-3)
+    upto = given.pmf(whole[None]).cumsum(axis=1)
+    assert_allclose(given.cdf(whole[None]), upto, atol=2e-3)
+    found = given.ppf([[0.1, 0.5, 0.9]])
+    assert_array_equal(found, np.rint(found))
+    assert (given.logpmf(400.5) == -np.inf).all()
+    assert_allclose(given.mean(), given.pmf(whole[None]) @ whole, rtol=1e-3)
+    assert not hasattr(given, "logpdf")
+
+
+def test_values_are_for_all_rows_or_each(density):
+    given = density.conditional(ROWS, "size")
+    values = np.linspace(40, 70, 8)
+    each = given.logpdf(values)
+    assert each.shape == (8,)
+    assert_allclose(given.logpdf(values[3])[3], each[3])
+    assert_allclose(np.diag(given.logpdf(values[None])), each)
+    assert given.cdf(np.zeros((8, 3))).shape == (8, 3)
+    assert given.ppf(0.5).shape == (8,)
+    assert_array_equal(given.median(), given.ppf(0.5))
+    low, high = given.interval(0.9)
+    assert_allclose(given.cdf(high) - given.cdf(low), 0.9, atol=1e-6)
+    assert_allclose(given.pdf(50.0), np.exp(given.logpdf(50.0)))
+    with pytest.raises(ValueError, match=r"3 values for 8 rows.*shape \(1, 3\)"):
+        given.cdf([1, 2, 3])
+    with pytest.raises(ValueError, match=r"shape \(3, 2\) for 8 rows"):
+        given.cdf(np.zeros((3, 2)))
+    with pytest.raises(ValueError, match="between 0 and 1"):
+        given.ppf(1.5)
+    with pytest.raises(TypeError, match="column 'size' must be numbers"):
+        given.cdf("tall")
+    assert "column 'size' in 8 rows" in repr(given)
+
+
+def test_draws_have_uniform_probability_integral_transforms(density):
+    given = density.conditional(ROWS, "size")
+    levels = given.cdf(given.rvs(5000, random_state=0))
+    for row in levels:
+        assert stats.kstest(row, "uniform").pvalue > ALPHA
+
+
+def test_zeros_of_money_have_their_probability():
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=400)
+    money = np.where(rng.random_sample(400) < 0.5, 0, np.exp(a).round(2))
+    density = quick(max_iter=20).fit(np.column_stack([a, money]))
+    given = density.conditional(np.column_stack([a, money])[:5], 1)
+    share = given.cdf(0.0)
+    assert_allclose(share, 0.5, atol=0.2)
+    assert (given.cdf(-1e-6) < 0.002).all()
+    drawn = given.rvs(4000, random_state=0)
+    for row in range(5):
+        n_zeros = (drawn[row] == 0).sum()
+        assert stats.binomtest(n_zeros, 4000, share[row]).pvalue > ALPHA
+    assert (given.ppf(share / 2) == 0).all()
+    assert (drawn >= 0).all()
+
+
+def test_rows_of_any_library_answer_alike(density):
+    frame = ROWS.astype({"size": float})
+    expected = density.conditional(frame, "children").mean()
+    other = quick(n_estimators=2).fit(pl.DataFrame(TABLE[["size", "city"]].dropna()))
+    given = other.conditional(pl.DataFrame({"size": [50.0], "city": [None]}), "city")
+    assert_allclose(given.probabilities().sum(), 1)
+    copied = pickle.loads(pickle.dumps(density))
+    assert_array_equal(copied.conditional(frame, "children").mean(), expected)
+
+
+def test_far_cells_are_told_of_and_the_own_is_not():
+    X = np.random.RandomState(0).normal(size=(200, 2)) @ [[1, 0.9], [0, 0.3]]
+    density = quick(order_agnostic=True, n_masks=2).fit(X)
+    with pytest.warns(UserWarning, match="column 0 there is 500, far from all that fit saw"):
+        given = density.conditional([[500.0, 0.0]], 1)
+    assert given.std()[0] > 2
+    drawn = density_draws(density, 500.0)
+    assert stats.kstest(given.cdf(drawn[None])[0], "uniform").pvalue > ALPHA
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        density.conditional([[0.0, 500.0]], 1)
+
+
+def density_draws(density, value):
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return density.sample(4000, random_state=0, given={0: value})[:, 1]
+
+
+def test_constant_columns_and_single_ones():
+    X = np.column_stack([np.random.RandomState(0).normal(size=100), np.full(100, 3.0)])
+    with pytest.warns(UserWarning, match="Constant"):
+        density = quick().fit(X)
+    given = density.conditional(X[:2], 1)
+    assert_array_equal(given.mean(), [3, 3])
+    assert_array_equal(given.rvs(2, random_state=0), np.full((2, 2), 3.0))
+    alone = quick().fit(X[:, :1])
+    given = alone.conditional(X[:2, :1], 0)
+    assert_allclose(given.logpdf(0.5), alone.score_samples([[0.5]] * 2), atol=1e-6)
+
+
+def test_a_table_of_dask_is_refused(density):
+    dd = pytest.importorskip("dask.dataframe")
+    with pytest.raises(TypeError, match="one partition at a time"):
+        density.conditional(dd.from_pandas(ROWS, npartitions=1), "size")
