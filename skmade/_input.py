@@ -24,6 +24,7 @@ from ._table.checks import (
     check_cells,
     check_edges,
     check_given,
+    check_interval,
     check_known,
     check_new_cells,
     check_present,
@@ -36,6 +37,7 @@ from ._table.frame import (
     check_types,
     column_words,
     learn_layout,
+    missing_cells,
     open_frame,
     to_numbers,
     unknown_labels,
@@ -43,6 +45,7 @@ from ._table.frame import (
 )
 from ._table.learning import resolve_kinds
 from ._table.numbers import Numbers, Survey, survey
+from ._table.regions import Asked, values_between
 
 # Ensembles of fitted estimators, with the state that each was made from.
 _ENSEMBLES: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
@@ -309,6 +312,72 @@ def read_given(estimator, given, layout, table):
     return numbers[0]
 
 
+def read_regions(given, layout, table):
+    """Read where columns are asked to be: single values, intervals (low, high), lists or sets.
+
+    Returns what is asked of each column, by position.
+    """
+    if not isinstance(given, Mapping):
+        given = dict(enumerate(_given_row(given, layout)[0]))
+        given = {layout.names[k] if layout.names else k: cell for k, cell in given.items()}
+    asked = {}
+    for column, wanted in given.items():
+        position = _given_position(column, layout)
+        if isinstance(wanted, tuple):
+            asked[position] = _asked_between(wanted, position, layout, table)
+        elif not missing_cells(np.array([wanted], dtype=object)).any() or is_region(wanted):
+            asked[position] = _asked_values(wanted, position, layout, table)
+    return asked
+
+
+def is_region(wanted):
+    """Whether a column is asked to be in an interval or a set."""
+    kinds = tuple, list, set, frozenset, np.ndarray, range
+    return isinstance(wanted, kinds) or hasattr(wanted, "to_list")
+
+
+def _asked_values(wanted, position, layout, table):
+    """Read a value, or several, that a column may have."""
+    cells = [*wanted] if is_region(wanted) else [wanted]
+    label = layout.label(position)
+    if not cells:
+        raise ValueError(f"{label} is given as no value at all: name one, or leave it out.")
+    rows = np.full((len(cells), len(layout.levels)), None, dtype=object)
+    rows[:, position] = cells
+    numbers = to_numbers(layout, rows, "given")
+    check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
+    unknown = unknown_labels(layout, numbers, rows)
+    check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
+    if np.isnan(numbers[:, position]).any():
+        raise ValueError(f"{label} is given with a missing value among others: leave it out.")
+    check_given(table, numbers, layout)
+    return Asked(np.unique(numbers[:, position]))
+
+
+def _asked_between(pair, position, layout, table):
+    """Read two ends between which a column may be."""
+    label = layout.label(position)
+    if layout.levels[position] is not None:
+        raise ValueError(
+            f"{label} holds labels, of which there are no intervals: give a list of labels "
+            f"instead of {pair!r}."
+        )
+    try:
+        low, high = pair
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError):
+        low = high = np.nan
+    if not low <= high:
+        raise ValueError(
+            f"The interval of {label} must be (low, high) with low <= high, None for an open "
+            f"end, got {pair!r}."
+        )
+    check_interval(table, position, low, high, layout)
+    known = values_between(table, position, low, high)
+    return Asked(known, low, high) if known is None else Asked(known)
+
+
 def _check_names(frame, layout, name):
     """Refuse a DataFrame with other column names: scikit-learn compares only text."""
     if not isinstance(frame, nw.DataFrame) or layout.names is None:
@@ -336,10 +405,16 @@ def _given_row(given, layout):
         row[0] = cells
         return row
     for column, value in given.items():
-        if column not in columns:
-            raise ValueError(f"given names {column!r}, which is no column of the table in fit.")
-        row[0, columns.index(column)] = value
+        row[0, _given_position(column, layout)] = value
     return row
+
+
+def _given_position(column, layout):
+    """Return the position of a column that is given."""
+    columns = list(range(len(layout.levels))) if layout.names is None else list(layout.names)
+    if column not in columns:
+        raise ValueError(f"given names {column!r}, which is no column of the table in fit.")
+    return columns.index(column)
 
 
 def warn_missing(numbers):

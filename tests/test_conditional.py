@@ -261,3 +261,79 @@ def test_a_table_of_dask_is_refused(density):
     dd = pytest.importorskip("dask.dataframe")
     with pytest.raises(TypeError, match="one partition at a time"):
         density.conditional(dd.from_pandas(ROWS, npartitions=1), "size")
+
+
+def test_rows_in_a_region(density):
+    given = {
+        "size": (55, None),
+        "city": ["Rome", "Bern"],
+        "children": (None, 4),
+        "smoker": True,
+    }
+    rows = density.sample(200, random_state=0, given=given)
+    assert (rows["size"] >= 55).all()
+    assert set(rows["city"]) == {"Rome", "Bern"}
+    assert (rows["children"] <= 4).all()
+    assert rows["smoker"].all()
+    assert rows.dtypes.tolist() == density.sample(2, random_state=0).dtypes.tolist()
+    again = density.sample(200, random_state=0, given=given)
+    pd.testing.assert_frame_equal(rows, again)
+    assert set(density.sample(50, given={"children": {1, 3}})["children"]) == {1, 3}
+
+
+def test_probabilities_of_regions(density):
+    parts = [{"city": "Rome"}, {"city": ["Oslo", "Bern"]}, {"size": (None, 60)}, {}]
+    logs = density.log_probability(parts)
+    assert logs.shape == (4,)
+    assert isinstance(density.log_probability(parts[0]), float)
+    assert_allclose(np.exp(logs[:2]).sum(), 1, atol=0.02)
+    upper = density.log_probability({"size": (60, None)})
+    assert_allclose(np.exp(upper) + np.exp(logs[2]), 1, atol=0.01)
+    drawn = density.sample(20_000, random_state=0)
+    n_inside = ((drawn["size"] <= 60) & (drawn["city"] == "Rome")).sum()
+    chance = np.exp(density.log_probability({"size": (None, 60), "city": "Rome"}))
+    assert stats.binomtest(int(n_inside), 20_000, chance).pvalue > ALPHA
+
+
+def test_regions_that_no_row_can_be_in_are_refused(density):
+    for given, message in {
+        "nothing": ({"size": (5, 3)}, r"interval of column 'size' must be \(low, high\)"),
+        "three": ({"size": (1, 2, 3)}, r"must be \(low, high\)"),
+        "labels": ({"city": ("Oslo", "Rome")}, "holds labels, of which there are no intervals"),
+        "unknown": ({"city": ["Oslo", "Paris"]}, "'Paris', which was not in fit"),
+        "none": ({"city": []}, "no value at all"),
+        "hole": ({"city": ["Oslo", None]}, "missing value among others"),
+        "between": ({"children": (1.2, 1.8)}, "column 'children' is given between 1.2 and 1.8"),
+        "negative": ({"children": (None, -1)}, "where no row can be: it holds whole numbers"),
+        "column": ({"height": (1, 2)}, "no column of the table"),
+    }.values():
+        with pytest.raises(ValueError, match=message):
+            density.sample(5, given=given)
+        with pytest.raises(ValueError, match=message):
+            density.log_probability(given)
+
+
+def test_regions_of_numbers_that_are_coded():
+    X = np.column_stack([np.random.RandomState(0).normal(size=200), np.arange(200) % 2])
+    density = quick().fit(X)
+    assert (density.sample(20, random_state=0, given={1: (0.5, None)})[:, 1] == 1).all()
+    assert density.sample(20, random_state=0, given={0: [0.1, 0.2]})[:, 0].max() == 0.2
+    both = density.log_probability([{1: (0, 1)}, {1: 0}, {1: np.array([1])}])
+    assert_allclose(np.exp(both[0]), 1, atol=1e-6)
+    assert_allclose(np.exp(both[1:]).sum(), 1, atol=0.01)
+    with pytest.raises(ValueError, match="it holds 0 or 1"):
+        density.sample(1, given={1: (0.2, 0.8)})
+
+
+def test_few_draws_and_far_regions_are_told_of():
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=500)
+    density = quick(ordering="natural", max_iter=30).fit(
+        np.c_[a, a + 0.01 * rng.normal(size=500)]
+    )
+    with pytest.warns(UserWarning, match=r"Only about \d+ different draws fit"):
+        density.sample(5000, random_state=0, given={1: (2.50, 2.5001)})
+    with pytest.warns(UserWarning, match="column 0 there is 1000, far from all"):
+        far = density.sample(50, random_state=0, given={0: (1000, None)})
+    assert (far[:, 0] >= 1000).all()
+    assert np.abs(far[:, 1]).max() < 500

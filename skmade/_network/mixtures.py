@@ -353,7 +353,7 @@ class DiscretisedMixture(MixtureOfGaussians):
 
     def sample(self, params: Floats, uniform: Floats) -> Floats:
         """Move a draw of the mixture to an integer, or code."""
-        return self._nearest(super().sample(params, uniform))
+        return self.nearest(super().sample(params, uniform))
 
     def cdf(self, params: Floats, value: Floats) -> Floats:
         """Distribution function of the mixture at the upper edge of the integer below."""
@@ -374,7 +374,7 @@ class DiscretisedMixture(MixtureOfGaussians):
     def _codes(self) -> Floats:
         return self.codes.T[:, :, None]
 
-    def _nearest(self, value: Floats) -> Floats:
+    def nearest(self, value: Floats) -> Floats:
         """Return the nearest integer or code, (F, n)."""
         origin, step = self.origin[:, None], self.step[:, None]
         nearest = origin + np.rint((value - origin) / step) * step
@@ -402,7 +402,7 @@ class DiscretisedMixture(MixtureOfGaussians):
         lower, upper = cell
         if not self.codes.shape[1]:
             return lower, upper
-        nearest = self._nearest(value)
+        nearest = self.nearest(value)
         edges = self.code_edges.T[:, :, None]
         with np.errstate(invalid="ignore"):
             own_lower = np.where(edges < nearest, edges, -np.inf).max(axis=0)

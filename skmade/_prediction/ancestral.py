@@ -10,12 +10,16 @@ what their hidden units and outputs get from before the group comes from one lar
 and only what they get from within it is added rank by rank.
 """
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+
 import numpy as np
 from numpy.typing import NDArray
 
 from .._network.evidence import relative
 from .._network.made import MADE, is_large
 from .._network.masks import Booleans
+from .._network.within import Region, draw_within
 from .walk import Buffers, Step, Sums, Walk, add_evidence, compute_hidden, product
 
 Floats = NDArray[np.float64]
@@ -29,6 +33,22 @@ CHUNK_BYTES = 2**23
 MIN_CHUNK_ROWS = 1500
 
 
+@dataclass(frozen=True)
+class Regions:
+    """Where features may be, and the log-weights of rows that are drawn there.
+
+    A row weighs, for each of these features, the mass that its conditional has in the region.
+    """
+
+    by_feature: Mapping[int, Region]
+    log_weights: Floats  # (n_rows,), to which masses are added
+    n_ranks: int  # how many features are drawn, the first in the ordering
+
+    def of_rows(self, rows: slice) -> "Regions":
+        """View the weights of some rows."""
+        return Regions(self.by_feature, self.log_weights[rows], self.n_ranks)
+
+
 def chunk_rows(walk: Walk) -> int:
     """How many rows are drawn together."""
     width = len(walk.unit_order) + sum(map(len, walk.hidden)) + walk.n_inputs
@@ -40,6 +60,7 @@ def sample_values(
     uniforms: Floats,
     given: Floats | None = None,
     drawn: Booleans | None = None,
+    regions: Regions | None = None,
 ) -> Floats:
     """Draw rows of values feature by feature, each hidden unit computed once.
 
@@ -49,6 +70,7 @@ def sample_values(
     uniforms : (n_rows, D), one number in (0, 1) for each cell
     given : (n_rows, D), values of the cells that are not drawn; NaN is missing
     drawn : (n_rows, D), which cells are drawn; None for all
+    regions : where features may be, and what that costs the rows
 
     Returns
     -------
@@ -61,12 +83,19 @@ def sample_values(
         rows = slice(start, start + size)
         chunk = np.ascontiguousarray(values[rows].T)
         chosen = None if drawn is None else np.ascontiguousarray(drawn[rows].T)
-        _sample_chunk(walk, chunk, np.ascontiguousarray(uniforms[rows].T), chosen)
+        own = None if regions is None else regions.of_rows(rows)
+        _sample_chunk(walk, chunk, np.ascontiguousarray(uniforms[rows].T), chosen, own)
         values[rows] = chunk.T
     return values
 
 
-def _sample_chunk(walk: Walk, values: Floats, uniforms: Floats, drawn: Booleans | None) -> None:
+def _sample_chunk(
+    walk: Walk,
+    values: Floats,
+    uniforms: Floats,
+    drawn: Booleans | None,
+    regions: Regions | None,
+) -> None:
     """Walk through the ranks, group by group, and fill in the values (D, n)."""
     buffers, evidence, rank = walk.buffers(values.shape[1]), None, 0
     if walk.evidence is not None:
@@ -75,8 +104,10 @@ def _sample_chunk(walk: Walk, values: Floats, uniforms: Floats, drawn: Booleans 
         group = walk.steps[start : start + GROUP_SIZE]
         hidden_sums, output_sums = _sums(walk, group, buffers) if start else (None, None)
         for step in group:
+            if regions is not None and rank >= regions.n_ranks:
+                return
             compute_hidden(walk, step, buffers, hidden_sums)
-            _draw(walk, step, buffers, output_sums, evidence, values, uniforms, drawn)
+            _draw(walk, step, buffers, output_sums, evidence, values, uniforms, drawn, regions)
             _set_units(walk.made, step, buffers.units, values, holes=drawn is not None)
             if walk.evidence is not None and evidence is not None:
                 own = walk.evidence.of_rank(rank, buffers.units[1:])
@@ -108,6 +139,7 @@ def _draw(
     values: Floats,
     uniforms: Floats,
     drawn: Booleans | None,
+    regions: Regions | None,
 ) -> None:
     """Draw the feature of a step in the rows in which it is to be drawn."""
     ((law, columns, rows, _),) = step.outputs
@@ -117,6 +149,11 @@ def _draw(
     params = product(walk.output, rows, step.known.stop, buffers.inputs, sums=sums)
     if evidence is not None:
         add_evidence(law, params, relative(evidence))
+    if regions is not None and column in regions.by_feature:
+        region = regions.by_feature[column]
+        values[column], log_mass = draw_within(law, params, region, uniforms[column])
+        np.add(regions.log_weights, log_mass, out=regions.log_weights)
+        return
     draw = law.sample(params[:, None].astype(np.float64), uniforms[column][None])[0]
     values[column] = draw if drawn is None else np.where(drawn[column], draw, values[column])
 

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from .encoding import Table, known_range, outside_cells, transform
 from .frame import Layout
+from .regions import values_between
 
 Floats = NDArray[np.float64]
 
@@ -152,6 +153,23 @@ def check_given(table: Table, X: Floats, layout: Layout) -> None:
         raise ValueError(
             f"{layout.label(position)} is given as {shown}, which no row can be: "
             f"{_possible(table, position)}. Give another value."
+        )
+
+
+def check_interval(table: Table, column: int, low: float, high: float, layout: Layout) -> None:
+    """Refuse an interval in which no row can be, as nothing follows from it."""
+    known = values_between(table, column, low, high)
+    first, last = max(low, table.ends[0, column]), min(high, table.ends[1, column])
+    if known is not None:
+        empty = len(known) == 0
+    elif table.kinds[column] == "count":
+        empty = bool(np.ceil(first) > np.floor(last))
+    else:
+        empty = first > last
+    if empty:
+        raise ValueError(
+            f"{layout.label(column)} is given between {low:g} and {high:g}, where no row can "
+            f"be: {_possible(table, column)}. Give another interval."
         )
 
 

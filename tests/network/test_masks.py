@@ -8,7 +8,7 @@ import pytest
 from skmade._network.masks import (
     draw_degrees,
     draw_ranks,
-    given_ordering,
+    given_orderings,
     hidden_mask,
     layer_masks,
     ordering_to_ranks,
@@ -73,8 +73,8 @@ def test_a_narrow_layer_warns():
 
 
 def test_orderings():
-    np.testing.assert_array_equal(given_ordering("natural", 3), [0, 1, 2])
-    np.testing.assert_array_equal(given_ordering([2, 0, 1], 3), [2, 0, 1])
+    np.testing.assert_array_equal(given_orderings("natural", 3), [[0, 1, 2]])
+    np.testing.assert_array_equal(given_orderings([2, 0, 1], 3), [[2, 0, 1]])
     (drawn,) = random_orderings(1, 50, np.random.RandomState(0))
     np.testing.assert_array_equal(np.sort(drawn), np.arange(50))
     assert (drawn != np.arange(50)).any()
@@ -83,10 +83,10 @@ def test_orderings():
     np.testing.assert_array_equal(ranks_to_ordering(ranks), drawn)
 
 
-@pytest.mark.parametrize("ordering", [[0, 1], [0, 0, 1], [1, 2, 3], [[0, 1, 2]]])
+@pytest.mark.parametrize("ordering", [[0, 1], [0, 0, 1], [1, 2, 3], [[0, 1, 2], [0, 0, 1]]])
 def test_an_ordering_that_is_no_permutation_is_refused(ordering):
     with pytest.raises(ValueError, match=r"each column position 0\.\.2 once"):
-        given_ordering(ordering, 3)
+        given_orderings(ordering, 3)
     with pytest.raises(ValueError, match=r"each column position 0\.\.2 once"):
         draw_ranks(2, 3, np.random.RandomState(0), ordering=ordering)
 
@@ -154,7 +154,16 @@ def test_mask_list_varies_what_training_is_agnostic_of():
         assert len(np.unique(ranks[:, 0], axis=0)) == 4
 
 
-def test_first_of_every_list_is_the_given_ordering():
+@pytest.mark.parametrize("order", [False, True])
+def test_several_orderings_are_taken_in_turn(order):
+    some = [[0, 1, 2, 3, 4], [4, 3, 2, 1, 0], [1, 0, 2, 3, 4]]
+    ranks = draw(order, False, ordering=some)
+    found = ranks_to_ordering(ranks).reshape(-1, 5)
+    expected = np.array(some)[np.arange(len(found)) % 3]
+    np.testing.assert_array_equal(found, expected)
+
+
+def test_first_of_every_list_is_the_given_orderings():
     for order, connectivity in itertools.product([True, False], repeat=2):
         for ordering in ([4, 2, 3, 1, 0], "natural"):
             ranks = draw(order, connectivity, ordering=ordering)
