@@ -58,7 +58,7 @@ def density_by_cells(density, X, features):
     """Density on the grid of some features, all others missing: (n_1, n_2, ...)."""
     points = np.meshgrid(*(np.arange(len(f.grid)) for f in features), indexing="ij")
     cells = {f.position: (f, own.ravel()) for f, own in zip(features, points, strict=True)}
-    rows = _rows_with(X, cells, points[0].size)
+    rows = rows_with(X, cells, points[0].size)
     return np.exp(density.score_samples(rows)).reshape(points[0].shape)
 
 
@@ -69,7 +69,7 @@ def density_by_draws(drawn, features):
     return smooth([own.ravel() for own in points]).reshape(points[0].shape)
 
 
-def _rows_with(X, cells, n_rows):
+def rows_with(X, cells, n_rows):
     """Return a table like X of which only some cells are there: points of grids."""
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if isinstance(frame, nw.DataFrame):
