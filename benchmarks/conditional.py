@@ -25,7 +25,7 @@ was.
 import argparse
 import importlib.util
 import time
-from functools import partial
+from functools import lru_cache, partial
 
 import numpy as np
 import pandas as pd
@@ -80,20 +80,34 @@ def regression_split(name, split):
     return X[~test], y[~test], X[test], y[test]
 
 
-def made_regressor(X, y, X_test, y_test, seed):
-    """Return log-densities, means and quantiles by MADERegressor."""
-    given = MADERegressor(random_state=seed).fit(X, y).predict_distribution(X_test)
+@lru_cache(maxsize=1)
+def fitted(name, split):
+    """Fit MADERegressor to the training rows of a split."""
+    X, y, _, _ = regression_split(name, split)
+    return MADERegressor(random_state=split).fit(X, y)
+
+
+def made_regressor(name, split, weighed=False):
+    """Return log-densities, means and quantiles by MADERegressor, or its joint density."""
+    _, _, X_test, y_test = regression_split(name, split)
+    model = fitted(name, split)
+    if weighed:
+        rows = np.column_stack([X_test, np.full(len(X_test), np.nan)])
+        given = model.estimator_.conditional(rows, X_test.shape[1])
+    else:
+        given = model.predict_distribution(X_test)
     logs = (given.logpdf if hasattr(given, "logpdf") else given.logpmf)(y_test)
     return logs, given.mean(), given.ppf(LEVELS[None])
 
 
-def ngboost(X, y, X_test, y_test, seed, n_estimators=500, validated=False):
+def ngboost(name, split, n_estimators=500, validated=False):
     """Return log-densities, means and quantiles by NGBoost, a normal law."""
     from ngboost import NGBRegressor
 
-    options = {"n_estimators": n_estimators, "random_state": seed, "verbose": False}
+    X, y, X_test, y_test = regression_split(name, split)
+    options = {"n_estimators": n_estimators, "random_state": split, "verbose": False}
     if validated:  # as in its paper: as many trees as held-out rows say, then all rows
-        parts = train_test_split(X, y, test_size=0.2, random_state=seed)
+        parts = train_test_split(X, y, test_size=0.2, random_state=split)
         trial = NGBRegressor(**options).fit(parts[0], parts[2], parts[1], parts[3])
         options["n_estimators"] = max(int(trial.best_val_loss_itr or 0) + 1, 1)
     normal = NGBRegressor(**options).fit(X, y).pred_dist(X_test).params
@@ -104,6 +118,7 @@ def ngboost(X, y, X_test, y_test, seed, n_estimators=500, validated=False):
 
 REGRESSORS = {
     "made": made_regressor,
+    "made, weighed": partial(made_regressor, weighed=True),
     "ngboost": ngboost,
     "ngboost-2000": partial(ngboost, n_estimators=2000, validated=True),
 }
@@ -111,9 +126,9 @@ REGRESSORS = {
 
 def score_regressor(method, name, split):
     """Fit and score one split."""
-    X, y, X_test, y_test = regression_split(name, split)
+    y_test = regression_split(name, split)[3]
     begin = time.perf_counter()
-    logs, mean, quantiles = REGRESSORS[method](X, y, X_test, y_test, split)
+    logs, mean, quantiles = REGRESSORS[method](name, split)
     seconds = time.perf_counter() - begin
     apart = y_test[:, None] - quantiles
     inside = (apart[:, 0] >= 0) & (apart[:, -1] <= 0)
@@ -187,7 +202,7 @@ def score_classifier(method, name, seed):
 
 def path_of(name, method, split):
     """Return the file that holds the measures of one run."""
-    return RESULTS / "conditional" / name / f"{method}-{split}.json"
+    return RESULTS / "conditional" / name / f"{method.replace(', ', '-')}-{split}.json"
 
 
 def run(name, method, split):

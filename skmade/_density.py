@@ -574,9 +574,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         -------
         distribution : NumberDistribution, CountDistribution, DiscreteDistribution or \
 LabelDistribution
-            n_samples distributions with the methods of :mod:`scipy.stats`: `logpdf` (`logpmf`
-            of counts and labels), `cdf`, `ppf`, `mean`, `std`, `median`, `interval`, `rvs`; of
-            labels `probabilities` and `mode`.
+            Distributions of n_samples rows with the methods of :mod:`scipy.stats`: `logpdf`
+            (`logpmf` of counts and labels), `cdf`, `ppf`, `mean`, `std`, `median`, `interval`,
+            `rvs`; of labels `probabilities` and `mode`.
 
         Notes
         -----

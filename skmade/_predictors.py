@@ -131,6 +131,7 @@ class _Predictor(BaseEstimator):
         Returns
         -------
         log_density : ndarray of shape (n_samples,)
+            That of the cells of X that are there.
         """
         return self.estimator_.score_samples(self._joint_rows(X))
 
@@ -201,7 +202,7 @@ class MADERegressor(RegressorMixin, _Predictor):
         return self._fit_joint(X, y.astype(np.float64), "auto", fit_params)
 
     def predict(self, X, return_std=False):
-        """Mean of y given each row of X.
+        """Return the mean of y given each row of X.
 
         Parameters
         ----------
@@ -213,6 +214,7 @@ class MADERegressor(RegressorMixin, _Predictor):
         Returns
         -------
         mean : ndarray of shape (n_samples,)
+            Conditional means.
         std : ndarray of shape (n_samples,)
             Only with `return_std`.
         """
@@ -225,7 +227,7 @@ class MADERegressor(RegressorMixin, _Predictor):
         return (mean, std) if return_std else mean
 
     def predict_quantiles(self, X, quantiles=(0.1, 0.5, 0.9)):
-        """Quantiles of y given each row of X.
+        """Return quantiles of y given each row of X.
 
         Parameters
         ----------
@@ -237,6 +239,7 @@ class MADERegressor(RegressorMixin, _Predictor):
         Returns
         -------
         values : ndarray of shape (n_samples, n_quantiles)
+            In the order of `quantiles`.
         """
         levels = np.atleast_2d(np.asarray(quantiles, dtype=np.float64))
         return self._predicted(X, lambda given: given.ppf(levels))
@@ -361,6 +364,7 @@ class MADEClassifier(ClassifierMixin, _Predictor):
         Returns
         -------
         labels : ndarray of shape (n_samples,)
+            Of `classes_`.
         """
         check_is_fitted(self)
         return self.classes_[self.predict_log_proba(X).argmax(axis=1)]

@@ -2,8 +2,8 @@
 Fill in missing cells: draws or means
 =====================================
 
-`impute` completes a table by draws, given the observed cells of each row, or by conditional
-means. Means are the best guesses of single cells. Draws vary as the cells of the table do, and
+`MADEImputer` completes a table by draws, given the observed cells of each row, or by
+conditional means. Means are the best guesses of single cells. Draws vary as the cells of the table do, and
 several completed tables show what the missing cells leave open.
 """
 
@@ -22,7 +22,7 @@ import pandas as pd
 from scipy.special import expit
 from sklearn.datasets import load_wine
 
-from skmade import MADEDensity
+from skmade import MADEDensity, MADEImputer
 
 columns = ["alcohol", "flavanoids", "color_intensity", "hue", "proline"]
 truth = load_wine(as_frame=True).data[columns]
@@ -36,11 +36,13 @@ print(f"{hidden.sum()} of {len(table)} cells of color_intensity are missing.")
 # ------------------
 #
 # Order-agnostic members can put the observed columns of any row first, so that draws are
-# exact.
+# exact. The imputer is fitted once; what it does in `transform` may be set afterwards.
 
-made = MADEDensity(n_estimators=2, order_agnostic=True, random_state=0).fit(table)
-means = made.impute(table, strategy="mean")
-draws = [made.impute(table, random_state=seed) for seed in range(20)]
+density = MADEDensity(n_estimators=2, order_agnostic=True, random_state=0)
+imputer = MADEImputer(density, strategy="mean").fit(table)
+means = imputer.transform(table)
+imputer.set_params(strategy="sample")
+draws = [imputer.set_params(random_state=seed).transform(table) for seed in range(20)]
 
 # %%
 # Wines with an observed color are grey. The others have their true color on the left, which
