@@ -20,12 +20,14 @@ N_FITTED = 2000
 PIXELS = 784
 COMPONENTS = (1, 10)
 SINGLE_COLUMNS = 64
+CONDITIONAL_COLUMNS = 10
 
 # What has to hold.
 SAMPLE_BOUND = 2  # times the time of scoring as many rows
 SAMPLE_ONE_BOUND = 5e-3
 SCORE_ONE_BOUND = 1e-3
 KDE_BOUND = 100
+CONDITIONAL_BOUNDS = {"last": 20, "first": 200}  # times the time of scoring as many rows
 
 KDE_ROWS, KDE_COLUMNS, KDE_BANDWIDTH = 50_000, 16, 0.5
 KDE_SCORED = 1000
@@ -82,6 +84,38 @@ def score_cases(options):
         for n in COMPONENTS
     }
     return cases | {"one": partial(score_one, options), "kde": partial(against_kde, options)}
+
+
+def conditional_cases(options):
+    """What is measured of `conditional`: name to function that returns facts."""
+    n_rows = 100 if options.small else 1000
+    settings = {"default": {}, "order-agnostic": {"order_agnostic": True, "n_estimators": 2}}
+    return {
+        f"{place}-{name}": partial(conditional_against_score, place, n_rows, name, own, options)
+        for place in CONDITIONAL_BOUNDS
+        for name, own in settings.items()
+        if (place, name) != ("last", "order-agnostic")  # no column is last there
+    }
+
+
+def conditional_against_score(place, n_rows, name, parameters, options):
+    """Time means and quantiles of a column as a multiple of scoring as many rows."""
+    density = MADEDensity(ordering="natural", max_iter=1, random_state=0, **parameters)
+    density.fit(gaussian(N_FITTED, CONDITIONAL_COLUMNS))
+    X = gaussian(n_rows, CONDITIONAL_COLUMNS, seed=1)
+    column = CONDITIONAL_COLUMNS - 1 if place == "last" else 0
+
+    def ask():
+        given = density.conditional(X, column)
+        return given.mean(), given.ppf(0.9)
+
+    own, score = in_turn(ask, lambda: density.score_samples(X), repeat=options.repeat)
+    line = (
+        f"conditional, mean and a quantile / score_samples, {n_rows} rows x "
+        f"{CONDITIONAL_COLUMNS} columns, the column {place} in the ordering, {name}"
+    )
+    about = medians(conditional=own, score=score)
+    return {"rows": [at_most(line, ratio(own, score), CONDITIONAL_BOUNDS[place], about)]}
 
 
 def against_score(n_columns, n_rows, options, n_components=1, draw=gaussian):

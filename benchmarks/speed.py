@@ -9,8 +9,8 @@
 Each case is kept in benchmarks/results/speed, so that a benchmark that was stopped goes on
 where it was. Calls that are compared are timed in turn, in one process; figures are medians of
 `--repeat` rounds. The table is printed as Markdown and written to docs/benchmarks, with a
-picture of growth. Parts: prediction.py (sample, score), training_time.py (fit, members),
-memory.py, growth.py, startup.py (import). Needs the extra `benchmark`.
+picture of growth. Parts: prediction.py (sample, score, conditional), training_time.py (fit,
+members), memory.py, growth.py, startup.py (import). Needs the extra `benchmark`.
 """
 
 import growth
@@ -24,6 +24,7 @@ from runs import measure, parser_of
 PARTS = {
     "sample": prediction.sample_cases,
     "score": prediction.score_cases,
+    "conditional": prediction.conditional_cases,
     "fit": training_time.fit_cases,
     "members": training_time.members_cases,
     "memory": memory.cases,
