@@ -56,9 +56,12 @@ class _OrderedDistribution(_Distribution):
     def _numbers(self, values, name):
         values, single = self._matrix(values, name)
         try:
-            return values.astype(np.float64), single
+            values = values.astype(np.float64)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} of {self.name} must be numbers: {error}") from None
+        if np.isnan(values).any():
+            raise ValueError(f"{name} of {self.name} holds NaN, which has no probability.")
+        return values, single
 
     def _levels(self, levels):
         levels, single = self._numbers(levels, "q")

@@ -68,7 +68,7 @@ def test_means_and_quantiles_are_those_of_a_gaussian(agnostic):
 def test_every_configuration_answers(name):
     configuration = CONFIGURATIONS[name]
     table = configuration.make_table(60)
-    density = configuration.density().fit(table)
+    density = configuration.density(n_estimators=2).fit(table)
     rows = configuration.make_table(3, seed=5)
     for column in range(np.shape(table)[1]):
         given = density.conditional(rows, column)
@@ -189,6 +189,8 @@ def test_values_are_for_all_rows_or_each(density):
         given.ppf(1.5)
     with pytest.raises(TypeError, match="column 'size' must be numbers"):
         given.cdf("tall")
+    with pytest.raises(ValueError, match="holds NaN"):
+        given.logpdf(np.nan)
     assert "column 'size' in 8 rows" in repr(given)
 
 

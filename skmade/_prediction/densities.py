@@ -121,11 +121,13 @@ class Density:
         """Mean and standard deviation, (n,) each."""
         nodes = self.cells(self.curve.nodes)
         mean = self.curve.mean_of(nodes, self.atoms)
-        center, scale = self._from_standardised(np.array([[0.0], [1.0]]))[:, 0]
+        center, spread = np.ldexp(
+            [self.alone.center[0], self.alone.spread[0]], self.alone.exponent[0]
+        )
         apart = nodes - mean[:, None, None], self.atoms - mean[:, None]
         variance = self.curve.mean_of(apart[0] ** 2, apart[1] ** 2)
         # A Student t of 4 degrees of freedom has a variance of twice its scale's square.
-        far = 2 * (TAIL_SCALE * (scale - center)) ** 2
+        far = 2 * (TAIL_SCALE * spread) ** 2
         share = self.chance
         both = (1 - share) * mean + share * center
         variance = (1 - share) * (variance + (mean - both) ** 2)
