@@ -128,3 +128,13 @@ def test_what_is_no_density_or_strategy_is_refused():
         MADEImputer(KernelDensity()).fit(HOLES)
     with pytest.raises(ValueError, match="strategy"):
         imputer(strategy="mode").fit(HOLES)
+
+
+def test_it_can_be_saved_by_skops(tmp_path):
+    skops = pytest.importorskip("skops.io")
+    fitted = imputer(add_indicator=True).fit(HOLES)
+    skops.dump(fitted, tmp_path / "imputer.skops")
+    trusted = skops.get_untrusted_types(file=tmp_path / "imputer.skops")
+    assert all(name.startswith("skmade.") for name in trusted)
+    loaded = skops.load(tmp_path / "imputer.skops", trusted=trusted)
+    assert_array_equal(loaded.transform(HOLES), fitted.transform(HOLES))

@@ -192,12 +192,11 @@ class MixtureOfGaussians(Law):
         logits, means, scales = (np.concatenate(pair) for pair in pairs)
         return logits, means, scales
 
-    def moments(self, params: Floats) -> tuple[Floats, Floats]:
-        """Mean and standard deviation of the components, without tail and edges, (F, n)."""
-        logits, means, scales = self.unpack(params)
+    def center(self, params: Floats) -> tuple[Floats, Floats]:
+        """Mean of the free components, and mean of their scales, (F, n)."""
+        logits, means, raw = self.parts(params)
         shares = np.exp(logits - log_sum_exp(logits))
-        mean = (shares * means).sum(axis=0)
-        return mean, np.sqrt((shares * (scales**2 + (means - mean) ** 2)).sum(axis=0))
+        return weighted_sum(shares, means), weighted_sum(shares, self.scales(raw))
 
     def _atom_scales(self) -> Floats:
         return np.nan_to_num(self.atom_scales, nan=1.0)

@@ -209,13 +209,14 @@ def refined(
     closed: Callable[[Floats, Floats], NDArray[np.bool_]],
     log_density: Callable[[Floats], Floats],
     snap: Callable[[Floats], Floats],
+    n_rounds: int = N_ROUNDS,
 ) -> tuple[Floats, Floats]:
     """Add points (n, N) where the density is high and known at few, and return logs too.
 
     `closed` tells which segments take none, and `snap` moves a point to where it may be.
     """
     logs = log_density(points)
-    for _ in range(N_ROUNDS):
+    for _ in range(n_rounds):
         low, high = points[:, :-1], points[:, 1:]
         need = _doubt(points, logs)
         middle = snap((low + high) / 2)

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from .._network.masks import Booleans, Integers
 from .._network.mixtures import DiscretisedMixture, MixtureOfGaussians, TruncatedMixture
-from .._network.special import TAIL_SCALE, student_cdf
+from .._network.special import student_cdf, student_quantile
 from .._table.encoding import Table, decode, standardise, to_cells, transform
 from .._threads import in_order, one_thread_inside
 from .background import background, beyond_edge
@@ -27,7 +27,8 @@ from .conditional import (
     mixed,
     rest,
 )
-from .curves import Curve, log_difference, refined
+from .curves import N_ADDED, N_ROUNDS, Curve, log_difference, refined
+from .hints import AROUND
 
 Floats = NDArray[np.float64]
 
@@ -57,6 +58,9 @@ MIN_CHANCE = 1e-6
 # Halvings in search of a quantile of members and background, between these numbers of
 # standard deviations, as inverse hyperbolic sines.
 N_HALVINGS, FARTHEST = 80, 40.0
+
+# Moments of the background are of so many of its quantiles.
+N_LEVELS = 4000
 
 
 @dataclass(frozen=True)
@@ -92,6 +96,8 @@ class Density:
     def cdf(self, X: Floats) -> Floats:
         """Probability of at most each number (n, k)."""
         by_background = student_cdf(self._standardised(X))
+        low, high = self.alone.ends[:, 0]  # what is beyond goes to the ends
+        by_background = np.where(low > X, 0.0, np.where(high <= X, 1.0, by_background))
         chance = self.chance[:, None]
         return (1 - chance) * self.curve.cdf(self.images(X)) + chance * by_background
 
@@ -121,17 +127,13 @@ class Density:
         """Mean and standard deviation, (n,) each."""
         nodes = self.cells(self.curve.nodes)
         mean = self.curve.mean_of(nodes, self.atoms)
-        center, spread = np.ldexp(
-            [self.alone.center[0], self.alone.spread[0]], self.alone.exponent[0]
-        )
         apart = nodes - mean[:, None, None], self.atoms - mean[:, None]
         variance = self.curve.mean_of(apart[0] ** 2, apart[1] ** 2)
-        # A Student t of 4 degrees of freedom has a variance of twice its scale's square.
-        far = 2 * (TAIL_SCALE * spread) ** 2
-        share = self.chance
-        both = (1 - share) * mean + share * center
-        variance = (1 - share) * (variance + (mean - both) ** 2)
-        return both, np.sqrt(variance + share * (far + (center - both) ** 2))
+        levels = (np.arange(N_LEVELS) + 0.5) / N_LEVELS
+        far = self._from_standardised(student_quantile(levels))
+        both = (1 - self.chance) * mean + self.chance * far.mean()
+        variance = (1 - self.chance) * (variance + (mean - both) ** 2)
+        return both, np.sqrt(variance + self.chance * (far.var() + (far.mean() - both) ** 2))
 
     def of_rows(self, rows: Booleans) -> "Density":
         """Return the densities of some rows."""
@@ -218,6 +220,7 @@ class Points:
     zones: Floats  # (A, 2), of atoms, in order
     atoms: Floats  # (A,)
     widths: Floats  # (A,), what the height of a spike is multiplied by
+    n_rounds: int  # of points that are added
     step: float  # of integers; zero for numbers
     origin: float
 
@@ -241,13 +244,15 @@ class Points:
         gaps = np.diff(atoms, prepend=-np.inf, append=np.inf)
         own = 2 * SPIKE * scales
         alone = (gaps[:-1] > own) & (gaps[1:] > own)
+        bumps = (atoms[~alone, None] + scales[~alone, None] * AROUND).ravel()
         atoms, scales, inside = atoms[alone], scales[alone], inside[alone]
         zones = np.clip(atoms[:, None] + SPIKE * scales[:, None] * [-1, 1], low, high)
         widths = np.full(len(atoms), step) if step else math.sqrt(2 * math.pi) * scales * inside
         far = step > 0 or question.alone.marginals.reach[0] > FIRST_POINTS[-1] / 4
         points = [-FAR_POINTS, FIRST_POINTS, FAR_POINTS] if far else [FIRST_POINTS]
-        first = np.clip(np.concatenate(points), low, high)
-        return cls(np.unique(first), zones, atoms, widths, step, origin)
+        first = np.unique(np.clip(np.concatenate([*points, bumps]), low, high))
+        n_rounds = N_ROUNDS + math.ceil(len(bumps) / N_ADDED)
+        return cls(first, zones, atoms, widths, n_rounds, step, origin)
 
     def curve(self, evaluator: Mixture | Joint) -> Curve:
         """Return the density of some rows."""
@@ -263,7 +268,7 @@ class Points:
         hints = np.clip(hints, self.first[0], self.first[-1])
         points = self._outside(self._snapped(np.concatenate([first, hints], axis=1)))
         points = np.sort(np.concatenate([points, ends], axis=1), axis=1)
-        points, logs = refined(points, self._closed, log_density, self._snapped)
+        points, logs = refined(points, self._closed, log_density, self._snapped, self.n_rounds)
         if not len(self.atoms):
             return Curve(points, logs, self.atoms, np.empty((n_rows, 0)))
         smooth = Curve(points, logs, self.atoms[:0], np.empty((n_rows, 0)))

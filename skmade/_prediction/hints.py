@@ -13,9 +13,10 @@ from .._network.ensemble import Ensemble
 from .._network.mixtures import MixtureOfGaussians
 from .._network.special import log_sum_exp
 from .prepared import scorer
-from .walk import moments_of_numbers
+from .walk import centers_of_numbers
 
 Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
 
 # Peaks of at least this width (of images) are seen by points as they are spread anyway.
 NARROW = 0.15
@@ -36,8 +37,9 @@ N_SECANTS = 2
 # Paths that are asked for means, at most: others of the same columns say much the same.
 MAX_PATHS = 12
 
-# Peaks that later columns make, of a row at most.
-MAX_ROOTS = 4
+# Peaks that later columns make are looked for in so many gaps between these, by so many paths
+# and columns in each.
+MAX_GAPS, MAX_IN_GAP = 4, 3
 
 
 def narrow_components(law: MixtureOfGaussians, params: Floats, log_weights: Floats) -> Floats:
@@ -92,47 +94,40 @@ def _around(middles: Floats, widths: Floats, some: NDArray[np.bool_]) -> Floats:
 
 def _crossings(
     ensemble: Ensemble, values: Floats, column: int
-) -> tuple[Floats, Floats, NDArray[np.int64], NDArray[np.int64]]:
+) -> tuple[Floats, Floats, Integers, Integers]:
     """Return the narrowest places where the mean of a later column is the row's own value.
 
-    Places and widths, (n, MAX_ROOTS), infinite where there are fewer, and which path and
-    feature each is of.
+    Places and widths, (n, MAX_GAPS * MAX_IN_GAP), infinite where there are fewer, and which
+    path and feature each is of.
     """
     n_rows, n_features = values.shape
     grid = np.repeat(values[:, None], len(SEARCHED), axis=1)
     grid[:, :, column] = SEARCHED
-    flat = grid.reshape(-1, n_features)
-    found = []
+    step, found = SEARCHED[1] - SEARCHED[0], []
     every = ensemble.ranks.reshape(-1, n_features)
     chosen = np.unique(np.linspace(0, len(every) - 1, MAX_PATHS).astype(np.int64))
     for path in chosen.tolist():
-        ranks = every[path]
-        if ranks[column] == n_features:
-            continue
-        mean, deviation = (
-            part.reshape(n_rows, len(SEARCHED), n_features)
-            for part in moments_of_numbers(scorer(ensemble, path), flat)
+        later = np.flatnonzero(every[path] > every[path, column])
+        mean, scale = (
+            part.reshape(n_rows, len(SEARCHED), n_features)[:, :, later]
+            for part in centers_of_numbers(scorer(ensemble, path), grid.reshape(-1, n_features))
         )
-        apart = mean - values[:, None]
+        apart = mean - values[:, None, later]
         rise = np.diff(apart, axis=1)
         crosses = (np.sign(apart[:, 1:]) != np.sign(apart[:, :-1])) & (rise != 0)
-        crosses &= ranks > ranks[column]
         with np.errstate(divide="ignore", invalid="ignore"):
-            step = SEARCHED[1] - SEARCHED[0]
-            widths = deviation[:, :-1] * step / np.abs(rise)
+            widths = np.minimum(scale[:, :-1], scale[:, 1:]) * step / np.abs(rise)
             places = SEARCHED[:-1, None] - step * apart[:, :-1] / rise
         widths = np.where(crosses & (widths < NARROW), widths, np.inf)
-        best = widths.argmin(axis=1)  # of each feature the narrowest
-        pick = np.arange(n_rows)[:, None], best, np.arange(n_features)
-        found.append((places[pick], widths[pick], np.full(best.shape, path)))
-    if not found:
-        empty = np.full((n_rows, 0), np.inf)
-        return empty, empty, empty.astype(np.int64), empty.astype(np.int64)
-    places, widths, paths = (np.concatenate(part, axis=1) for part in zip(*found, strict=True))
-    features = np.tile(np.arange(n_features), len(found))
-    order = np.argsort(widths, axis=1)[:, :MAX_ROOTS]
-    rows = np.arange(n_rows)[:, None]
-    return places[rows, order], widths[rows, order], paths[rows, order], features[order]
+        found.append((places, widths, *np.broadcast_arrays(path, later, widths)[:2]))
+    parts = [np.concatenate(part, axis=2) for part in zip(*found, strict=True)]
+    for axis, n_kept in ((2, MAX_IN_GAP), (1, MAX_GAPS)):
+        order = np.argsort(parts[1], axis=2)[:, :, :n_kept]
+        if axis == 1:
+            order = np.argsort(parts[1][:, :, :1], axis=1)[:, :n_kept]
+        parts = [np.take_along_axis(part, order, axis=axis) for part in parts]
+    places, widths, paths, features = (part.reshape(n_rows, -1) for part in parts)
+    return places, widths, paths, features
 
 
 def _corrected(
@@ -142,7 +137,7 @@ def _corrected(
     column: int,
     roots: Floats,
     widths: Floats,
-    features: NDArray[np.int64],
+    features: Integers,
 ) -> Floats:
     """Correct roots (n,) by the secants through two points near each."""
     rows, step = np.arange(len(roots)), SEARCHED[1] - SEARCHED[0]
@@ -151,7 +146,7 @@ def _corrected(
         for side in (roots - widths, roots + widths):
             filled = values.copy()
             filled[:, column] = side
-            mean, _ = moments_of_numbers(scorer(ensemble, path), filled)
+            mean, _ = centers_of_numbers(scorer(ensemble, path), filled)
             apart.append(mean[rows, features] - values[rows, features])
         rise = apart[1] - apart[0]
         with np.errstate(divide="ignore", invalid="ignore"):

@@ -243,17 +243,17 @@ def parameters_of(walk: Walk, values: Floats, column: int) -> Floats:
     return np.concatenate(found, axis=1)
 
 
-def moments_of_numbers(walk: Walk, values: Floats) -> tuple[Floats, Floats]:
-    """Mean and standard deviation (n, D) of each number given those before it; else NaN."""
+def centers_of_numbers(walk: Walk, values: Floats) -> tuple[Floats, Floats]:
+    """Mean and scale (n, D) of each number given those before it, atoms aside; else NaN."""
     found = []
     for rows in enter(walk, values):
-        moments = np.full((2, *rows.values.shape), np.nan)
+        centers = np.full((2, *rows.values.shape), np.nan)
         for law, columns, params in _conditionals(walk, rows):
             if isinstance(law, MixtureOfGaussians):
-                moments[:, columns] = law.moments(params)
-        found.append(moments)
-    mean, deviation = np.concatenate(found, axis=2)
-    return mean.T, deviation.T
+                centers[:, columns] = law.center(params)
+        found.append(centers)
+    mean, scale = np.concatenate(found, axis=2)
+    return mean.T, scale.T
 
 
 def add_evidence(law: Conditional, params: Floats, evidence: Floats) -> None:
