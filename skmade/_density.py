@@ -524,7 +524,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         ----------
         given : dict or list of dict
             Where columns are, as in `sample`: values, intervals ``(low, high)``, lists or sets.
-            A single value of a continuous column counts by its density. Columns that are not
+            Ends of intervals belong to them; of a column that was recorded on a grid, an
+            interval is all that is nearest to the numbers of the grid in it, as draws are. A
+            single value of a continuous column counts by its density. Columns that are not
             named may be anywhere.
 
         Returns
@@ -551,10 +553,11 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         True
         """
         ensemble, layout = fitted_ensemble(self)
-        regions = given if isinstance(given, list) else [given]
+        several = isinstance(given, list) and all(isinstance(one, Mapping) for one in given)
+        regions = given if several else [given]
         asked = [read_regions(region, layout, ensemble.table) for region in regions]
         found = [log_probability(ensemble, region) for region in asked]
-        return np.array(found) if isinstance(given, list) else found[0]
+        return np.array(found) if several else found[0]
 
     def conditional(self, X, column):
         """Distribution of one column of each row given the row's other cells.

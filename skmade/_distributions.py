@@ -4,8 +4,10 @@ import math
 from collections.abc import Callable
 from functools import cached_property
 from itertools import product
+from numbers import Integral, Real
 
 import numpy as np
+from sklearn.utils import check_scalar
 
 from ._input import column_positions, fitted_ensemble, private_random_state, read_table
 from ._network.special import log_sum_exp
@@ -90,6 +92,7 @@ class _OrderedDistribution(_Distribution):
         -------
         low, high : ndarray of shape (n,)
         """
+        check_scalar(confidence, "confidence", Real, min_val=0, max_val=1)
         return self.ppf((1 - confidence) / 2), self.ppf((1 + confidence) / 2)
 
     def rvs(self, size=None, random_state=None):
@@ -107,8 +110,9 @@ class _OrderedDistribution(_Distribution):
         values : ndarray of shape (n,), or (n, size)
         """
         rng = private_random_state(random_state)
-        shape = (len(self),) if size is None else (len(self), int(size))
-        return self.ppf(rng.random_sample(shape))
+        levels = rng.random_sample((len(self), _n_draws(size)))
+        drawn = self.ppf(levels)
+        return drawn[:, 0] if size is None else drawn
 
 
 class NumberDistribution(_OrderedDistribution):
@@ -308,8 +312,14 @@ class LabelDistribution(_Distribution):
         log_probability : ndarray
         """
         if self.support.ndim == 2:
-            labels = np.asarray(k, dtype=object).reshape(-1, 1, 2)
-            values, single = np.broadcast_to(labels, (len(self), 1, 2)), True
+            labels, width = np.asarray(k, dtype=object), self.support.shape[1]
+            if labels.shape not in ((width,), (len(self), width)):
+                raise ValueError(
+                    f"k must hold {width} labels for all rows, or for each of {len(self)}, got "
+                    f"shape {labels.shape}."
+                )
+            labels = labels.reshape(-1, 1, width)
+            values, single = np.broadcast_to(labels, (len(self), 1, width)), True
         else:
             values, single = self._matrix(k, "k")
         found = np.full(values.shape[:2], -np.inf)
@@ -338,7 +348,7 @@ class LabelDistribution(_Distribution):
         labels : ndarray of shape (n,), or (n, size)
         """
         rng = private_random_state(random_state)
-        levels = rng.random_sample((len(self), 1 if size is None else int(size)))
+        levels = rng.random_sample((len(self), _n_draws(size)))
         drawn = self.support[self._places(levels)]
         return drawn[:, 0] if size is None else drawn
 
@@ -415,14 +425,24 @@ class DiscreteDistribution(_OrderedDistribution, LabelDistribution):
         return np.sqrt((self.probabilities() * apart**2).sum(axis=1))
 
 
-def conditional_of(estimator, X, column, weighed=True):
-    """Return the distribution of a column, or some, of rows, given their other cells.
+def _n_draws(size):
+    """Return how many values are drawn of each row."""
+    return 1 if size is None else int(check_scalar(size, "size", Integral, min_val=1))
 
-    Where the column is last, members count by what they say of the other cells, or not
+
+def conditional_of(estimator, X, column):
+    """Return the distribution of a column, or some, of rows, given their other cells."""
+    columns = column_positions(column, fitted_ensemble(estimator)[1])
+    return conditional_at(estimator, X, columns)
+
+
+def conditional_at(estimator, X, columns, weighed=True):
+    """Return the distribution of columns at some positions, of rows.
+
+    Where a column is last, members count by what they say of the other cells, or not
     `weighed`, by their shares in the density.
     """
     ensemble, layout = fitted_ensemble(estimator)
-    columns = column_positions(column, layout)
     numbers = read_table(estimator, X, layout, ensemble.table, ignored=columns).numbers[:]
     numbers = np.array(numbers, dtype=np.float64)
     warn_far(ensemble.table, numbers, layout)

@@ -45,7 +45,7 @@ from ._table.frame import (
 )
 from ._table.learning import resolve_kinds
 from ._table.numbers import Numbers, Survey, survey
-from ._table.regions import Asked, values_between
+from ._table.regions import Asked, asked_between
 
 # Ensembles of fitted estimators, with the state that each was made from.
 _ENSEMBLES: WeakKeyDictionary[Any, tuple[Any, ...]] = WeakKeyDictionary()
@@ -255,6 +255,7 @@ def check_inside(table, numbers, layout):
 def column_positions(columns, layout):
     """Return the positions of one column, or a list of them, by name or position."""
     names = list(range(len(layout.levels))) if layout.names is None else list(layout.names)
+    columns = columns.tolist() if getattr(columns, "ndim", 0) == 1 else columns
     several = isinstance(columns, list) or (isinstance(columns, tuple) and columns not in names)
     found = []
     for column in columns if several else [columns]:
@@ -295,8 +296,7 @@ def fitted_ensemble(estimator):
 
 def read_given(estimator, given, layout, table):
     """Read the cells that draws are conditioned on: one row of numbers, NaN elsewhere."""
-    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
-        given = given.to_dict()  # a row of a DataFrame
+    given = _named_cells(given)
     if isinstance(open_frame(given), nw.DataFrame):
         _, rows, unknown = read_table(estimator, given, layout, table, "given")
         numbers = rows[:]
@@ -317,6 +317,7 @@ def read_regions(given, layout, table):
 
     Returns what is asked of each column, by position.
     """
+    given = _named_cells(given)
     if not isinstance(given, Mapping):
         given = dict(enumerate(_given_row(given, layout)[0]))
         given = {layout.names[k] if layout.names else k: cell for k, cell in given.items()}
@@ -324,16 +325,26 @@ def read_regions(given, layout, table):
     for column, wanted in given.items():
         position = _given_position(column, layout)
         if isinstance(wanted, tuple):
-            asked[position] = _asked_between(wanted, position, layout, table)
-        elif not missing_cells(np.array([wanted], dtype=object)).any() or is_region(wanted):
+            between = _asked_between(wanted, position, layout, table)
+            if not table.constant[position]:  # which is where it is
+                asked[position] = between
+        elif is_region(wanted) or not missing_cells(np.array([wanted], dtype=object)).any():
             asked[position] = _asked_values(wanted, position, layout, table)
     return asked
 
 
 def is_region(wanted):
     """Whether a column is asked to be in an interval or a set."""
-    kinds = tuple, list, set, frozenset, np.ndarray, range
-    return isinstance(wanted, kinds) or hasattr(wanted, "to_list")
+    if isinstance(wanted, tuple | list | set | frozenset | range):
+        return True
+    return not isinstance(wanted, str) and getattr(wanted, "ndim", 0) == 1
+
+
+def _named_cells(given):
+    """Return a row of a DataFrame as a mapping, anything else as it is."""
+    if hasattr(given, "to_dict") and getattr(given, "ndim", 2) == 1:
+        return given.to_dict()
+    return given
 
 
 def _asked_values(wanted, position, layout, table):
@@ -368,14 +379,14 @@ def _asked_between(pair, position, layout, table):
         high = np.inf if high is None else float(high)
     except (TypeError, ValueError):
         low = high = np.nan
-    if not low <= high:
+    if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The interval of {label} must be (low, high) with low <= high, None for an open "
             f"end, got {pair!r}."
         )
-    check_interval(table, position, low, high, layout)
-    known = values_between(table, position, low, high)
-    return Asked(known, low, high) if known is None else Asked(known)
+    asked = asked_between(table, position, low, high)
+    check_interval(asked, table, position, low, high, layout)
+    return asked
 
 
 def _check_names(frame, layout, name):

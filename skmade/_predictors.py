@@ -19,7 +19,7 @@ from sklearn.utils.validation import (
 )
 
 from ._density import MADEDensity
-from ._distributions import conditional_of
+from ._distributions import conditional_at
 from ._input import private_random_state
 from ._network.masks import random_orderings
 
@@ -68,6 +68,11 @@ class _Predictor(BaseEstimator):
 
     def _fit_joint(self, X, y, kind, fit_params):
         """Fit the density of X and y, a column of numbers of a kind."""
+        if "X_val" in fit_params:
+            raise TypeError(
+                "fit takes no X_val here: members hold out rows of X and y themselves. Fit a "
+                "MADEDensity of the columns of X and y to stop by rows of your own."
+            )
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
         frame = _rows_of(self, X, reset=True)
@@ -111,7 +116,7 @@ class _Predictor(BaseEstimator):
 
     def _conditional(self, rows):
         # What a member says of X is no measure of what it knows of y given X.
-        return conditional_of(self.estimator_, rows, self.n_features_in_, weighed=False)
+        return conditional_at(self.estimator_, rows, [self.n_features_in_], weighed=False)
 
     def _predicted(self, X, answer):
         """Answer by distributions of some rows after others, and join the answers."""
@@ -133,7 +138,8 @@ class _Predictor(BaseEstimator):
         log_density : ndarray of shape (n_samples,)
             That of the cells of X that are there.
         """
-        return self.estimator_.score_samples(self._joint_rows(X))
+        rows = self._joint_rows(X)  # which checks that there is a density
+        return self.estimator_.score_samples(rows)
 
 
 class MADERegressor(RegressorMixin, _Predictor):
@@ -216,7 +222,8 @@ class MADERegressor(RegressorMixin, _Predictor):
         mean : ndarray of shape (n_samples,)
             Conditional means.
         std : ndarray of shape (n_samples,)
-            Only with `return_std`.
+            Only with `return_std`. It includes the thin tail of every conditional, about a
+            twentieth of the spread of y: quantiles tell the width of narrow distributions.
         """
 
         def moments(given):
@@ -382,6 +389,8 @@ def _rows_of(estimator, X, reset):
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
         frame = X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
+    elif len(frame) == 0:
+        raise ValueError("Found array with 0 sample(s): X has no rows.")
     validate_data(estimator, X, reset=reset, skip_check_array=True)
     return frame
 
@@ -397,6 +406,11 @@ def _new_name(names):
         return None
     if names and all(isinstance(name, int) for name in names):
         return max(names) + 1
+    if not all(isinstance(name, str) for name in names):
+        raise TypeError(
+            "The columns of X must be named by text, or by integers, for y to join them, got "
+            f"{names[0]!r}. Set X.columns to X.columns.astype(str)."
+        )
     name = "y"
     while name in names:
         name += "_"

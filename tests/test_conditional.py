@@ -133,6 +133,9 @@ def test_labels_of_several_columns_together(density):
     assert both.rvs(3, random_state=0).shape == (8, 3, 2)
     with pytest.raises(ValueError, match=r"column 'size' holds numbers\. Ask for one column"):
         density.conditional(ROWS, ["size", "city"])
+    for wrong in ("True", [(True, "Rome")] * 3):
+        with pytest.raises(ValueError, match="k must hold 2 labels"):
+            both.logpmf(wrong)
     with pytest.raises(ValueError, match="one comes twice"):
         density.conditional(ROWS, ["city", "city"])
 
@@ -189,6 +192,11 @@ def test_values_are_for_all_rows_or_each(density):
         given.ppf(1.5)
     with pytest.raises(TypeError, match="column 'size' must be numbers"):
         given.cdf("tall")
+    for wrong in (0, 2.5, (3,)):
+        with pytest.raises((TypeError, ValueError), match="size"):
+            given.rvs(wrong)
+    with pytest.raises((TypeError, ValueError), match="confidence"):
+        given.interval([0.5, 0.9])
     with pytest.raises(ValueError, match="holds NaN"):
         given.logpdf(np.nan)
     assert "column 'size' in 8 rows" in repr(given)
@@ -239,6 +247,18 @@ def test_far_cells_are_told_of_and_the_own_is_not():
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         density.conditional([[0.0, 500.0]], 1)
+
+
+def test_far_cells_do_not_lead_beyond_the_end_of_a_column():
+    X = np.random.RandomState(0).exponential(size=(300, 2))
+    density = quick(bounds={1: (0, None)}, ordering="natural").fit(X)
+    with pytest.warns(UserWarning, match="far from all"):
+        given = density.conditional([[1e4, np.nan]], 1)
+    drawn = given.rvs(20_000, random_state=0)[0]
+    assert (given.cdf(-0.5) == 0).all()
+    assert_allclose(given.cdf(0.0), (drawn == 0).mean(), atol=0.02)
+    assert_allclose(given.mean(), drawn.mean(), rtol=0.05)
+    assert_allclose(given.std(), drawn.std(), rtol=0.1)
 
 
 def density_draws(density, value):
@@ -307,6 +327,7 @@ def test_regions_that_no_row_can_be_in_are_refused(density):
         "hole": ({"city": ["Oslo", None]}, "missing value among others"),
         "between": ({"children": (1.2, 1.8)}, "column 'children' is given between 1.2 and 1.8"),
         "negative": ({"children": (None, -1)}, "where no row can be: it holds whole numbers"),
+        "infinite": ({"size": (np.inf, None)}, r"must be \(low, high\)"),
         "column": ({"height": (1, 2)}, "no column of the table"),
     }.values():
         with pytest.raises(ValueError, match=message):
@@ -325,6 +346,67 @@ def test_regions_of_numbers_that_are_coded():
     assert_allclose(np.exp(both[1:]).sum(), 1, atol=0.01)
     with pytest.raises(ValueError, match="it holds 0 or 1"):
         density.sample(1, given={1: (0.2, 0.8)})
+
+
+def test_regions_of_numbers_on_a_grid():
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=600)
+    X = np.column_stack([(40 + 10 * a).round(), rng.poisson(5, size=600), a.round(1)])
+    density = quick(feature_types=["continuous", "count", "continuous"], max_iter=20).fit(X)
+    drawn = density.sample(20_000, random_state=0)
+    for column, low, high in [
+        (0, 35, 45),
+        (0, 40, 40),
+        (0, 35.2, 45.9),
+        (1, 2.3, 4.7),
+        (2, 0, 1),
+    ]:
+        given = {column: (low, high)}
+        n_inside = ((low <= drawn[:, column]) & (drawn[:, column] <= high)).sum()
+        chance = np.exp(density.log_probability(given))
+        assert stats.binomtest(int(n_inside), 20_000, chance).pvalue > ALPHA
+        some = density.sample(200, random_state=0, given=given)[:, column]
+        assert set(some) <= set(drawn[:, column])
+        assert low <= some.min() <= some.max() <= high
+    with pytest.raises(ValueError, match="numbers in steps of 1 from"):
+        density.sample(1, given={0: (40.2, 40.8)})
+
+
+def test_regions_of_money_with_zeros_and_of_constants():
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=500)
+    money = np.where(rng.random_sample(500) < 0.4, 0, np.exp(6 + a).round(2))
+    with pytest.warns(UserWarning, match="Constant"):
+        density = quick(max_iter=20).fit(np.column_stack([a, money, np.full(500, 5.0)]))
+    parts = [
+        {1: 0},
+        {1: (0.01, None)},
+        {1: (0, None)},
+        {2: (4, 6)},
+        {0: (0, None), 2: (None, 9)},
+    ]
+    chances = np.exp(density.log_probability(parts))
+    assert_allclose(chances[1], 0.6, atol=0.1)
+    assert_allclose(chances[2:4], 1, atol=0.01)
+    assert_allclose(chances[4], 0.5, atol=0.1)
+    assert density.sample(100, random_state=0, given={1: (0.01, None)})[:, 1].min() > 0.01
+    with pytest.raises(ValueError, match="it was 5 in every row"):
+        density.log_probability({2: (6, None)})
+
+
+def test_a_row_of_a_table_is_read_by_name(density):
+    row = ROWS.iloc[0]
+    expected = density.log_probability(dict(row))
+    assert_allclose(density.log_probability(row[::-1]), expected)
+    assert_allclose(density.log_probability(list(row)), expected)
+    assert_allclose(expected, density.score_samples(ROWS[:1])[0], atol=1e-6)
+    part = row[["city"]]
+    assert_allclose(
+        density.log_probability(part), density.log_probability({"city": row["city"]})
+    )
+    given = {"city": pd.Categorical(["Oslo", "Rome"])}
+    assert set(density.sample(50, given=given)["city"]) == {"Oslo", "Rome"}
+    assert density.conditional(ROWS, pd.Index(["city", "smoker"])).support.shape == (6, 2)
 
 
 def test_few_draws_and_far_regions_are_told_of():

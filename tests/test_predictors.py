@@ -10,6 +10,7 @@ from numpy.testing import assert_allclose, assert_array_equal
 from sklearn import config_context
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.datasets import load_iris
+from sklearn.exceptions import NotFittedError
 from sklearn.model_selection import GridSearchCV, cross_val_score
 
 from skmade import MADEClassifier, MADEDensity, MADERegressor
@@ -158,6 +159,15 @@ def test_declared_types_of_columns_are_kept():
     assert regressor().fit(named, Y).predict(named).shape == (300,)
 
 
+def test_names_of_columns_that_are_not_text():
+    integers = pd.DataFrame(X, columns=[1, 2, 3])
+    expected = regressor().fit(X, Y).predict(X[:3])
+    assert_allclose(regressor().fit(integers, Y).predict(integers[:3]), expected)
+    assert classifier().fit(integers, LABELS).predict_proba(integers[:3]).shape == (3, 2)
+    with pytest.raises(TypeError, match=r"named by text, or by integers.*astype\(str\)"):
+        regressor().fit(pd.DataFrame(X, columns=[0.5, 1.5, 2.5]), Y)
+
+
 def test_integers_have_probabilities():
     counts = RNG.poisson(np.exp(0.5 * X[:, 0] + 1))
     model = regressor().fit(X, counts)
@@ -192,6 +202,12 @@ def test_wrong_calls():
         classifier().fit(X, Y)
     with pytest.raises(ValueError, match="inconsistent numbers of samples"):
         regressor().fit(X, Y[:5])
+    with pytest.raises(TypeError, match="takes no X_val"):
+        regressor().fit(X, Y, X_val=X)
+    with pytest.raises(NotFittedError):
+        classifier().score_samples(X)
+    with pytest.raises(ValueError, match=r"0 sample\(s\)"):
+        regressor().fit(FRAME, Y).predict(FRAME[:0])
     with pytest.raises(ValueError, match="contains NaN"):
         regressor().fit(X, np.where(Y > 2, np.nan, Y))
     with pytest.raises(ValueError, match="X has 2 features, but MADERegressor is expecting 3"):

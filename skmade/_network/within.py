@@ -29,6 +29,10 @@ Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
 
 
+# An end that is an atom is so up to this share.
+ROUNDING = 1e-12
+
+
 @dataclass(frozen=True)
 class Region:
     """Where the values of one feature may be, as the network sees them."""
@@ -104,7 +108,7 @@ def _parts(law: MixtureOfGaussians, params: Floats, lower: float, upper: float) 
 def _atoms_within(law: MixtureOfGaussians, lower: float, upper: float) -> Floats:
     """How much of each atom counts between two ends, which belong to it, (A,)."""
     atoms = law.atoms[0]
-    room = 0.5 * law.atom_scales[0]  # of rounding
+    room = ROUNDING * (1 + np.abs(atoms))
     with np.errstate(invalid="ignore"):
         inside = ((lower - room <= atoms) & (atoms <= upper + room)).astype(np.float64)
     return inside * law.atoms_inside[0] if isinstance(law, TruncatedMixture) else inside

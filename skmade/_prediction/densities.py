@@ -268,7 +268,8 @@ class Points:
         hints = np.clip(hints, self.first[0], self.first[-1])
         points = self._outside(self._snapped(np.concatenate([first, hints], axis=1)))
         points = np.sort(np.concatenate([points, ends], axis=1), axis=1)
-        points, logs = refined(points, self._closed, log_density, self._snapped, self.n_rounds)
+        n_rounds = self.n_rounds + math.ceil(hints.shape[1] / N_ADDED)
+        points, logs = refined(points, self._closed, log_density, self._snapped, n_rounds)
         if not len(self.atoms):
             return Curve(points, logs, self.atoms, np.empty((n_rows, 0)))
         smooth = Curve(points, logs, self.atoms[:0], np.empty((n_rows, 0)))

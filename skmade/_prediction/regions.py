@@ -125,14 +125,17 @@ def _seen(ensemble: Ensemble, column: int, asked: Asked) -> Region:
         cells = transform(alone, asked.values[:, None])
         log_factors = np.where(beyond_edge(alone, cells), -np.inf, cells.log_factors[:, 0])
         return Region(_exact(alone, asked.values, cells.values[:, 0]), log_factors)
-    ends = np.array([asked.low, asked.high])
-    images = np.where(np.isfinite(ends), ends, 0.0)
-    images = _exact(alone, ends, transform(alone, images[:, None]).values[:, 0])
-    lower, upper = np.where(np.isfinite(ends), images, ends).tolist()
+    # What is recorded on a grid is all that is nearest to its numbers.
+    half = asked.step / 2
+    ends = np.array([asked.low - half, asked.high + half])
     if isinstance(law, DiscretisedMixture):
-        half = law.step[0] / 2
-        lower = -math.inf if lower < law.lowest[0] + half else lower - half
-        upper = math.inf if upper > law.highest[0] - half else upper + half
+        at_end = law.lowest[0], law.highest[0]
+        ends = standardise(alone, np.clip(ends, -LARGEST, LARGEST)[:, None])[:, 0]
+        low, high = (-math.inf if ends[0] < at_end[0] else ends[0]), ends[1]
+        return Region(None, None, low, math.inf if high > at_end[1] else high)
+    known = np.isfinite(ends)
+    images = transform(alone, np.where(known, ends, 0.0)[:, None]).values[:, 0]
+    lower, upper = np.where(known, _exact(alone, ends, images), ends).tolist()
     return Region(None, None, float(lower), float(upper))
 
 
@@ -178,11 +181,11 @@ def _draw_background(
 
 
 def _standardised_ends(alone: Table, asked: Asked) -> tuple[Floats, Floats]:
-    """Return the ends of an interval, standardised; of counts half a step farther out."""
-    ends = np.clip([asked.low, asked.high], -LARGEST, LARGEST)
+    """Return the ends of an interval, standardised; of a grid half a step farther out."""
+    half = asked.step / 2
+    ends = np.clip([asked.low - half, asked.high + half], -LARGEST, LARGEST)
     low, high = standardise(alone, ends[:, None])
-    half = 0.5 / alone.spread[0] if alone.kinds[0] == "count" else 0.0
-    return low - half, high + half
+    return low, high
 
 
 def _states(table: Table, asked: Mapping[int, Asked]) -> Floats | None:

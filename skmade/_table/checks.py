@@ -8,7 +8,7 @@ from numpy.typing import NDArray
 
 from .encoding import Table, known_range, outside_cells, transform
 from .frame import Layout
-from .regions import values_between
+from .regions import Asked
 
 Floats = NDArray[np.float64]
 
@@ -156,17 +156,11 @@ def check_given(table: Table, X: Floats, layout: Layout) -> None:
         )
 
 
-def check_interval(table: Table, column: int, low: float, high: float, layout: Layout) -> None:
+def check_interval(
+    asked: Asked, table: Table, column: int, low: float, high: float, layout: Layout
+) -> None:
     """Refuse an interval in which no row can be, as nothing follows from it."""
-    known = values_between(table, column, low, high)
-    first, last = max(low, table.ends[0, column]), min(high, table.ends[1, column])
-    if known is not None:
-        empty = len(known) == 0
-    elif table.kinds[column] == "count":
-        empty = bool(np.ceil(first) > np.floor(last))
-    else:
-        empty = first > last
-    if empty:
+    if asked.values is not None and len(asked.values) == 0:
         raise ValueError(
             f"{layout.label(column)} is given between {low:g} and {high:g}, where no row can "
             f"be: {_possible(table, column)}. Give another interval."
@@ -185,7 +179,13 @@ def _possible(table: Table, position: int) -> str:
     if not np.isnan(codes).all():
         return f"it holds {', '.join(f'{code:g}' for code in codes[~np.isnan(codes)])}"
     low, high = table.ends[:, position]
-    kind = "whole numbers" if table.kinds[position] == "count" else "numbers"
+    decimals, multiple, _ = table.grids[position].tolist()
+    if table.kinds[position] == "count":
+        kind = "whole numbers"
+    elif decimals < 0:
+        kind = "numbers"
+    else:
+        kind = f"numbers in steps of {multiple / 10.0**decimals:g}"
     return f"it holds {kind} from {low:g} to {high:g}"
 
 

@@ -8,8 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .encoding import Table, to_cells
+from .grid import Grid
 
 Floats = NDArray[np.float64]
+
+# An end is a number of a grid up to this share of its step.
+ROOM = 1e-6
 
 
 @dataclass(frozen=True)
@@ -19,6 +23,7 @@ class Asked:
     values: Floats | None  # these alone
     low: float = -math.inf  # else all between two ends, which belong to it
     high: float = math.inf
+    step: float = 0.0  # of the numbers between them; zero for all
 
     def nearest(self, X: Floats) -> Floats:
         """Move numbers that rounding has put outside back to the ends."""
@@ -27,17 +32,43 @@ class Asked:
         return self.values[np.abs(X[:, None] - self.values).argmin(axis=1)]
 
 
-def values_between(table: Table, column: int, low: float, high: float) -> Floats | None:
-    """Return the values of a column of few numbers between two ends; None if it has many."""
+def asked_between(table: Table, column: int, low: float, high: float) -> Asked:
+    """Return all that a column may be between two ends; no values where that is nothing.
+
+    Of integers, and of numbers that were recorded on a grid, the ends are numbers of it.
+    """
+    low, high = max(low, table.ends[0, column]), min(high, table.ends[1, column])
+    known = _few_values(table, column)
+    if known is not None:
+        return Asked(known[(low <= known) & (known <= high)])
+    step, offset = _step(table, column)
+    if step and np.isfinite(low):
+        low = offset + step * float(np.ceil((low - offset) / step - ROOM))
+    if step and np.isfinite(high):
+        high = offset + step * float(np.floor((high - offset) / step + ROOM))
+    if low > high:
+        return Asked(np.empty(0))
+    return Asked(None, low, high, step)
+
+
+def _few_values(table: Table, column: int) -> Floats | None:
+    """Return the values of a column that has few; None if it has many."""
     if table.constant[column]:
-        known = table.ends[:1, column]
-    elif table.kinds[column] == "binary":
-        known = np.array([0.0, 1.0])
-    elif not np.isnan(table.codes[column]).all():
-        known = table.codes[column]
-    else:
-        return None
-    return np.asarray(known[(low <= known) & (known <= high)])
+        return np.asarray(table.ends[:1, column])
+    if table.kinds[column] == "binary":
+        return np.array([0.0, 1.0])
+    codes = table.codes[column]
+    return None if np.isnan(codes).all() else np.asarray(codes[~np.isnan(codes)])
+
+
+def _step(table: Table, column: int) -> tuple[float, float]:
+    """Return the step between the numbers of a column, zero for none, and one of them."""
+    if table.kinds[column] == "count":
+        return 1.0, 0.0
+    grid = Grid(*table.grids[column].tolist())
+    if grid.decimals < 0:
+        return 0.0, 0.0
+    return grid.multiple / 10.0**grid.decimals, grid.offset / 10.0**grid.decimals
 
 
 def nearest_row(asked: Mapping[int, Asked], table: Table) -> Floats:

@@ -12,6 +12,7 @@ from skmade._network.masks import ordering_to_ranks
 from skmade._prediction.conditional import Question, comes_last, masses, values_of
 from skmade._prediction.densities import densities, log_densities
 from skmade._table.encoding import encode
+from tests.configurations import quick
 from tests.ensembles import OF_EACH_LAW, TRAININGS, ensemble_of_each_law, make_ensemble
 from tests.laws import ALPHA, log_density
 
@@ -179,6 +180,33 @@ def test_a_narrow_peak_that_later_columns_make_is_found():
     assert_allclose(found, images, atol=1e-2)
     low, high = known.curve.quantile(np.array([[0.02, 0.98]] * 2)).T
     assert (high - low < 0.05).all()
+
+
+@pytest.mark.parametrize("n_members", [1, 3])
+def test_both_branches_of_a_later_column_are_found(n_members):
+    a = np.random.RandomState(0).normal(size=400)
+    X = np.column_stack([a, a**2 + 0.01 * np.random.RandomState(1).normal(size=400)])
+    density = quick(ordering="natural", n_estimators=n_members, max_iter=40).fit(X)
+    grid = np.linspace(-3.5, 3.5, 7001)
+    rows = np.column_stack([np.tile(grid, 20), np.repeat(X[:20, 1], len(grid))])
+    known = np.exp(density.score_samples(rows)).reshape(20, -1)
+    upto = np.cumsum(known[:, 1:] + known[:, :-1], axis=1)
+    expected = upto[:, 3499] / upto[:, -1]
+    found = density.conditional(X[:20], 0).cdf(0.0)
+    assert_allclose(found, expected, atol=0.02)
+
+
+def test_close_atoms_keep_their_mass():
+    rng = np.random.RandomState(0)
+    a, price = rng.normal(size=600), rng.choice([31.275, 31.3875, 35.0], size=600)
+    X = np.column_stack([a, np.where(rng.random_sample(600) < 0.6, price, np.exp(a + 3))])
+    density = quick(ordering="natural", max_iter=20).fit(X)
+    given = density.conditional(X[:5], 1)
+    spikes = [atom + np.linspace(-0.2, 0.2, 8001) for atom in (31.275, 31.3875)]
+    grid = np.unique(np.concatenate([np.linspace(0.01, 33, 20_001), *spikes]))
+    grid = grid[grid <= 33]
+    total = np.trapezoid(given.pdf(grid[None]), grid, axis=1) + given.cdf(0.01)
+    assert_allclose(given.cdf(33.0), total, atol=0.01)
 
 
 def test_a_column_is_last_where_nothing_observed_comes_after_it():

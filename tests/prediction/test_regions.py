@@ -18,12 +18,13 @@ INF = np.inf
 # Regions of the columns of `ensemble_of_each_law`.
 REGIONS = {
     "an interval": {0: Asked(None, -0.5, 1.0)},
-    "an open end": {0: Asked(None, 0.3, INF), 4: Asked(None, -INF, 3)},
+    "an open end": {0: Asked(None, 0.3, INF), 4: Asked(None, -INF, 3, 1.0)},
     "an end that is an atom": {1: Asked(None, 0.0, 2.0)},
     "beside an atom": {1: Asked(None, 0.05, 2.0)},
+    "next to an atom": {1: Asked(None, 1e-9, INF)},
     "within bounds": {2: Asked(None, 0.2, 0.9)},
     "the bound that is an atom": {3: Asked(None, 0.0, 0.3)},
-    "counts": {4: Asked(None, 2.0, 5.0), 5: Asked(np.array([3.0, 9.0]))},
+    "counts": {4: Asked(None, 2.0, 5.0, 1.0), 5: Asked(np.array([3.0, 9.0]))},
     "labels": {6: Asked(np.array([1.0])), 7: Asked(np.array([0.0, 2.0]))},
     "mixed": {
         0: Asked(None, -INF, 0.5),
