@@ -192,11 +192,10 @@ class MixtureOfGaussians(Law):
         logits, means, scales = (np.concatenate(pair) for pair in pairs)
         return logits, means, scales
 
-    def center(self, params: Floats) -> tuple[Floats, Floats]:
-        """Mean of the free components, and mean of their scales, (F, n)."""
+    def components(self, params: Floats) -> tuple[Floats, Floats, Floats]:
+        """Means, scales and shares of the free components, (n_components, F, n)."""
         logits, means, raw = self.parts(params)
-        shares = np.exp(logits - log_sum_exp(logits))
-        return weighted_sum(shares, means), weighted_sum(shares, self.scales(raw))
+        return means, self.scales(raw), np.exp(logits - log_sum_exp(logits))
 
     def _atom_scales(self) -> Floats:
         return np.nan_to_num(self.atom_scales, nan=1.0)

@@ -2,8 +2,8 @@
 
 A few points spread over a column miss a peak between them. Peaks have two causes: components of
 the column's own conditional that are narrow, and columns after it in an ordering that tell it
-nearly exactly. Of such a column the mean, as a function of the column, passes through the
-row's own value at the peak, and the slope there says how wide the peak is.
+nearly exactly. Of such a column the mean of a component, as a function of the column, passes
+through the row's own value at the peak, and the slope there says how wide the peak is.
 """
 
 import numpy as np
@@ -13,7 +13,7 @@ from .._network.ensemble import Ensemble
 from .._network.mixtures import MixtureOfGaussians
 from .._network.special import log_sum_exp
 from .prepared import scorer
-from .walk import centers_of_numbers
+from .walk import components_of_numbers
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -39,7 +39,10 @@ MAX_PATHS = 12
 
 # Peaks that later columns make are looked for in so many gaps between these, by so many paths
 # and columns in each.
-MAX_GAPS, MAX_IN_GAP = 4, 3
+MAX_GAPS, MAX_IN_GAP = 4, 4
+
+# A component of a later column counts if its share is more than this.
+MIN_SHARE_OF_COMPONENT = 0.02
 
 
 def narrow_components(law: MixtureOfGaussians, params: Floats, log_weights: Floats) -> Floats:
@@ -71,14 +74,16 @@ def narrow_components(law: MixtureOfGaussians, params: Floats, log_weights: Floa
 
 def narrow_roots(ensemble: Ensemble, values: Floats, column: int) -> Floats:
     """Return points (n, H) around peaks that columns after a column make."""
-    roots, widths, paths, features = _crossings(ensemble, values, column)
+    roots, widths, paths, features, components = _crossings(ensemble, values, column)
     some = np.isfinite(widths)
     if not some.any():
         return np.empty((len(values), 0))
     for path in np.unique(paths[some]):
         rows, places = np.nonzero(some & (paths == path))
-        own = roots[rows, places], widths[rows, places], features[rows, places]
-        roots[rows, places] = _corrected(ensemble, path, values[rows], column, *own)
+        at, which = (rows, places), (features[rows, places], components[rows, places])
+        roots[at] = _corrected(
+            ensemble, path, values[rows], column, roots[at], widths[at], *which
+        )
     return np.concatenate(
         [_around(roots[:, [k]], widths[:, [k]], some[:, k]) for k in range(roots.shape[1])],
         axis=1,
@@ -94,40 +99,49 @@ def _around(middles: Floats, widths: Floats, some: NDArray[np.bool_]) -> Floats:
 
 def _crossings(
     ensemble: Ensemble, values: Floats, column: int
-) -> tuple[Floats, Floats, Integers, Integers]:
-    """Return the narrowest places where the mean of a later column is the row's own value.
+) -> tuple[Floats, Floats, Integers, Integers, Integers]:
+    """Return the narrowest places where a later column's component is at the row's own value.
 
     Places and widths, (n, MAX_GAPS * MAX_IN_GAP), infinite where there are fewer, and which
-    path and feature each is of.
+    path, feature and component each is of.
     """
     n_rows, n_features = values.shape
     grid = np.repeat(values[:, None], len(SEARCHED), axis=1)
     grid[:, :, column] = SEARCHED
-    step, found = SEARCHED[1] - SEARCHED[0], []
+    flat, found = grid.reshape(-1, n_features), []
     every = ensemble.ranks.reshape(-1, n_features)
     chosen = np.unique(np.linspace(0, len(every) - 1, MAX_PATHS).astype(np.int64))
     for path in chosen.tolist():
         later = np.flatnonzero(every[path] > every[path, column])
-        mean, scale = (
-            part.reshape(n_rows, len(SEARCHED), n_features)[:, :, later]
-            for part in centers_of_numbers(scorer(ensemble, path), grid.reshape(-1, n_features))
+        means, scales, shares = (
+            part.reshape(n_rows, len(SEARCHED), n_features, -1)[:, :, later]
+            for part in components_of_numbers(scorer(ensemble, path), flat)
         )
-        apart = mean - values[:, None, later]
-        rise = np.diff(apart, axis=1)
-        crosses = (np.sign(apart[:, 1:]) != np.sign(apart[:, :-1])) & (rise != 0)
-        with np.errstate(divide="ignore", invalid="ignore"):
-            widths = np.minimum(scale[:, :-1], scale[:, 1:]) * step / np.abs(rise)
-            places = SEARCHED[:-1, None] - step * apart[:, :-1] / rise
-        widths = np.where(crosses & (widths < NARROW), widths, np.inf)
-        found.append((places, widths, *np.broadcast_arrays(path, later, widths)[:2]))
+        places, widths = _roots(means - values[:, None, later, None], scales, shares)
+        which = path, later[:, None], np.arange(widths.shape[3])
+        named = np.broadcast_arrays(widths, *which)[1:]
+        flattened = (part.reshape(*widths.shape[:2], -1) for part in (places, widths, *named))
+        found.append(tuple(flattened))
     parts = [np.concatenate(part, axis=2) for part in zip(*found, strict=True)]
-    for axis, n_kept in ((2, MAX_IN_GAP), (1, MAX_GAPS)):
-        order = np.argsort(parts[1], axis=2)[:, :, :n_kept]
-        if axis == 1:
-            order = np.argsort(parts[1][:, :, :1], axis=1)[:, :n_kept]
-        parts = [np.take_along_axis(part, order, axis=axis) for part in parts]
-    places, widths, paths, features = (part.reshape(n_rows, -1) for part in parts)
-    return places, widths, paths, features
+    order = np.argsort(parts[1], axis=2)[:, :, :MAX_IN_GAP]
+    parts = [np.take_along_axis(part, order, axis=2) for part in parts]
+    order = np.argsort(parts[1][:, :, :1], axis=1)[:, :MAX_GAPS]
+    places, widths, paths, features, components = (
+        np.take_along_axis(part, order, axis=1).reshape(n_rows, -1) for part in parts
+    )
+    return places, widths, paths, features, components
+
+
+def _roots(apart: Floats, scales: Floats, shares: Floats) -> tuple[Floats, Floats]:
+    """Return where distances (n, J, ...) are zero between points, and how wide peaks are."""
+    step, rise = SEARCHED[1] - SEARCHED[0], np.diff(apart, axis=1)
+    crosses = (np.sign(apart[:, 1:]) != np.sign(apart[:, :-1])) & (rise != 0)
+    crosses &= np.maximum(shares[:, 1:], shares[:, :-1]) > MIN_SHARE_OF_COMPONENT
+    before = SEARCHED[:-1].reshape(-1, *[1] * (apart.ndim - 2))
+    with np.errstate(divide="ignore", invalid="ignore"):
+        widths = np.minimum(scales[:, :-1], scales[:, 1:]) * step / np.abs(rise)
+        places = before - step * apart[:, :-1] / rise
+    return places, np.where(crosses & (widths < NARROW), widths, np.inf)
 
 
 def _corrected(
@@ -138,6 +152,7 @@ def _corrected(
     roots: Floats,
     widths: Floats,
     features: Integers,
+    components: Integers,
 ) -> Floats:
     """Correct roots (n,) by the secants through two points near each."""
     rows, step = np.arange(len(roots)), SEARCHED[1] - SEARCHED[0]
@@ -146,8 +161,8 @@ def _corrected(
         for side in (roots - widths, roots + widths):
             filled = values.copy()
             filled[:, column] = side
-            mean, _ = centers_of_numbers(scorer(ensemble, path), filled)
-            apart.append(mean[rows, features] - values[rows, features])
+            means, _, _ = components_of_numbers(scorer(ensemble, path), filled)
+            apart.append(means[rows, features, components] - values[rows, features])
         rise = apart[1] - apart[0]
         with np.errstate(divide="ignore", invalid="ignore"):
             moved = roots - widths - apart[0] * 2 * widths / rise

@@ -243,17 +243,21 @@ def parameters_of(walk: Walk, values: Floats, column: int) -> Floats:
     return np.concatenate(found, axis=1)
 
 
-def centers_of_numbers(walk: Walk, values: Floats) -> tuple[Floats, Floats]:
-    """Mean and scale (n, D) of each number given those before it, atoms aside; else NaN."""
+def components_of_numbers(walk: Walk, values: Floats) -> tuple[Floats, Floats, Floats]:
+    """Means, scales and shares (n, D, K) of the components of each number; else NaN."""
     found = []
     for rows in enter(walk, values):
-        centers = np.full((2, *rows.values.shape), np.nan)
+        parts = None
         for law, columns, params in _conditionals(walk, rows):
             if isinstance(law, MixtureOfGaussians):
-                centers[:, columns] = law.center(params)
-        found.append(centers)
-    mean, scale = np.concatenate(found, axis=2)
-    return mean.T, scale.T
+                own = np.stack(law.components(params))
+                if parts is None:
+                    parts = np.full((3, own.shape[1], *rows.values.shape), np.nan)
+                parts[:, :, columns] = own
+        assert parts is not None
+        found.append(parts)
+    means, scales, shares = np.concatenate(found, axis=3).transpose(0, 3, 2, 1)
+    return means, scales, shares
 
 
 def add_evidence(law: Conditional, params: Floats, evidence: Floats) -> None:

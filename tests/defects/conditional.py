@@ -99,8 +99,8 @@ def own_cell_read():
 def predictors_weigh_members_by_x():
     """A member's part in a prediction is by what it says of X."""
 
-    @patch(_predictors, "conditional_of")
-    def conditional_of(old, *arguments, weighed):
+    @patch(_predictors, "conditional_at")
+    def conditional_at(old, *arguments, weighed):
         return old(*arguments)
 
 
