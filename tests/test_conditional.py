@@ -51,17 +51,16 @@ def truth(X, column):
 @pytest.mark.slow
 @pytest.mark.parametrize("agnostic", [False, True])
 def test_means_and_quantiles_are_those_of_a_gaussian(agnostic):
-    parameters = {"n_estimators": 6, "n_masks": 4} if agnostic else {}
-    density = MADEDensity(order_agnostic=agnostic, random_state=0, **parameters)
-    density.fit(gaussian_rows(5000, 0))
+    density = MADEDensity(order_agnostic=agnostic, random_state=0).fit(gaussian_rows(5000, 0))
     X = gaussian_rows(100, 1)
+    bound = 0.08 if agnostic else 0.05  # sixteen orderings by one network are harder to learn
     for column in (0, 2, 4):
         given = density.conditional(X, column)
         mean, deviation = truth(X, column)
-        assert np.abs(given.mean() - mean).mean() < 0.05 * deviation
+        assert np.abs(given.mean() - mean).mean() < bound * deviation
         for level in (0.1, 0.5, 0.9):
             expected = mean + deviation * stats.norm.ppf(level)
-            assert np.abs(given.ppf(level) - expected).mean() < 0.05 * deviation
+            assert np.abs(given.ppf(level) - expected).mean() < bound * deviation
 
 
 @pytest.mark.parametrize("name", CONFIGURATIONS)
