@@ -577,7 +577,7 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         -------
         distribution : NumberDistribution, CountDistribution, DiscreteDistribution or \
 LabelDistribution
-            Distributions of n_samples rows with the methods of :mod:`scipy.stats`: `logpdf`
+            Distributions of n_samples rows with the methods of ``scipy.stats``: `logpdf`
             (`logpmf` of counts and labels), `cdf`, `ppf`, `mean`, `std`, `median`, `interval`,
             `rvs`; of labels `probabilities` and `mode`.
 
@@ -585,7 +585,7 @@ LabelDistribution
         -----
         Where the column is the last in the ordering of every member, it is a mixture of their
         conditionals, and takes little more time than `score_samples`. Elsewhere rows are
-        scored with every label, with every count where these are few, or with 161 or more
+        scored with every label, with every count where these are few, or with 141 or more
         numbers, and what the joint sums to is found from these: to 1e-3 of it, mostly to
         1e-4. That takes as much longer, and more yet for rows with other missing cells.
 

@@ -121,7 +121,7 @@ class NumberDistribution(_OrderedDistribution):
     Values may be one for all rows, one for each, of shape (n,), or several for each, of shape
     (n, k), or (1, k) for all. Answers have the shape of the values, (n,) for one.
 
-    `MADEDensity.conditional` returns it; it has the names of :mod:`scipy.stats`. A value that
+    `MADEDensity.conditional` returns it; it has the names of ``scipy.stats``. A value that
     recurs in the column, an atom, has a probability of its own: `cdf` jumps there, `ppf` and
     `rvs` return it exactly, and `logpdf` is that of `score_samples`, of a narrow spike.
     """

@@ -110,7 +110,7 @@ class _Predictor(BaseEstimator):
         -------
         distribution : object
             Of the kind that `MADEDensity.conditional` returns, with the methods of
-            :mod:`scipy.stats`.
+            ``scipy.stats``.
         """
         return self._conditional(self._joint_rows(X))
 
