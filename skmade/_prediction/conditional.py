@@ -44,8 +44,8 @@ Floats = NDArray[np.float64]
 
 Answer = TypeVar("Answer")
 
-# Counts with at most so many possible values are enumerated.
-# Beyond the second number of standard deviations there is less than 1e-8.
+# Counts with at most so many possible values are enumerated. Beyond the second number of
+# standard deviations there is less than 1e-8.
 MAX_ENUMERATED, FARTHEST = 160, 40.0
 
 # Rows of which a table of points is made at once.
@@ -92,6 +92,12 @@ class Mixture:
 
     def log_joint(self, values: Floats) -> Floats:
         """Log-density of values (n, k) and the other cells, (n, k)."""
+        # Parameters are repeated for each value: some values at a time.
+        size = max(1, MAX_SCORING_BYTES // self.params.nbytes)
+        parts = [values[:, k : k + size] for k in range(0, values.shape[1], size)]
+        return np.concatenate([self._log_joint(part) for part in parts], axis=1)
+
+    def _log_joint(self, values: Floats) -> Floats:
         shape = (*self.log_weights.shape, values.shape[1])
         params = np.repeat(self.params.reshape(len(self.params), 1, -1), shape[2], axis=2)
         every = np.broadcast_to(values[:, None], shape).reshape(1, -1)
@@ -262,7 +268,7 @@ def _masses(question: Question, support: Floats) -> Masses:
     logs[:, ~seen] = log_rest[:, None]  # the mass kept for them is among the factors
     logs += cells.log_factors[:, 0] - log_rest[:, None]
     by_background = np.broadcast_to(background(alone, cells)[:, 0], logs.shape)
-    log_density, chance = rest(question, log_rest)
+    log_density, chance = density_of_rest(question, log_rest)
     logs = mixed(logs, by_background, chance)
     total = log_sum_exp(logs.T)
     return Masses(logs - total[:, None], log_density + total)
@@ -275,7 +281,7 @@ def mixed(by_members: Floats, by_background: Floats, chance: Floats) -> Floats:
         return np.logaddexp(np.log1p(-chance) + by_members, np.log(chance) + by_background)
 
 
-def rest(question: Question, log_rest: Floats) -> tuple[Floats, Floats]:
+def density_of_rest(question: Question, log_rest: Floats) -> tuple[Floats, Floats]:
     """Log-density (n,) of the other cells, and the chance of the background given them.
 
     `log_rest` is the log-density of their values by the members.

@@ -21,11 +21,11 @@ from .conditional import (
     Joint,
     Mixture,
     Question,
+    density_of_rest,
     each_part,
     evaluators,
     log_joint,
     mixed,
-    rest,
 )
 from .curves import N_ADDED, N_ROUNDS, Curve, log_difference, refined
 from .hints import AROUND
@@ -181,7 +181,7 @@ def _density(question: Question) -> Density:
             log_rest[rows] = evaluator.log_rest
         else:
             log_rest[rows] = curves[-1].log_total
-    _, chance = rest(question, log_rest)
+    _, chance = density_of_rest(question, log_rest)
     return Density(question.alone, points.step, _together(curves, places), chance, log_rest)
 
 

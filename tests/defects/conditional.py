@@ -47,8 +47,8 @@ def column_taken_for_the_last():
 def background_forgotten_in_conditionals():
     """Given a cell beyond all rows, a column is what the members say."""
 
-    @patch(conditional, "rest")
-    def rest(old, question, log_rest):
+    @patch(conditional, "density_of_rest")
+    def density_of_rest(old, question, log_rest):
         log_density, chance = old(question, log_rest)
         return log_density, np.zeros_like(chance)
 
