@@ -154,8 +154,8 @@ def categories_read_by_code():
     """Categories are read by the codes that the table at hand has for them."""
 
     @patch(frame, "to_numbers")
-    def to_numbers(old, layout, X, name="X"):
-        numbers = old(layout, X, name)
+    def to_numbers(old, layout, X, name="X", ignored=()):
+        numbers = old(layout, X, name, ignored)
         table = X.to_native() if isinstance(X, nw.DataFrame) else None
         for column in range(numbers.shape[1]) if isinstance(table, pd.DataFrame) else ():
             if isinstance(table.dtypes.iloc[column], pd.CategoricalDtype):
