@@ -182,18 +182,24 @@ def read_bounds(bounds, kinds, layout):
 
 
 def _pair(pair, label):
-    """Return two ends as floats, infinite where they are open."""
-    try:
-        low, high = pair
-        low = -np.inf if low is None else float(low)
-        high = np.inf if high is None else float(high)
-    except (TypeError, ValueError):
-        low = high = np.nan
+    """Return two ends of a column as floats, infinite where they are open."""
+    low, high = _ends(pair)
     if not low < high:
         raise ValueError(
             f"The bounds of {label} must be (low, high) with low < high, None for an open end, "
             f"got {pair!r}."
         )
+    return low, high
+
+
+def _ends(pair):
+    """Read two ends, infinite where they are None, NaN where they are no pair of numbers."""
+    try:
+        low, high = pair
+        low = -np.inf if low is None else float(low)
+        high = np.inf if high is None else float(high)
+    except (TypeError, ValueError):
+        return np.nan, np.nan
     return low, high
 
 
@@ -373,12 +379,7 @@ def _asked_between(pair, position, layout, table):
             f"{label} holds labels, of which there are no intervals: give a list of labels "
             f"instead of {pair!r}."
         )
-    try:
-        low, high = pair
-        low = -np.inf if low is None else float(low)
-        high = np.inf if high is None else float(high)
-    except (TypeError, ValueError):
-        low = high = np.nan
+    low, high = _ends(pair)
     if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The interval of {label} must be (low, high) with low <= high, None for an open "
