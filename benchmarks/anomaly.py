@@ -41,7 +41,7 @@ import torch
 from detectors import DETECTORS, OUR_CORE, OURS, PEERS
 from report import standard_error, write
 from sklearn.exceptions import ConvergenceWarning
-from sklearn.metrics import roc_auc_score
+from sklearn.metrics import average_precision_score, roc_auc_score
 from store import load_facts, path_of, save_facts
 from tables import DATA, read
 
@@ -114,7 +114,7 @@ class Protocol:
 
 PROTOCOLS = {
     "clean": Protocol(clean, (OURS, *PEERS)),
-    "contaminated": Protocol(contaminated, (OUR_CORE, OURS, "IsolationForest")),
+    "contaminated": Protocol(contaminated, (OURS, OUR_CORE, *PEERS)),
 }
 
 
@@ -132,6 +132,7 @@ def measure(split, method, seed):
     scores = detector.score_samples(split.test)
     return {
         "auroc": 100 * float(roc_auc_score(split.is_anomaly, -scores)),
+        "aupr": 100 * float(average_precision_score(split.is_anomaly, -scores)),
         "fit_seconds": fitted - begin,
         "score_seconds": time.perf_counter() - fitted,
         "n_train": len(split.train),

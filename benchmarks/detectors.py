@@ -1,10 +1,15 @@
-"""What finds anomalies in anomaly.py: MADEOutlierDetector, and what scikit-learn has.
+"""What finds anomalies in anomaly.py: MADEOutlierDetector and detectors of scikit-learn.
 
 Each function fits the training rows of a split and returns something with `score_samples`,
-which is lower for rows that are more anomalous.
+which is lower for rows that are more anomalous. ECOD is of pyod, and left out where that is not
+installed.
 """
 
+import importlib.util
+
+import numpy as np
 from peers import tuned_gmm, tuned_kde
+from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
 from sklearn.pipeline import make_pipeline
@@ -28,6 +33,30 @@ class Neighbors(NearestNeighbors):
     def score_samples(self, X):
         """Return the distance, negative."""
         return -self.kneighbors(X)[0][:, -1]
+
+
+class DiffusionTime(NearestNeighbors):
+    """The time of a diffusion at which a row would be as far away as it is from five rows.
+
+    Livernoche et al. (ICLR 2024, DTE-NP): it grows with the mean of the squared distances.
+    """
+
+    def score_samples(self, X):
+        """Return the mean, negative."""
+        return -np.square(self.kneighbors(X)[0]).mean(axis=1)
+
+
+class Tails:
+    """The rarity of each cell in its column (Li et al. 2022, ECOD), as pyod computes it."""
+
+    def __init__(self, train):
+        from pyod.models.ecod import ECOD
+
+        self.ecod = ECOD().fit(train)
+
+    def score_samples(self, X):
+        """Return the score of pyod, negative."""
+        return -self.ecod.decision_function(X)
 
 
 def made(split, seed, **options):
@@ -76,5 +105,11 @@ PEERS = {
     "IsolationForest": on_standardised(
         lambda train, seed: IsolationForest(random_state=seed).fit(train)
     ),
+    "MCD": on_standardised(lambda train, seed: EllipticEnvelope(random_state=seed).fit(train)),
+    "DTE-NP": on_standardised(
+        lambda train, seed: DiffusionTime(n_neighbors=N_NEIGHBORS).fit(train)
+    ),
 }
+if importlib.util.find_spec("pyod"):
+    PEERS["ECOD"] = on_standardised(lambda train, seed: Tails(train))
 DETECTORS = {OURS: made, OUR_CORE: made_of_core, **PEERS}

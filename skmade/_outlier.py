@@ -1,14 +1,13 @@
-"""`MADEOutlierDetector`: a density, and the score below which a row is an outlier."""
+"""`MADEOutlierDetector`: how odd rows are, and the threshold beyond which they are outliers."""
 
-from numbers import Real
-from typing import ClassVar
+from numbers import Integral, Real
+from typing import Any, ClassVar
 
 import numpy as np
-from scipy.optimize import brentq
-from scipy.stats import chi2
+from scipy.stats import false_discovery_control
 from sklearn import get_config
 from sklearn.base import BaseEstimator, OutlierMixin, _fit_context, clone
-from sklearn.utils import _safe_indexing, get_tags, indexable
+from sklearn.utils import _safe_indexing, check_scalar, get_tags, indexable
 from sklearn.utils._param_validation import HasMethods, Interval, StrOptions
 from sklearn.utils.metadata_routing import (
     MetadataRouter,
@@ -24,60 +23,83 @@ from sklearn.utils.validation import (
     has_fit_parameter,
 )
 
+from ._anomaly.detection import Detection
+from ._anomaly.reasons import as_table, reasons
+from ._anomaly.tails import lower_quantile, typical_threshold
+from ._dask.answers import score_partitions
 from ._dask.partitions import is_partitioned
 from ._density import MADEDensity
 from ._robust_core import find_core
 
-# The smallest scale of the default density, in standard deviations. With none, a row of
-# atoms (zeros, ends of a range) is far denser than the others, and hides what is odd about it
-# elsewhere.
-MIN_SCALE = 0.1
+# The default density. Smooth conditionals find outliers better than finer ones: with none, a
+# row of atoms (zeros, ends of a range) is far denser than others, and hides what is odd about
+# it elsewhere. Each member holds out a fold of its own, so that every row is held out once.
+DENSITY = {
+    "n_components": 3,
+    "min_scale": 0.1,
+    "handle_unknown": "smoothed",
+    "n_estimators": 4,
+    "dropout": 0.1,
+    "max_iter": 40,
+    "validation_fraction": 0.25,
+    "random_state": 0,
+}
 
 # Weight of training rows outside of the core. To a density they are 14 nats less likely.
 LEFT_OUT_WEIGHT = 1e-6
 
-# Quantiles of the training scores that stand for them, also if rows have weights.
-N_QUANTILES = 1000
 
-# Share of the rows from a Gaussian that are outliers by `contamination='auto'`; and the most
-# degrees of freedom of scores that are matched (their quartiles are then 1e5 nats apart).
-TAIL, MAX_FREEDOM = 0.005, 1e10
+def _can(method):
+    """Return a check of whether the density has a method."""
 
-# Shares of rows are compared up to rounding.
-ROUNDING = 1e-12
+    def check(detector):
+        return hasattr(getattr(detector, "estimator_", detector._density()), method)
+
+    return check
 
 
-def _explains(detector):
-    """Whether the density tells the log-probability of each feature."""
-    return hasattr(getattr(detector, "estimator_", detector._density()), "score_features")
+def _by_rarity(detector):
+    """Whether rows are scored by rarity, which makes p-values of them."""
+    return detector._criterion() == "rarity"
 
 
 class MADEOutlierDetector(OutlierMixin, BaseEstimator):
-    """Outliers are the rows of low density.
+    """Outliers are the rows that hardly any ordinary row is as odd as.
 
-    It composes a density with a threshold on its scores. The density must not learn single
-    outliers among its training rows by heart: the default stops early by rows that its
-    members hold out, and is too smooth to be dense around one row. Where there are many, in
-    clusters even, let it learn from the core of the rows only, by `support_fraction`.
+    By default a row is looked at in three ways: its log-density by `MADEDensity`, its distance
+    from the Gaussian of the core of the rows, and its distance to the five nearest rows. Each
+    is set beside what rows of fit have that were held out, and the score is the logarithm of
+    the share of these that are as odd, by the way that finds the row oddest. Any other density
+    takes part as it is: its log-density is the score.
 
     Parameters
     ----------
     estimator : estimator or None, default=None
         The density: an estimator with ``fit`` and ``score_samples``, such as
         `MADEDensity`, `KernelDensity`, `GaussianMixture`, or a Pipeline that ends in one.
-        None is ``MADEDensity(min_scale=0.1, handle_unknown="smoothed", random_state=0)``,
-        whose smooth conditionals find outliers better than finer ones, which favour values
-        that recur, and which scores values that fit did not see.
+        None is a `MADEDensity` of four members with smooth conditionals (``min_scale=0.1``,
+        ``n_components=3``), trained for at most 40 epochs, of which each holds out a quarter
+        of the rows, with ``random_state=0``. It scores values that fit did not see.
+    criterion : {'auto', 'rarity', 'density'}, default='auto'
+        What `score_samples` gives: the rarity of a row as above, which needs a `MADEDensity`,
+        or its log-density. 'auto' is the rarity if `estimator` is None, but the log-density of
+        tables in partitions.
     contamination : float or 'auto', default=0.1
-        Share of the training rows, in (0, 0.5], that are outliers. 'auto' takes no share
+        Share of the training rows, in (0, 0.5], that are outliers. Of rarities these are
+        scores of rows that were held out, so that about that share of new ordinary rows falls
+        below; of log-densities, those of the training rows. 'auto' takes no share
         for granted, but the threshold that half a percent of rows from a Gaussian lie
         below, of any dimension: their log-densities are a constant less half of a
-        chi-square variable, which is matched to median and quartiles of the training
-        scores. The threshold alone depends on `contamination`, not the density.
+        chi-square variable, which is matched to median and quartiles of the
+        scores. The threshold alone depends on `contamination`, not the scores.
+    false_discovery_rate : float or None, default=None
+        With a rate, in (0, 1), `predict` tells outliers by `p_values` of all rows that it is
+        given: of those that it calls outliers, on average at most this share are ordinary [1]_
+        [2]_, if the training rows are. `contamination` then tells nothing.
     support_fraction : float, default=1.0
-        Share of the training rows, in [0.5, 1], that the density learns from. Less than one
+        Share of the training rows, in [0.5, 1], that the detector learns from. Less than one
         is for tables with outliers among the rows: 0.75 leaves out the quarter of rows that
-        a Gaussian fitted to the others describes worst (concentration steps [1]_, labels by
+        a Gaussian fitted to the others describes worst (concentration steps [3]_, labels by
         their frequencies). Rows that are left out have a weight of 1e-6, so that their
         labels and ranges are known; a density without `sample_weight` does not see them.
         It needs a table that `MADEDensity` can read, in memory.
@@ -86,6 +108,8 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     ----------
     estimator_ : estimator
         The fitted density.
+    criterion_ : str
+        'rarity' or 'density'.
     offset_ : float
         The threshold: rows that score less are outliers, in nats as `score_samples`.
     support_ : ndarray of shape (n_samples,)
@@ -101,36 +125,64 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     skmade.inspection.ContributionDisplay : Which features make a row an outlier.
     sklearn.ensemble.IsolationForest : Outliers by the length of paths in random trees.
 
+    Notes
+    -----
+    With rarities, a row of fit is scored as if the detector had not learned from it: by the
+    members that held it out, and without itself among its neighbours. It is told by its cells,
+    wherever it comes again. So the table of fit may be scored like any other. Of more than
+    20,000 rows a random choice of these stands for all.
+
     References
     ----------
-    .. [1] P. Rousseeuw, K. Van Driessen, "A fast algorithm for the minimum covariance
+    .. [1] Y. Benjamini, Y. Hochberg, "Controlling the false discovery rate", Journal of the
+       Royal Statistical Society B 57, 1995.
+    .. [2] S. Bates, E. Candès, L. Lei, Y. Romano, M. Sesia, "Testing for outliers with
+       conformal p-values", Annals of Statistics 51, 2023.
+    .. [3] P. Rousseeuw, K. Van Driessen, "A fast algorithm for the minimum covariance
        determinant estimator", Technometrics 41, 1999.
 
     Examples
     --------
     >>> import numpy as np
-    >>> from skmade import MADEDensity, MADEOutlierDetector
-    >>> X = np.random.RandomState(0).normal(size=(200, 2))
-    >>> density = MADEDensity(n_estimators=2, random_state=0)
-    >>> detector = MADEOutlierDetector(density, contamination=0.05).fit(X)
-    >>> detector.predict([[0.0, 0.0], [5.0, 5.0]])
+    >>> from skmade import MADEOutlierDetector
+    >>> rng = np.random.RandomState(0)
+    >>> a = rng.normal(size=500)
+    >>> X = np.c_[a, a + 0.1 * rng.normal(size=500)]
+    >>> detector = MADEOutlierDetector(contamination=0.05).fit(X)
+    >>> detector.predict([[0.0, 0.0], [1.0, -1.0]])
     array([ 1, -1])
     >>> int((detector.predict(X) == -1).sum())
-    10
+    25
+    >>> detector.p_values([[0.0, 0.0], [1.0, -1.0]]).round(3)
+    array([0.9  , 0.002])
+    >>> detector.explain([[1.0, -1.0]], n_cells=1)["low"].round(1)
+    array([-1.2])
     """
 
     _parameter_constraints: ClassVar[dict] = {
         "estimator": [HasMethods(["fit", "score_samples"]), None],
+        "criterion": [StrOptions({"auto", "rarity", "density"})],
         "contamination": [StrOptions({"auto"}), Interval(Real, 0, 0.5, closed="right")],
+        "false_discovery_rate": [Interval(Real, 0, 1, closed="neither"), None],
         "support_fraction": [Interval(Real, 0.5, 1, closed="both")],
     }
 
     _doc_link_module = MADEDensity._doc_link_module
     _doc_link_template = MADEDensity._doc_link_template
 
-    def __init__(self, estimator=None, *, contamination=0.1, support_fraction=1.0):
+    def __init__(
+        self,
+        estimator=None,
+        *,
+        criterion="auto",
+        contamination=0.1,
+        false_discovery_rate=None,
+        support_fraction=1.0,
+    ):
         self.estimator = estimator
+        self.criterion = criterion
         self.contamination = contamination
+        self.false_discovery_rate = false_discovery_rate
         self.support_fraction = support_fraction
 
     def __sklearn_tags__(self):
@@ -150,9 +202,15 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
     def _density(self):
         """Return the density to fit."""
-        if self.estimator is None:
-            return MADEDensity(min_scale=MIN_SCALE, handle_unknown="smoothed", random_state=0)
-        return self.estimator
+        return MADEDensity(**DENSITY) if self.estimator is None else self.estimator
+
+    def _criterion(self):
+        """Return what rows are scored by."""
+        if hasattr(self, "criterion_"):
+            return self.criterion_
+        if self.criterion == "auto":
+            return "rarity" if self.estimator is None else "density"
+        return self.criterion
 
     def _routed(self, fit_params):
         """What of the metadata goes to the density: all, or what it asks for."""
@@ -179,22 +237,56 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
             The fitted detector. After an error it is as it was before.
         """
         density, support = clone(self._density()), None
+        criterion = self._criterion_for(density, X)
         if self.support_fraction < 1:
             support = self._fit_core(density, X, fit_params)
         else:
             density.fit(X, **self._routed(fit_params))
-        scores = np.asarray(density.score_samples(X))  # of partitions too
+        if criterion == "rarity":
+            weight = _sample_weight(fit_params, _num_samples(X))
+            core = np.ones(len(weight), dtype=bool) if support is None else support
+            detection = Detection.of(density, X, weight, core, fit_params.get("X_val"))
+            scores, own = detection.seen.scores, detection.seen.weight
+        else:
+            detection, scores = None, np.asarray(density.score_samples(X))  # of partitions too
+            weight = own = _sample_weight(fit_params, len(scores))
         if np.isnan(scores).any():
             raise ValueError(f"{density!r} scores training rows as NaN.")
-        weight = _sample_weight(fit_params, len(scores))
-        weight = weight / weight.max()  # their sum is finite
-        if self.contamination == "auto":
-            offset = typical_threshold(scores, weight)
-        else:
-            offset = lower_quantile(scores, self.contamination, weight)
-        self.estimator_, self.offset_ = density, float(offset)
+        offset = self._threshold(scores, own / own.max())  # their sum is finite
+        self.estimator_, self.criterion_, self.offset_ = density, criterion, offset
         self.support_ = weight > 0 if support is None else support
+        state: Any = None if detection is None else detection.to_state()
+        self._detection = state
         return self
+
+    def _criterion_for(self, density, X):
+        """Return what the rows of X are to be scored by, if it can be."""
+        criterion = self.criterion
+        if criterion == "auto":
+            by_rarity = self.estimator is None and not is_partitioned(X)
+            criterion = "rarity" if by_rarity else "density"
+        if criterion == "density" and self.false_discovery_rate is not None:
+            raise ValueError(
+                "false_discovery_rate needs p-values, which are of rarities: set "
+                "criterion='rarity', and let the estimator be a MADEDensity."
+            )
+        if criterion == "rarity" and not isinstance(density, MADEDensity):
+            raise ValueError(
+                f"criterion='rarity' needs a MADEDensity, got {density!r}: set "
+                "criterion='density'."
+            )
+        if criterion == "rarity" and is_partitioned(X):
+            raise ValueError(
+                "Rarities of a table in partitions cannot be found: set criterion='density', "
+                "or fit a sample of the rows in memory."
+            )
+        return criterion
+
+    def _threshold(self, scores, weight):
+        """Return the score below which rows are outliers."""
+        if self.contamination == "auto":
+            return typical_threshold(scores, weight)
+        return lower_quantile(scores, self.contamination, weight)
 
     def _fit_core(self, density, X, fit_params):
         """Fit the density to the core of the rows, and tell which those are."""
@@ -219,7 +311,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         return core
 
     def score_samples(self, X):
-        """Log-density of each row, in nats: the lower, the more anomalous.
+        """Rarity or log-density of each row, in nats: the lower, the more anomalous.
 
         Parameters
         ----------
@@ -229,13 +321,18 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         scores : ndarray of shape (n_samples,)
-            The scores of the fitted density.
+            With ``criterion_ = 'rarity'`` the logarithm of the share of ordinary rows that are
+            as odd, zero or less; else the scores of the fitted density.
         """
         check_is_fitted(self)
-        return self.estimator_.score_samples(X)
+        if self.criterion_ == "density":
+            return self.estimator_.score_samples(X)
+        if is_partitioned(X):
+            return score_partitions(self, X, "score_samples")
+        return Detection.from_state(self._detection).score(self.estimator_, X)
 
     def decision_function(self, X):
-        """Log-density of each row above the threshold, in nats: negative for outliers.
+        """Score of each row above the threshold, in nats: negative for outliers.
 
         Parameters
         ----------
@@ -255,20 +352,59 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
-            Rows to score.
+            Rows to score. With a `false_discovery_rate` those that come together are looked at
+            together.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
             1 for inliers, -1 for outliers.
         """
-        return np.where(self.decision_function(X) < 0, -1, 1)
+        if self.false_discovery_rate is None:
+            return np.where(self.decision_function(X) < 0, -1, 1)
+        adjusted = false_discovery_control(np.asarray(self.p_values(X)))
+        return np.where(adjusted <= self.false_discovery_rate, -1, 1)
 
-    @available_if(_explains)
+    @available_if(_by_rarity)
+    def p_values(self, X):
+        """How often an ordinary row is at least as odd as each row.
+
+        They are ranks among the scores of rows that were held out [1]_. If a row is ordinary,
+        and training rows are, its p-value is below any level about as often as the level says.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows.
+
+        Returns
+        -------
+        p_values : ndarray of shape (n_samples,)
+            Between 0 and 1; the least is one divided by the number of training rows, and one.
+
+        References
+        ----------
+        .. [1] V. Vovk, A. Gammerman, G. Shafer, "Algorithmic Learning in a Random World", 2005.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> from skmade import MADEOutlierDetector
+        >>> X = np.random.RandomState(0).normal(size=(300, 2))
+        >>> detector = MADEOutlierDetector(false_discovery_rate=0.1).fit(X)
+        >>> detector.p_values([[0.0, 0.0], [5.0, 5.0]]).round(3)
+        array([0.987, 0.003])
+        >>> detector.predict([[0.0, 0.0], [5.0, 5.0]])
+        array([ 1, -1])
+        """
+        scores = np.asarray(self.score_samples(X))
+        return Detection.from_state(self._detection).seen.p_values(scores)
+
+    @available_if(_can("score_features"))
     def score_features(self, X):
-        """Log-probability of each feature, in nats: those of a row sum to its score.
+        """Log-probability of each feature, in nats: those of a row sum to its log-density.
 
-        Only if the density has this method.
+        Only if the density has this method. `explain` says more, in the units of the cells.
 
         Parameters
         ----------
@@ -278,10 +414,58 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         log_probabilities : ndarray of shape (n_samples, n_features)
-            They sum to `score_samples`.
+            Those of the fitted density.
         """
         check_is_fitted(self)
         return self.estimator_.score_features(X)
+
+    @available_if(_can("conditional"))
+    def explain(self, X, *, n_cells=3, confidence=0.9):
+        """Tell which cells of each row do not go with the others, and what would have.
+
+        Each cell is set beside its distribution given all others (`MADEDensity.conditional`).
+        Of wide tables the twelve cells are looked at whose log-probabilities lack most of what
+        is typical. It takes a tenth of a second a row and more.
+
+        Parameters
+        ----------
+        X : array-like of shape (n_samples, n_features)
+            Rows to explain: some, not a whole table.
+        n_cells : int, default=3
+            Cells to tell of each row, the oddest first.
+        confidence : float, default=0.9
+            Probability of the interval of what is typical.
+
+        Returns
+        -------
+        reasons : DataFrame or structured ndarray
+            A table with columns `row` (position in X), `column`, `cell`, `typical` (the median
+            given the other cells, or the most probable label), `low` and `high` (ends of the
+            interval; NaN of labels), and `chance`, that a cell is as odd or odder.
+
+        Examples
+        --------
+        >>> import numpy as np
+        >>> import pandas as pd
+        >>> from skmade import MADEOutlierDetector
+        >>> rng = np.random.RandomState(0)
+        >>> height = rng.normal(170, 10, size=400).round()
+        >>> weight = (height - 100 + 5 * rng.normal(size=400)).round()
+        >>> table = pd.DataFrame({"height": height, "weight": weight})
+        >>> detector = MADEOutlierDetector().fit(table)
+        >>> odd = pd.DataFrame({"height": [180.0], "weight": [50.0]})
+        >>> told = detector.explain(odd, n_cells=1)
+        >>> told[["cell", "typical"]].round(-1)
+           cell  typical
+        0  50.0     80.0
+        """
+        check_is_fitted(self)
+        check_scalar(n_cells, "n_cells", Integral, min_val=1)
+        check_scalar(
+            confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither"
+        )
+        typical = np.zeros(1) if self._detection is None else self._detection["typical"]
+        return as_table(reasons(self.estimator_, X, typical, n_cells, confidence), X)
 
     def get_metadata_routing(self):
         """Say which metadata the density's `fit` takes.
@@ -303,38 +487,3 @@ def _sample_weight(fit_params, n_rows):
         if name.split("__")[-1] == "sample_weight" and value is not None:
             return np.asarray(value, dtype=np.float64)
     return np.ones(n_rows)
-
-
-def lower_quantile(scores, share, weight):
-    """Return a threshold that as many rows as fit into the share of all lie below.
-
-    It is halfway between two rows. Ties that do not fit as a whole lie above it.
-    """
-    order = np.argsort(scores)
-    order = order[weight[order] > 0]
-    upto = np.cumsum(weight[order]) / weight.sum()
-    n_below = np.searchsorted(upto, share + ROUNDING, side="right")
-    below, above = scores[order][max(n_below - 1, 0)], scores[order][n_below]
-    return below / 2 + above / 2
-
-
-def typical_threshold(scores, weight):
-    """Return a threshold that half a percent of rows from a Gaussian lie below.
-
-    Their log-densities are a constant less half of a chi-square variable, in nats. Its
-    degrees of freedom, one at least, are those that explain the distance of the quartiles.
-    """
-    levels = (np.arange(N_QUANTILES) + 0.5) / N_QUANTILES
-    scores = np.quantile(scores, levels, weights=weight, method="inverted_cdf")
-    low, median, high = np.quantile(scores, (0.25, 0.5, 0.75))
-
-    def lacking(freedom):
-        return high - low - (chi2.ppf(0.75, freedom) - chi2.ppf(0.25, freedom)) / 2
-
-    if lacking(1) <= 0:
-        freedom = 1.0
-    elif lacking(MAX_FREEDOM) >= 0:
-        freedom = MAX_FREEDOM
-    else:
-        freedom = brentq(lacking, 1, MAX_FREEDOM)
-    return median - (chi2.ppf(1 - TAIL, freedom) - chi2.ppf(0.5, freedom)) / 2

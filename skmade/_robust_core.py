@@ -7,7 +7,9 @@ Van Driessen 1999, theorem 1), from all rows on. Labels count by their frequenci
 """
 
 import copy
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -55,16 +57,27 @@ def find_core(reader: Any, X: Any, weight: Floats, share: float) -> Booleans:
     drawn = described_rows(surveyed, SEED)
     chosen = slice(None) if drawn is None else drawn
     own, cells = weight[chosen], standardise(table, numbers[chosen])
-    plain, inside = PlainDensity.of(cells, own, table), np.ones(len(cells), dtype=bool)
-    for _ in range(MAX_STEPS):
-        before, inside = inside, best(plain.scores(cells), own, share)
-        plain = PlainDensity.of(cells[inside], own[inside], table)
-        if (inside == before).all():
-            break
+    plain, _ = concentrated(cells, own, share, partial(PlainDensity.of, table=table))
     scores = [plain.scores(standardise(table, chunk)) for _, chunk in numbers.chunks()]
     core = np.zeros(n_rows, dtype=bool)
     core[there] = best(np.concatenate(scores), weight, share)
     return core
+
+
+def concentrated(
+    cells: Floats, weight: Floats, share: float, fit: Callable[..., "PlainDensity"]
+) -> tuple["PlainDensity", Booleans]:
+    """Fit cells (n, D) again and again to the share that the last fit describes best.
+
+    Returns the last fit, and which rows it is of.
+    """
+    plain, inside = fit(cells, weight), np.ones(len(cells), dtype=bool)
+    for _ in range(MAX_STEPS if share < 1 else 0):
+        before, inside = inside, best(plain.scores(cells), weight, share)
+        plain = fit(cells[inside], weight[inside])
+        if (inside == before).all():
+            break
+    return plain, inside
 
 
 def best(scores: Floats, weight: Floats, share: float) -> Booleans:
@@ -88,14 +101,21 @@ class PlainDensity:
     @classmethod
     def of(cls, cells: Floats, weight: Floats, table: Table) -> "PlainDensity":
         """Fit it to cells (n, D): standardised numbers and codes of labels."""
-        center, covariance = _moments(cells[:, table.numeric], weight)
-        variances, axes = np.linalg.eigh(covariance)
-        variances = np.maximum(variances, 0) + MIN_DEVIATION**2
         frequencies = [
             _log_frequencies(cells[:, column], weight, table.n_labels[column])
             for column in np.flatnonzero(~table.numeric)
         ]
-        return cls(table.numeric, center, (axes / np.sqrt(variances)).T, frequencies)
+        gaussian = cls.of_numbers(cells[:, table.numeric], weight)
+        return replace(gaussian, numeric=table.numeric, log_frequencies=frequencies)
+
+    @classmethod
+    def of_numbers(cls, numbers: Floats, weight: Floats) -> "PlainDensity":
+        """Fit it to standardised numbers (n, n_numeric) alone."""
+        center, covariance = _moments(numbers, weight)
+        variances, axes = np.linalg.eigh(covariance)
+        variances = np.maximum(variances, 0) + MIN_DEVIATION**2
+        all_numbers = np.ones(numbers.shape[1], dtype=bool)
+        return cls(all_numbers, center, (axes / np.sqrt(variances)).T, [])
 
     def scores(self, cells: Floats) -> Floats:
         """Log-density of rows (n, D), up to a constant."""
@@ -105,6 +125,12 @@ class PlainDensity:
             seen = ~np.isnan(codes)
             scores[seen] += logs[codes[seen].astype(np.int64)]
         return np.asarray(scores)
+
+    def completed(self, numbers: Floats) -> Floats:
+        """Put the most likely numbers in place of missing ones."""
+        if not np.isnan(numbers).any():
+            return numbers
+        return self._completed(numbers - self.center) + self.center
 
     def _completed(self, centred: Floats) -> Floats:
         """Put the most likely numbers in place of missing ones, coordinate by coordinate."""

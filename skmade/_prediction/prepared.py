@@ -22,6 +22,17 @@ _WALKS: WeakKeyDictionary[Ensemble, dict[tuple[int, int, type], Walk]] = WeakKey
 # What rows with holes walk through, by path.
 _NETWORKS: WeakKeyDictionary[Ensemble, dict[int, Network]] = WeakKeyDictionary()
 
+# The members of ensembles, each as an ensemble of its own.
+_MEMBERS: WeakKeyDictionary[Ensemble, list[Ensemble]] = WeakKeyDictionary()
+
+
+def one_by_one(ensemble: Ensemble) -> list[Ensemble]:
+    """Return the members, each as an ensemble of its own."""
+    if ensemble not in _MEMBERS:
+        alone = range(len(ensemble.weights))
+        _MEMBERS[ensemble] = [ensemble.of_members(slice(m, m + 1)) for m in alone]
+    return _MEMBERS[ensemble]
+
 
 def scorer(ensemble: Ensemble, path: int) -> Walk:
     """Return a path as it scores rows."""

@@ -31,7 +31,7 @@ from .._table.numbers import COPIES, Numbers
 from .._threads import in_order, one_thread_inside
 from .background import background, beyond_edge, chance_of_background, with_background
 from .holes import walk_rows
-from .prepared import network, same_networks, scorer
+from .prepared import network, one_by_one, same_networks, scorer
 from .walk import Rows, enter, feature_log_prob, log_prob_of
 
 Floats = NDArray[np.float64]
@@ -97,6 +97,18 @@ def log_density(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
     by_members += cells.log_factors.sum(axis=1)
     by_background = background(ensemble.table, cells).sum(axis=1)
     return with_background(by_members, by_background, beyond_edge(ensemble.table, cells))
+
+
+def log_density_by_member(ensemble: Ensemble, X: Floats, max_bytes: float) -> Floats:
+    """Log-density by each member alone, with the background, (n, M), in nats."""
+    cells = transform(ensemble.table, X)
+    by_background = background(ensemble.table, cells).sum(axis=1)
+    beyond, factors = beyond_edge(ensemble.table, cells), cells.log_factors.sum(axis=1)
+    alone = [
+        log_density_of_members(member, cells.values, max_bytes) + factors
+        for member in one_by_one(ensemble)
+    ]
+    return np.stack([with_background(own, by_background, beyond) for own in alone], axis=1)
 
 
 def log_density_of_members(ensemble: Ensemble, values: Floats, max_bytes: float) -> Floats:

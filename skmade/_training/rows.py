@@ -202,8 +202,7 @@ class Rows:
         if n_held_out == 0:
             return _all_rows(n_rows, len(folds)), _all_rows(0, len(folds))
         seed: Any = self.fold_seed if self.n_windows == 1 else [self.fold_seed, window]
-        shuffled = np.random.RandomState(seed).permutation(n_rows)
-        turned = np.stack([np.roll(shuffled, -m * n_held_out) for m in folds])
+        turned = turned_rows(n_rows, n_held_out, seed, folds)
         return turned[:, n_held_out:], turned[:, :n_held_out]
 
     def training(self, window: int) -> tuple[Encoded, Integers]:
@@ -252,7 +251,31 @@ class Rows:
     def _n_held_out(self, window: int) -> int:
         if self.validation is not None or self.fraction is None:
             return 0
-        return max(1, math.floor(self.fraction * self.source.sizes[window]))
+        return size_of_fold(self.source.sizes[window], self.fraction)
+
+
+def size_of_fold(n_rows: int, fraction: float) -> int:
+    """Return how many of some rows a member holds out."""
+    return max(1, math.floor(fraction * n_rows))
+
+
+def turned_rows(
+    n_rows: int, n_held_out: int, seed: Any, folds: Sequence[int] | Integers
+) -> Integers:
+    """Return one permutation of rows for each fold (M, n_rows), its rows first."""
+    shuffled = np.random.RandomState(seed).permutation(n_rows)
+    return np.stack([np.roll(shuffled, -fold * n_held_out) for fold in folds])
+
+
+def held_out_rows(
+    n_rows: int, fraction: float, seed: int, folds: Sequence[int]
+) -> NDArray[np.bool_]:
+    """Return which rows of a single window the members of some folds hold out, (n_rows, M)."""
+    n_held_out = size_of_fold(n_rows, fraction)
+    turned = turned_rows(n_rows, n_held_out, seed, folds)[:, :n_held_out]
+    found = np.zeros((n_rows, len(turned)), dtype=bool)
+    np.put_along_axis(found, turned.T, True, axis=0)
+    return found
 
 
 def _all_rows(n_rows: int, n_members: int) -> Integers:

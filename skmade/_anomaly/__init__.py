@@ -1,0 +1,1 @@
+"""How odd a row is beside ordinary ones, and why."""

@@ -1,0 +1,68 @@
+"""The rows of fit, and what they score when nothing has learned from them.
+
+A row that the model has learned from looks more ordinary than it is. So the rows that a
+detector was fitted to are told by a hash of their cells, and have scores of their own.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .tails import conformal_p_values
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Hashes = NDArray[np.uint64]
+
+# Constants of a finaliser that makes all bits depend on all (splitmix64: Steele, Lea and
+# Flood 2014).
+STEP = 0x9E3779B97F4A7C15
+MIXERS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
+
+
+def hashes(X: Floats) -> Hashes:
+    """Return a hash of each row (n, D); of equal cells, missing ones too, it is the same."""
+    cells = np.where(np.isnan(X), np.nan, X + 0.0)  # one NaN, one zero
+    bits = np.ascontiguousarray(cells).view(np.uint64)
+    found = np.zeros(len(X), dtype=np.uint64)
+    for own in bits.T:
+        found = _mixed(found + _mixed(own + np.uint64(STEP)))
+    return found
+
+
+def _mixed(bits: Hashes) -> Hashes:
+    for shift, factor in MIXERS:
+        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
+    return bits ^ (bits >> np.uint64(31))
+
+
+@dataclass(frozen=True)
+class Seen:
+    """Rows of fit by their hashes, with their scores; equal rows share the mean."""
+
+    keys: Hashes  # (K,), ascending
+    scores: Floats  # (K,)
+    weight: Floats  # (K,), of the rows of each key
+
+    @classmethod
+    def of(cls, X: Floats, scores: Floats, weight: Floats) -> Self:
+        """Remember rows (n, D) with their scores and weights (n,)."""
+        keys, place = np.unique(hashes(X), return_inverse=True)
+        total = np.bincount(place, weight).astype(np.float64)
+        return cls(keys, np.bincount(place, weight * scores) / total, total)
+
+    def recalled(self, X: Floats, scores: Floats) -> Floats:
+        """Return scores (n,) with those of the rows that were seen in place of their own."""
+        keys = hashes(X)
+        place = np.minimum(np.searchsorted(self.keys, keys), len(self.keys) - 1)
+        return np.where(self.keys[place] == keys, self.scores[place], scores)
+
+    def p_values(self, scores: Floats) -> Floats:
+        """How often an ordinary row scores at most as high, (n,)."""
+        return conformal_p_values(scores, self.scores, self.weight)
+
+    def to_state(self) -> dict[str, Any]:
+        """Return plain arrays."""
+        return asdict(self)

@@ -1,0 +1,229 @@
+"""What a detector sees of a row: its density, how far out it is, and how far from other rows.
+
+No one of these finds all anomalies. The density knows what goes together and how often, and is
+blind where a table has too few rows to learn that from. The Gaussian of the core of the rows
+is plain, but nothing far out escapes it, in whatever direction, nor do labels that are rare
+together. The distance to the nearest rows knows what no smooth density does.
+
+Each says by one number how odd a row is; `rarities` sets them beside those of ordinary rows.
+"""
+
+from dataclasses import asdict, dataclass
+from typing import Any, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from sklearn.neighbors import NearestNeighbors
+
+from .._input import working_bytes
+from .._network.ensemble import Ensemble
+from .._prediction.scoring import by_chunks, log_density_by_member
+from .._robust_core import PlainDensity, concentrated
+from .._table.encoding import Table, standardise
+from .._table.numbers import Numbers
+from .tails import Tail
+
+Booleans = NDArray[np.bool_]
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+
+# Share of the rows that the Gaussian describes, so that anomalies among them do not.
+CORE = 0.75
+
+# How far the nearest rows are: the root of the mean square of the distances to so many.
+N_NEIGHBORS = 5
+
+# Of a column of labels as many get a coordinate, the most frequent ones. One that nearly all
+# rows have, or nearly none, is not stretched further than one with this deviation.
+MAX_LEVELS, LEAST_DEVIATION = 50, 0.1
+
+# Of more coordinates a Gaussian is not plain, and distances say little.
+MAX_COORDINATES = 2000
+
+# Squares of coordinates, and their sums, stay finite in single precision.
+MAX_COORDINATE = 1e15
+
+# Fewer points than this are compared with all rows.
+FEW_POINTS = 128
+
+# With less than a share of its distance left when a row leaves, the Gaussian hung on that row.
+LEAST_LEFT = 0.05
+
+
+@dataclass(frozen=True)
+class Coordinates:
+    """Rows as points: standardised numbers, and a coordinate for each label."""
+
+    columns: Integers  # (C,), the column of each coordinate
+    codes: Floats  # (C,), the label that it is one for; NaN of numbers
+    center: Floats  # (C,)
+    spread: Floats  # (C,)
+
+    @classmethod
+    def of(cls, table: Table, cells: Floats, weight: Floats) -> Self:
+        """Learn them from standardised cells (n, D)."""
+        columns, codes = [], []
+        for column, numeric in enumerate(table.numeric.tolist()):
+            own = [np.nan] if numeric else _frequent(cells[:, column], weight)
+            columns += [column] * len(own)
+            codes += own
+        plain = cls(
+            np.array(columns, dtype=np.int64),
+            np.array(codes, dtype=np.float64),
+            np.zeros(len(codes)),
+            np.ones(len(codes)),
+        )
+        points = plain.points(cells)
+        share = np.where(np.isnan(points), 0.0, weight[:, None])
+        share /= np.maximum(share.sum(axis=0), np.finfo(np.float64).tiny)
+        center = np.nansum(share * points, axis=0)
+        variance = np.nansum(share * np.square(points - center), axis=0)
+        spread = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
+        return cls(plain.columns, plain.codes, center, spread)
+
+    def points(self, cells: Floats) -> Floats:
+        """Turn standardised cells (n, D) into points (n, C); NaN where missing."""
+        points = cells[:, self.columns]
+        labels = ~np.isnan(self.codes)
+        is_label = (points[:, labels] == self.codes[labels]).astype(np.float64)
+        points[:, labels] = np.where(np.isnan(points[:, labels]), np.nan, is_label)
+        points = (points - self.center) / self.spread
+        return np.clip(points, -MAX_COORDINATE, MAX_COORDINATE)
+
+
+def _frequent(codes: Floats, weight: Floats) -> list[float]:
+    """Return the labels that get coordinates: of two, one says all."""
+    seen = ~np.isnan(codes)
+    levels, place = np.unique(codes[seen], return_inverse=True)
+    if len(levels) <= 2:
+        return levels[1:].tolist()
+    order = np.argsort(-np.bincount(place, weight[seen]), kind="stable")
+    return np.sort(levels[order[:MAX_LEVELS]]).tolist()
+
+
+@dataclass(frozen=True)
+class Views:
+    """How odd rows are by each view, and the tails of ordinary rows."""
+
+    coordinates: Coordinates
+    gaussian: PlainDensity
+    rows: NDArray[np.float32]  # (R, C), the points among which the nearest are looked for
+    tails: tuple[Tail, ...]  # of the density, the Gaussian and the nearest rows
+
+    @classmethod
+    def of(
+        cls,
+        ensemble: Ensemble,
+        numbers: Numbers,
+        weight: Floats,
+        held_out: Booleans | None,
+        core: Booleans,
+    ) -> tuple[Self, Floats]:
+        """Learn them from rows of positive weight; return the rarities of these (n,), too.
+
+        Each row is looked at as if it had not been there: by the members that held it out
+        (n, M), where there are any. Gaussian and neighbours are of the core (n,) alone.
+        """
+        cells, density = standardise(ensemble.table, numbers[:]), _density(ensemble, numbers)
+        oddities = [_of_held_out(density, held_out)]
+        coordinates = Coordinates.of(ensemble.table, cells, weight)
+        points = coordinates.points(cells)
+        if 0 < points.shape[1] <= MAX_COORDINATES and core.sum() > N_NEIGHBORS:
+            share, inside = 1.0 if not core.all() else CORE, core.copy()
+            gaussian, inside[core] = concentrated(
+                points[core], weight[core], share, PlainDensity.of_numbers
+            )
+            oddities.append(_without_itself(gaussian, points, inside, weight))
+            filled = gaussian.completed(points).astype(np.float32)
+            rows, own = filled[core], np.where(core, np.cumsum(core) - 1, -1)
+            oddities.append(distance(rows, filled, own))
+        else:
+            gaussian = PlainDensity.of_numbers(points[:, :0], weight)
+            rows = points[:0].astype(np.float32)
+        tails = tuple(Tail.of(own, weight) for own in oddities)
+        views = cls(coordinates, gaussian, rows, tails)
+        return views, rarities(tails, oddities)
+
+    def rarities(self, ensemble: Ensemble, numbers: Numbers) -> Floats:
+        """Log of the share of ordinary rows that are as odd as each row, (n,)."""
+        oddities = [_density(ensemble, numbers).mean(axis=1)]
+        if len(self.rows):
+            parts = [self._far(ensemble.table, chunk) for _, chunk in numbers.chunks()]
+            oddities += list(np.concatenate(parts, axis=1))
+        return rarities(self.tails, oddities)
+
+    def _far(self, table: Table, X: Floats) -> Floats:
+        """How far rows are from the Gaussian, and from the nearest rows, (2, n)."""
+        points = self.coordinates.points(standardise(table, X))
+        filled = self.gaussian.completed(points).astype(np.float32)
+        return np.stack([-2 * self.gaussian.scores(points), distance(self.rows, filled)])
+
+    def to_state(self) -> dict[str, Any]:
+        """Return arrays and plain values in dicts and lists, which any serialiser knows."""
+        return {**asdict(self), "tails": [asdict(tail) for tail in self.tails]}
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any]) -> Self:
+        """Rebuild views from `to_state`."""
+        return cls(
+            Coordinates(**state["coordinates"]),
+            PlainDensity(**state["gaussian"]),
+            state["rows"],
+            tuple(Tail(**tail) for tail in state["tails"]),
+        )
+
+
+def rarities(tails: tuple[Tail, ...], oddities: list[Floats]) -> Floats:
+    """Log of the share of ordinary rows that are as odd, by what finds a row oddest, (n,)."""
+    return np.min(
+        [tail.log_share(own) for tail, own in zip(tails, oddities, strict=True)], axis=0
+    )
+
+
+def _density(ensemble: Ensemble, numbers: Numbers) -> Floats:
+    """Log-density of rows by each member, negative, (n, M)."""
+    return -by_chunks(log_density_by_member, ensemble, numbers, working_bytes())
+
+
+def _of_held_out(by_member: Floats, held_out: Booleans | None) -> Floats:
+    """Mean of (n, M) over the members that held a row out; of all, if none did."""
+    if held_out is None:
+        return by_member.mean(axis=1)
+    counted = held_out | ~held_out.any(axis=1, keepdims=True)
+    return np.where(counted, by_member, 0.0).sum(axis=1) / counted.sum(axis=1)
+
+
+def _without_itself(
+    gaussian: PlainDensity, points: Floats, inside: Booleans, weight: Floats
+) -> Floats:
+    """Squared distances (n,) of the Gaussian's own rows, as if each had not been there.
+
+    The mean and the covariance without one row are those of all less a matrix of rank one.
+    """
+    squared = -2 * gaussian.scores(points)
+    n = max(weight[inside].sum(), 3.0)
+    left = np.maximum(1 - n * squared / (n - 1) ** 2, LEAST_LEFT)
+    return np.where(inside, squared * n**2 * (n - 2) / (n - 1) ** 3 / left, squared)
+
+
+def distance(
+    rows: NDArray[np.float32], points: NDArray[np.float32], own: Integers | None = None
+) -> Floats:
+    """Root mean square distance of points (n, C) to the nearest rows.
+
+    `own` (n,) are the positions of the points that are rows: these are not near to themselves.
+    """
+    if own is None:
+        own = np.full(len(points), -1)
+    # A tree for a few points is not worth its making.
+    algorithm = "brute" if len(points) < FEW_POINTS else "auto"
+    search = NearestNeighbors(n_neighbors=N_NEIGHBORS + 1, algorithm=algorithm).fit(rows)
+    nearest = search.kneighbors(points, return_distance=False)
+    left_out = nearest == own[:, None]
+    left_out[~left_out.any(axis=1), -1] = True
+    nearest = nearest[~left_out].reshape(len(points), N_NEIGHBORS)
+    # Exact: products of matrices lose what is left of nearly equal rows.
+    squared = [
+        np.square(rows[place].astype(np.float64) - points).sum(axis=1) for place in nearest.T
+    ]
+    return np.asarray(np.sqrt(np.mean(squared, axis=0)))
