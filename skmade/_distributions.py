@@ -446,6 +446,11 @@ def conditional_at(estimator, X, columns, weighed=True):
     numbers = read_table(estimator, X, layout, ensemble.table, ignored=columns).numbers[:]
     numbers = np.array(numbers, dtype=np.float64)
     warn_far(ensemble.table, numbers, layout)
+    return conditional_in(ensemble, layout, numbers, columns, weighed)
+
+
+def conditional_in(ensemble, layout, numbers, columns, weighed=True):
+    """Return the distribution of columns at some positions, of rows of numbers."""
     name = " and ".join(map(layout.label, columns))
     if len(columns) > 1:
         return _of_several(ensemble, layout, numbers, columns, name)

@@ -68,9 +68,9 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
     By default a row is looked at in three ways: its log-density by `MADEDensity`, its distance
     from the Gaussian of the core of the rows, and its distance to the five nearest rows. Each
-    is set beside what rows of fit have that were held out, and the score is the logarithm of
-    the share of these that are as odd, by the way that finds the row oddest. Any other density
-    takes part as it is: its log-density is the score.
+    is set beside what rows of fit have that were held out. The score is the logarithm of the
+    share of these that are as odd, by the way that finds a row oddest and, with half the
+    weight, by the density. Of any other density the log-density is the score, as it is.
 
     Parameters
     ----------
@@ -328,7 +328,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         if self.criterion_ == "density":
             return self.estimator_.score_samples(X)
         if is_partitioned(X):
-            return score_partitions(self, X, "score_samples")
+            return score_partitions(self, X, "score_samples", reader=self.estimator_)
         return Detection.from_state(self._detection).score(self.estimator_, X)
 
     def decision_function(self, X):

@@ -7,6 +7,7 @@ import pandas as pd
 import pytest
 import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
+from scipy.stats import kstest
 from sklearn.base import clone
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
@@ -17,7 +18,7 @@ from sklearn.preprocessing import StandardScaler
 from sklearn.utils import get_tags
 
 from skmade import MADEDensity, MADEOutlierDetector
-from skmade._outlier import lower_quantile, typical_threshold
+from skmade._anomaly.tails import lower_quantile, typical_threshold
 from skmade.datasets import CorrelatedGaussian
 from tests.configurations import quick
 from tests.estimator_checks import check_all
@@ -346,3 +347,228 @@ def test_a_pickle_gives_the_same_answers(density):
     loaded = pickle.loads(pickle.dumps(detector))
     assert loaded.offset_ == detector.offset_
     assert_array_equal(loaded.decision_function(X), detector.decision_function(X))
+
+
+def rare(**parameters):
+    """Return a detector that scores by rarity, and fits in a fraction of a second."""
+    density = quick(n_estimators=4, validation_fraction=0.25, handle_unknown="smoothed")
+    return MADEOutlierDetector(density, criterion="rarity", **parameters)
+
+
+NEW = CorrelatedGaussian(3).sample(3000, random_state=1)
+
+
+def test_the_default_is_rarity_and_other_densities_are_taken_as_they_are():
+    assert MADEOutlierDetector().fit(X[:30]).criterion_ == "rarity"
+    detector = MADEOutlierDetector(KernelDensity()).fit(X)
+    assert detector.criterion_ == "density"
+    assert not hasattr(detector, "p_values")
+    assert not hasattr(MADEOutlierDetector(KernelDensity()), "explain")
+
+
+def test_rarity_is_the_log_of_a_share_of_new_rows():
+    detector = rare().fit(CorrelatedGaussian(3).sample(1000, random_state=2))
+    scores = detector.score_samples(NEW)
+    assert (scores <= 0).all()
+    for share in (0.5, 0.2, 0.05):
+        assert abs((scores < np.log(share)).mean() - share) < 4 * np.sqrt(share / 1000)
+
+
+def test_scores_fall_along_rays():
+    detector = rare().fit(X)
+    reach = np.array([3.0, 10, 1e2, 1e4, 1e8, 1e16, 1e100, 1e300])
+    for direction in ([1.0, -1, 1], [0, 0, 1], [-1, -1, -1]):
+        scores = detector.score_samples(reach[:, None] * direction)
+        assert np.isfinite(scores).all()
+        assert (np.diff(scores) < 0).all()
+
+
+def test_training_rows_are_scored_as_if_they_were_new():
+    detector = rare(contamination=0.1).fit(X)
+    scores = detector.score_samples(X)
+    assert (detector.predict(X) == -1).sum() == 20
+    held_out = detector.score_samples(X * (1 + 1e-12))  # not seen, but next to themselves
+    assert scores.mean() < held_out.mean()
+    alone = np.concatenate([detector.score_samples(row[None]) for row in X[:20]])
+    assert_allclose(alone, scores[:20])
+
+
+def test_a_value_that_fit_did_not_see_is_odd_and_no_error():
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame(
+        {
+            "flag": rng.randint(2, size=300),
+            "label": rng.choice(["a", "b"], size=300),
+            "constant": 1.0,
+            "number": rng.normal(size=300),
+        }
+    )
+    with pytest.warns(UserWarning, match="Constant"):
+        detector = rare().fit(table)
+    usual = pd.DataFrame({"flag": [0], "label": ["a"], "constant": [1.0], "number": [0.1]})
+    for change in ({"flag": 2}, {"label": "c"}, {"constant": 2.0}, {"number": 1e6}):
+        score = detector.score_samples(usual.assign(**change))
+        assert np.isfinite(score).all()
+        assert score[0] < detector.score_samples(usual)[0] - 2
+    holes = usual.assign(number=np.nan, label=None)
+    assert np.isfinite(detector.score_samples(holes)).all()
+
+
+@pytest.mark.filterwarnings("ignore:Constant in fit")
+@pytest.mark.parametrize("n_rows", [1, 2, 3, 5, 6, 7, 12])
+def test_few_rows(n_rows):
+    detector = rare(contamination=0.3).fit(X[:n_rows])
+    scores = detector.score_samples(NEW[:50])
+    assert np.isfinite(scores).all()
+    p_values = detector.p_values(NEW[:50])
+    assert ((p_values > 0) & (p_values <= 1)).all()
+    assert np.isfinite(detector.score_samples([[99.0, -99.0, 99.0]])).all()
+
+
+def test_p_values_of_new_rows_are_uniform():
+    detector = rare().fit(CorrelatedGaussian(3).sample(1000, random_state=2))
+    assert kstest(detector.p_values(NEW), "uniform").statistic < 2.2 * np.sqrt(1 / 1000)
+
+
+def test_p_values_need_no_clean_scale():
+    """Ranks do not change with the scores' units, nor with repeated questions."""
+    detector = rare().fit(X)
+    p_values = detector.p_values(NEW)
+    order = np.argsort(detector.score_samples(NEW))
+    assert (np.diff(p_values[order]) >= 0).all()
+    assert_array_equal(detector.p_values(NEW[:7]), p_values[:7])
+    assert p_values.min() >= 1 / (len(X) + 1)
+
+
+def test_a_false_discovery_rate_is_kept():
+    rng = np.random.RandomState(0)
+    shares, power = [], []
+    detector = rare(false_discovery_rate=0.1).fit(
+        CorrelatedGaussian(3).sample(1000, random_state=2)
+    )
+    for _ in range(30):
+        new = NEW[rng.choice(len(NEW), 200, replace=False)].copy()
+        new[:20] = rng.uniform(-8, 8, size=(20, 3))
+        found = detector.predict(new) == -1
+        shares.append(found[20:].sum() / max(found.sum(), 1))
+        power.append(found[:20].mean())
+    assert np.mean(shares) < 0.15
+    assert np.mean(power) > 0.7
+    none = detector.predict(CorrelatedGaussian(3).sample(200, random_state=5))
+    assert (none == -1).sum() <= 3
+
+
+def test_weight_zero_is_no_row():
+    weight = np.repeat([1.0, 0.0], [150, 55])
+    detector = rare().fit(X, sample_weight=weight)
+    expected = rare().fit(X[:150])
+    assert_allclose(detector.score_samples(NEW), expected.score_samples(NEW))
+    assert_allclose(detector.offset_, expected.offset_)
+
+
+def test_the_core_is_what_neighbours_are_of():
+    rows, is_outlier = clustered()
+    density = quick(n_estimators=4, validation_fraction=0.25, max_iter=20)
+    areas = []
+    for share in (1.0, 0.75):
+        detector = MADEOutlierDetector(density, criterion="rarity", support_fraction=share)
+        areas.append(roc_auc_score(is_outlier, -detector.fit(rows).score_samples(rows)))
+    assert areas[1] > 0.98
+    assert areas[1] > areas[0]
+
+
+@pytest.mark.parametrize(
+    ("parameters", "message"),
+    [
+        ({"estimator": KernelDensity(), "criterion": "rarity"}, "MADEDensity"),
+        ({"estimator": KernelDensity(), "false_discovery_rate": 0.1}, "criterion='rarity'"),
+        ({"false_discovery_rate": 1.0}, "false_discovery_rate"),
+        ({"criterion": "score"}, "criterion"),
+    ],
+)
+def test_what_does_not_go_together_is_refused(parameters, message):
+    with pytest.raises(ValueError, match=message):
+        MADEOutlierDetector(**parameters).fit(X)
+
+
+def test_rarities_of_partitions():
+    da = pytest.importorskip("dask.array")
+    table = da.from_array(X, chunks=(50, 3))
+    detector = rare().fit(X)
+    assert_array_equal(detector.score_samples(table).compute(), detector.score_samples(X))
+    assert_array_equal(detector.predict(table).compute(), detector.predict(X))
+    with pytest.raises(ValueError, match="criterion='density'"):
+        rare().fit(table)
+
+
+def test_a_pickle_and_a_clone_of_rarities():
+    detector = rare().fit(X)
+    loaded = pickle.loads(pickle.dumps(detector))
+    assert_array_equal(loaded.score_samples(NEW), detector.score_samples(NEW))
+    again = clone(detector).fit(X)
+    assert_array_equal(again.p_values(NEW), detector.p_values(NEW))
+    detector.set_params(estimator=KernelDensity(), criterion="auto").fit(X)
+    assert not hasattr(detector, "p_values")
+
+
+def explained():
+    """Return a detector of people, and three of them: odd by a number, a label, and not."""
+    rng = np.random.RandomState(0)
+    height = rng.normal(170, 10, size=400).round()
+    sport = np.where(rng.uniform(size=400) < 0.9, height > 175, height < 175)
+    table = pd.DataFrame(
+        {
+            "height": height,
+            "weight": (height - 100 + 5 * rng.normal(size=400)).round(),
+            "sport": np.where(sport, "basketball", "riding"),
+        }
+    )
+    odd = pd.DataFrame(
+        {
+            "height": [180.0, 192.0, 170.0],
+            "weight": [40.0, 92.0, 70.0],
+            "sport": ["basketball", "riding", "riding"],
+        }
+    )
+    density = quick(max_iter=40, min_scale=0.1)
+    return MADEOutlierDetector(density, criterion="rarity").fit(table), odd
+
+
+def test_explanations_name_the_cell_and_what_would_be_typical():
+    detector, odd = explained()
+    told = detector.explain(odd, n_cells=2)
+    assert list(told.columns) == [
+        "row", "column", "cell", "typical", "low", "high", "chance"
+    ]  # fmt: skip
+    assert told["row"].tolist() == [0, 0, 1, 1, 2, 2]
+    weight = told[(told["row"] == 0) & (told["column"] == "weight")].iloc[0]
+    assert weight["cell"] == "40"
+    assert 65 < float(weight["typical"]) < 90
+    assert 55 < weight["low"] < float(weight["typical"]) < weight["high"] < 105
+    assert weight["chance"] < 1e-2
+    first = told[told["row"] == 1].iloc[0]
+    assert (first["column"], first["cell"], first["typical"]) == (
+        "sport", "riding", "basketball"
+    )  # fmt: skip
+    assert np.isnan(first["low"])
+    assert told.groupby("row")["chance"].min()[2] > 0.2
+
+
+def test_explanations_of_an_array_are_an_array():
+    detector = rare().fit(X)
+    told = detector.explain([[0.0, 0.0, 9.0]], n_cells=1)
+    assert told["column"].tolist() == [2]
+    assert told["cell"].dtype == np.float64
+    assert detector.explain([[0.0, np.nan, np.nan]])["column"].tolist() == [0]
+    for wrong in ({"n_cells": 0}, {"confidence": 1.0}):
+        with pytest.raises(ValueError, match=next(iter(wrong))):
+            detector.explain(X[:1], **wrong)
+
+
+def test_explanations_come_in_the_kind_of_the_table():
+    pl = pytest.importorskip("polars")
+    detector, odd = explained()
+    told = detector.explain(odd)
+    as_polars = detector.explain(pl.from_pandas(odd))
+    assert isinstance(as_polars, pl.DataFrame)
+    assert as_polars["chance"].to_list() == told["chance"].tolist()

@@ -5,10 +5,12 @@ from typing import Any, NamedTuple
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.utils import _safe_indexing
 
+from .._distributions import conditional_in
 from .._input import fitted_ensemble, read_fitted, working_bytes
+from .._network.ensemble import Ensemble
 from .._prediction.scoring import by_chunks, feature_log_density
+from .._table.frame import Layout
 
 Floats = NDArray[np.float64]
 
@@ -36,6 +38,7 @@ def reasons(density: Any, X: Any, typical: Floats, n_cells: int, level: float) -
     `typical` are the log-probabilities (D,) that are typical of the columns.
     """
     ensemble, numbers = read_fitted(density, X)
+    _, layout = fitted_ensemble(density)
     parts = by_chunks(feature_log_density, ensemble, numbers, working_bytes()) - typical
     rows = numbers[:]
     parts[np.isnan(rows)] = np.inf  # a missing cell is not odd
@@ -44,20 +47,22 @@ def reasons(density: Any, X: Any, typical: Floats, n_cells: int, level: float) -
     for column in np.setdiff1d(looked_at, np.flatnonzero(ensemble.table.constant)).tolist():
         own = np.flatnonzero((looked_at == column).any(axis=1) & ~np.isnan(rows[:, column]))
         if len(own):
-            for reason in _of_column(density, _safe_indexing(X, own), rows[own], column, level):
+            for reason in _of_column(ensemble, layout, rows[own], column, level):
                 found[own[reason.row]].append(reason._replace(row=int(own[reason.row])))
     oddest = (sorted(own, key=lambda r: (r.chance, -r.drop))[:n_cells] for own in found)
     return [reason for own in oddest for reason in own]
 
 
-def _of_column(density: Any, X: Any, rows: Floats, column: int, level: float) -> list[Reason]:
+def _of_column(
+    ensemble: Ensemble, layout: Layout, rows: Floats, column: int, level: float
+) -> list[Reason]:
     """Return what is to be said of one column's cells of some rows."""
-    _, layout = fitted_ensemble(density)
+    given, cells = conditional_in(ensemble, layout, rows, [column]), rows[:, column]
     name = column if layout.names is None else layout.names[column]
-    given, cells = density.conditional(X, name), rows[:, column]
-    if layout.levels[column] is None:
+    levels = layout.levels[column]
+    if levels is None:
         return _of_numbers(given, cells, name, level)
-    return _of_labels(given, cells, layout.levels[column], name)
+    return _of_labels(given, cells, levels, name)
 
 
 def _of_numbers(given: Any, cells: Floats, name: Any, level: float) -> list[Reason]:

@@ -5,7 +5,9 @@ blind where a table has too few rows to learn that from. The Gaussian of the cor
 is plain, but nothing far out escapes it, in whatever direction, nor do labels that are rare
 together. The distance to the nearest rows knows what no smooth density does.
 
-Each says by one number how odd a row is; `rarities` sets them beside those of ordinary rows.
+Each says by one number how odd a row is. Beside those of ordinary rows they become shares of
+these; the oddest counts, and the density half as much once more. (Chosen on tables other than
+those of the benchmark: benchmarks/anomaly_choice.py.)
 """
 
 from dataclasses import asdict, dataclass
@@ -30,6 +32,9 @@ Integers = NDArray[np.int64]
 # Share of the rows that the Gaussian describes, so that anomalies among them do not.
 CORE = 0.75
 
+# How much the density counts beside what finds a row oddest.
+WEIGHT_OF_DENSITY = 0.5
+
 # How far the nearest rows are: the root of the mean square of the distances to so many.
 N_NEIGHBORS = 5
 
@@ -42,6 +47,9 @@ MAX_COORDINATES = 2000
 
 # Squares of coordinates, and their sums, stay finite in single precision.
 MAX_COORDINATE = 1e15
+
+# What is nearer than this is no nearer than equal rows.
+LEAST_DISTANCE = 1e-9
 
 # Fewer points than this are compared with all rows.
 FEW_POINTS = 128
@@ -109,6 +117,7 @@ class Views:
     gaussian: PlainDensity
     rows: NDArray[np.float32]  # (R, C), the points among which the nearest are looked for
     tails: tuple[Tail, ...]  # of the density, the Gaussian and the nearest rows
+    together: Tail
 
     @classmethod
     def of(
@@ -133,16 +142,17 @@ class Views:
             gaussian, inside[core] = concentrated(
                 points[core], weight[core], share, PlainDensity.of_numbers
             )
-            oddities.append(_without_itself(gaussian, points, inside, weight))
+            oddities.append(_log(_without_itself(gaussian, points, inside, weight)))
             filled = gaussian.completed(points).astype(np.float32)
             rows, own = filled[core], np.where(core, np.cumsum(core) - 1, -1)
-            oddities.append(distance(rows, filled, own))
+            oddities.append(_log(distance(rows, filled, own)))
         else:
             gaussian = PlainDensity.of_numbers(points[:, :0], weight)
             rows = points[:0].astype(np.float32)
         tails = tuple(Tail.of(own, weight) for own in oddities)
-        views = cls(coordinates, gaussian, rows, tails)
-        return views, rarities(tails, oddities)
+        oddity = combined(tails, oddities)
+        together = Tail.of(oddity, weight)
+        return cls(coordinates, gaussian, rows, tails, together), together.log_share(oddity)
 
     def rarities(self, ensemble: Ensemble, numbers: Numbers) -> Floats:
         """Log of the share of ordinary rows that are as odd as each row, (n,)."""
@@ -150,17 +160,17 @@ class Views:
         if len(self.rows):
             parts = [self._far(ensemble.table, chunk) for _, chunk in numbers.chunks()]
             oddities += list(np.concatenate(parts, axis=1))
-        return rarities(self.tails, oddities)
+        return self.together.log_share(combined(self.tails, oddities))
 
     def _far(self, table: Table, X: Floats) -> Floats:
-        """How far rows are from the Gaussian, and from the nearest rows, (2, n)."""
+        """Log-distances of rows from the Gaussian, and from the nearest rows, (2, n)."""
         points = self.coordinates.points(standardise(table, X))
         filled = self.gaussian.completed(points).astype(np.float32)
-        return np.stack([-2 * self.gaussian.scores(points), distance(self.rows, filled)])
+        return _log([-2 * self.gaussian.scores(points), distance(self.rows, filled)])
 
     def to_state(self) -> dict[str, Any]:
         """Return arrays and plain values in dicts and lists, which any serialiser knows."""
-        return {**asdict(self), "tails": [asdict(tail) for tail in self.tails]}
+        return asdict(self)
 
     @classmethod
     def from_state(cls, state: dict[str, Any]) -> Self:
@@ -170,14 +180,20 @@ class Views:
             PlainDensity(**state["gaussian"]),
             state["rows"],
             tuple(Tail(**tail) for tail in state["tails"]),
+            Tail(**state["together"]),
         )
 
 
-def rarities(tails: tuple[Tail, ...], oddities: list[Floats]) -> Floats:
-    """Log of the share of ordinary rows that are as odd, by what finds a row oddest, (n,)."""
-    return np.min(
-        [tail.log_share(own) for tail, own in zip(tails, oddities, strict=True)], axis=0
-    )
+def combined(tails: tuple[Tail, ...], oddities: list[Floats]) -> Floats:
+    """How odd rows are (n,), by what finds them oddest, and by their density."""
+    pairs = zip(tails, oddities, strict=True)
+    rare = np.stack([-tail.log_share(own) for tail, own in pairs])
+    return np.asarray(rare.max(axis=0) + WEIGHT_OF_DENSITY * rare[0])
+
+
+def _log(distances: Any) -> Floats:
+    """Logarithm of distances, whose tails then end like powers: no row is infinitely far."""
+    return np.log(np.maximum(distances, LEAST_DISTANCE))
 
 
 def _density(ensemble: Ensemble, numbers: Numbers) -> Floats:

@@ -9,9 +9,12 @@ from .._table.rebuild import certain_layout, to_table, with_dtypes
 from .partitions import column_dtypes, empty_like, map_partitions, row_counts, stacked
 
 
-def score_partitions(estimator, X, method, width=()):
-    """Return an array of dask: what a method gives for each row, of this width."""
-    check_columns(estimator, empty_like(X))
+def score_partitions(estimator, X, method, width=(), reader=None):
+    """Return an array of dask: what a method gives for each row, of this width.
+
+    `reader` is the density that knows the columns, if it is another estimator.
+    """
+    check_columns(estimator if reader is None else reader, empty_like(X))
     empty = np.empty((0, *width))
     asked = copy.copy(estimator)  # a later fit changes no answer
     return stacked(map_partitions(_scores, X, asked, method, empty), X, empty)
