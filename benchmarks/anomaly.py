@@ -55,12 +55,11 @@ EXPECTED = (ConvergenceWarning, UserWarning, RuntimeWarning)
 
 @dataclass(frozen=True)
 class Split:
-    """Rows to fit and to score, labels of the latter, and columns of 0 and 1 by chance."""
+    """Rows to fit and to score, and labels of the latter."""
 
     train: np.ndarray
     test: np.ndarray
     is_anomaly: np.ndarray
-    seem_binary: tuple[int, ...]
 
 
 def file_names():
@@ -82,11 +81,6 @@ def contaminated(normal, anomalies):
     return np.concatenate([normal, anomalies]), normal, anomalies
 
 
-def binary(X):
-    """Tell which columns are only 0 and 1."""
-    return ((X == 0) | (X == 1)).all(axis=0)
-
-
 def split_table(name, divide, seed):
     """Read a table and divide its rows."""
     arrays = read("anomaly", file_names()[name])
@@ -100,7 +94,6 @@ def split_table(name, divide, seed):
         train,
         X[np.concatenate([normal, anomalies])],
         np.repeat([0, 1], [len(normal), len(anomalies)]),
-        tuple(np.flatnonzero(binary(train) & ~binary(X)).tolist()),
     )
 
 

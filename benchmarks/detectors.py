@@ -60,14 +60,8 @@ class Tails:
 
 
 def made(split, seed, **options):
-    """Fit the detector with every default but these, to columns as they are recorded.
-
-    A column that is only 0 and 1 in the training rows, and not in the table, would be taken
-    for binary, and other values be refused later: it is declared to be continuous.
-    """
-    numbers = dict.fromkeys(split.seem_binary, "continuous")
-    density = MADEOutlierDetector()._density().set_params(feature_types=numbers or "auto")
-    return MADEOutlierDetector(density, **options).fit(split.train)
+    """Fit the detector with every default but these, to columns as they are recorded."""
+    return MADEOutlierDetector(**options).fit(split.train)
 
 
 def made_of_core(split, seed):

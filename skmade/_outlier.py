@@ -33,12 +33,12 @@ from ._robust_core import find_core
 
 # The default density. Smooth conditionals find outliers better than finer ones: with none, a
 # row of atoms (zeros, ends of a range) is far denser than others, and hides what is odd about
-# it elsewhere. Each member holds out a fold of its own, so that every row is held out once.
+# it elsewhere. Each member holds out a quarter, so that every row is held out by two of them.
 DENSITY = {
     "n_components": 3,
     "min_scale": 0.1,
     "handle_unknown": "smoothed",
-    "n_estimators": 4,
+    "n_estimators": 8,
     "dropout": 0.1,
     "max_iter": 40,
     "validation_fraction": 0.25,
@@ -77,7 +77,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     estimator : estimator or None, default=None
         The density: an estimator with ``fit`` and ``score_samples``, such as
         `MADEDensity`, `KernelDensity`, `GaussianMixture`, or a Pipeline that ends in one.
-        None is a `MADEDensity` of four members with smooth conditionals (``min_scale=0.1``,
+        None is a `MADEDensity` of eight members with smooth conditionals (``min_scale=0.1``,
         ``n_components=3``), trained for at most 40 epochs, of which each holds out a quarter
         of the rows, with ``random_state=0``. It scores values that fit did not see.
     criterion : {'auto', 'rarity', 'density'}, default='auto'
