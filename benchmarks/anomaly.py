@@ -12,11 +12,12 @@ to docs/benchmarks. What is compared is in detectors.py.
 Clean: fitted to a random half of the normal rows, scored on the other half and all anomalies.
 Contaminated: fitted to the whole table, anomalies included, and scored on it. Where more than
 a tenth of the rows are anomalies, a random choice of them makes a tenth. MADEOutlierDetector
-learns from the core of the rows, by `support_fraction=0.75`, and beside it from all rows.
+learns from all rows, and beside it from their core, by `support_fraction=0.75`.
 
 At most 20000 random rows are fitted, and at most 10000 random normal rows and all
-anomalies are scored, by all methods alike. Figures are areas under the ROC curve (AUROC)
-in percent. MADEOutlierDetector gets columns as they are recorded, the others standardised
+anomalies are scored, by all methods alike. Figures are areas under the ROC curve (AUROC) and
+under the curve of precision by recall (AUPR: average precision), in percent.
+MADEOutlierDetector gets columns as they are recorded, the others standardised
 ones. KNN is the distance to the fifth of the nearest rows. KernelDensity has the best
 bandwidth of 15, GaussianMixture the best of 12 settings by cross-validation of at most 5000
 training rows; all else is default.
@@ -46,6 +47,8 @@ from store import load_facts, path_of, save_facts
 from tables import DATA, read
 
 SEEDS = range(5)
+# Areas under curves, and how the files of their tables end.
+METRICS = {"auroc": "", "aupr": "_aupr"}
 MAX_TRAIN_ROWS, MAX_NORMAL_ROWS = 20_000, 10_000
 N_NORMAL_PER_ANOMALY = 9
 PUBLISHED = ("DTE-NP", "KNN", "LOF", "OCSVM", "IForest", "ECOD", "DeepSVDD")
@@ -151,11 +154,9 @@ def run(protocol, table, methods, seed):
                 warnings.simplefilter("ignore", category)
             facts = measure(split, method, seed)
         save_facts(paths[method], facts)
-        print(
-            f"{protocol} {table} {method} seed {seed}: {facts['auroc']:.2f} "
-            f"in {facts['fit_seconds']:.1f} + {facts['score_seconds']:.1f} s",
-            flush=True,
-        )
+        areas = ", ".join(f"{facts[metric]:.2f}" for metric in METRICS)
+        seconds = f"{facts['fit_seconds']:.1f} + {facts['score_seconds']:.1f} s"
+        print(f"{protocol} {table} {method} seed {seed}: {areas} in {seconds}", flush=True)
 
 
 def published():
@@ -174,7 +175,7 @@ def published():
 
 
 def figures(protocol, table):
-    """Return facts of the first method's runs, and the mean AUROC of methods run as often."""
+    """Return facts of the first method's runs, and means of methods run as often, by metric."""
     runs = {
         method: [load_facts(facts_path(protocol, table, method, seed)) for seed in SEEDS]
         for method in PROTOCOLS[protocol].methods
@@ -187,7 +188,10 @@ def figures(protocol, table):
         if done[method] == done[first]
     }
     means = {
-        m: float(np.mean([f["auroc"] for f in facts])) for m, facts in runs.items() if facts
+        metric: {
+            m: float(np.mean([f[metric] for f in facts])) for m, facts in runs.items() if facts
+        }
+        for metric in METRICS
     }
     return runs[first], means
 
@@ -198,17 +202,22 @@ def measured(protocol):
     return {table: both for table, both in found.items() if both[0]}
 
 
-def own_rows(found, methods):
+def own_rows(found, methods, metric):
     """Yield a row for each table with our own runs, means, and how far ours are ahead."""
     yield ["table", "fitted", "columns", "scored", "anomalies", "seeds", *methods, "seconds"]
     values = []
     for table, (facts, means) in found.items():
-        values.append([means[method] for method in methods])
+        values.append([means[metric][method] for method in methods])
         sizes = (facts[0][size] for size in ("n_train", "n_columns", "n_test", "n_anomalies"))
         seconds = np.median([f["fit_seconds"] + f["score_seconds"] for f in facts])
         figures = (f"{value:.2f}" for value in values[-1])
         yield [table, *sizes, len(facts), *figures, f"{seconds:.0f}"]
     yield from summary(methods[0], np.array(values), n_blank=5)
+    total = sum(
+        np.median([f["fit_seconds"] + f["score_seconds"] for f in facts])
+        for facts, _ in found.values()
+    )
+    yield ["all", *[""] * (5 + len(methods)), f"{total:.0f}"]
 
 
 def published_rows(found, others):
@@ -217,7 +226,7 @@ def published_rows(found, others):
     values = []
     for table, (_, means) in found.items():
         if table in others:
-            values.append([means[OURS], *others[table]])
+            values.append([means["auroc"][OURS], *others[table]])
             yield [table, *(f"{value:.2f}" for value in values[-1])]
     yield from summary(OURS, np.array(values), n_blank=0)
 
@@ -237,11 +246,13 @@ def write_reports():
     """Write a table for each protocol that has been run."""
     for name, protocol in {"anomaly": "clean", "anomaly_contaminated": "contaminated"}.items():
         found = measured(protocol)
-        if found:
-            run_on_all = set.intersection(*(set(means) for _, means in found.values()))
-            methods = [m for m in PROTOCOLS[protocol].methods if m in run_on_all]
-            rows = list(own_rows(found, methods))
-            write(name, [row + [""] * (len(rows[0]) - len(row)) for row in rows])
+        if not found:
+            continue
+        run_on_all = set.intersection(*(set(means["auroc"]) for _, means in found.values()))
+        methods = [m for m in PROTOCOLS[protocol].methods if m in run_on_all]
+        for metric, ending in METRICS.items():
+            rows = list(own_rows(found, methods, metric))
+            write(name + ending, [row + [""] * (len(rows[0]) - len(row)) for row in rows])
     others = published()
     if others and (found := measured("clean")):
         write("anomaly_published", published_rows(found, others))

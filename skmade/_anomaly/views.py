@@ -156,11 +156,16 @@ class Views:
 
     def rarities(self, ensemble: Ensemble, numbers: Numbers) -> Floats:
         """Log of the share of ordinary rows that are as odd as each row, (n,)."""
+        oddity = combined(self.tails, self.oddities(ensemble, numbers))
+        return self.together.log_share(oddity)
+
+    def oddities(self, ensemble: Ensemble, numbers: Numbers) -> list[Floats]:
+        """How odd new rows are by each view, (n,) each."""
         oddities = [_density(ensemble, numbers).mean(axis=1)]
         if len(self.rows):
             parts = [self._far(ensemble.table, chunk) for _, chunk in numbers.chunks()]
             oddities += list(np.concatenate(parts, axis=1))
-        return self.together.log_share(combined(self.tails, oddities))
+        return oddities
 
     def _far(self, table: Table, X: Floats) -> Floats:
         """Log-distances of rows from the Gaussian, and from the nearest rows, (2, n)."""

@@ -9,6 +9,9 @@ from ._style import DATA, LIGHT, MARKED, MODEL, one_axes, tidy
 # Beyond so many widths of the widest band the axis becomes logarithmic.
 LINEAR_REACH = 15
 
+# Of so many cells a detector is asked what would be typical: it takes its time.
+N_EXPLAINED = 3
+
 
 class ContributionDisplay:
     """Each feature's part of the log-density of one row, beside typical rows.
@@ -28,6 +31,8 @@ class ContributionDisplay:
         Names of the features.
     cells : list of str, default=None
         The row's cells as text, written beside the names.
+    typical_cells : dict of int to str, default=None
+        What would be typical of some cells, by position, written beside them.
     quantiles : tuple of float, default=(0.05, 0.95)
         Ends of the bands of typical rows.
 
@@ -60,12 +65,20 @@ class ContributionDisplay:
     """
 
     def __init__(
-        self, parts, typical_parts, feature_names, *, cells=None, quantiles=(0.05, 0.95)
+        self,
+        parts,
+        typical_parts,
+        feature_names,
+        *,
+        cells=None,
+        typical_cells=None,
+        quantiles=(0.05, 0.95),
     ):
         self.parts = np.asarray(parts, dtype=np.float64)
         self.typical_parts = np.asarray(typical_parts, dtype=np.float64)
         self.feature_names = list(feature_names)
         self.cells = cells
+        self.typical_cells = typical_cells
         self.quantiles = quantiles
 
     @property
@@ -94,7 +107,8 @@ class ContributionDisplay:
         ----------
         estimator : estimator
             A fitted density with `score_features`. It may be inside of a Pipeline, whose
-            transformed columns are then the features, or of a search or a detector.
+            transformed columns are then the features, or of a search or a detector. What a
+            `MADEOutlierDetector` tells by `explain` is written beside the oddest cells.
         X : array-like of shape (n_samples, n_features)
             Typical rows, such as those of fit.
         row : int or array-like of shape (1, n_features)
@@ -122,6 +136,7 @@ class ContributionDisplay:
             density.score_features(typical),
             [column.name for column in cells],
             cells=[_as_text(column.values[0]) for column in cells],
+            typical_cells=_typical_cells(estimator, table),
             quantiles=quantiles,
         ).plot(ax, max_features=max_features)
 
@@ -160,6 +175,12 @@ class ContributionDisplay:
         names = [self.feature_names[position] for position in shown]
         if self.cells is not None:
             names = [f"{name} = {self.cells[k]}" for name, k in zip(names, shown, strict=True)]
+        if self.typical_cells:
+            added = [self.typical_cells.get(int(k)) for k in shown]
+            names = [
+                f"{name} (typical: {cell})" if cell else name
+                for name, cell in zip(names, added, strict=True)
+            ]
         widest = np.ptp(self.bands, axis=0).max()
         if np.abs(self.differences).max() > LINEAR_REACH * widest > 0:
             ax.set_xscale("symlog", linthresh=widest)
@@ -177,6 +198,19 @@ class ContributionDisplay:
             f"log-density {self.parts.sum():.1f} nats (typical: {typical:.1f})", loc="right"
         )
         tidy(ax)
+
+
+def _typical_cells(estimator, table):
+    """Return what a detector says would be typical of the oddest cells, by position."""
+    if not hasattr(estimator, "explain"):
+        return None
+    told = estimator.explain(table, n_cells=N_EXPLAINED)
+    names = list(getattr(estimator, "feature_names_in_", range(estimator.n_features_in_)))
+    columns = (told[name] for name in ("column", "typical", "low", "high"))
+    return {
+        names.index(column): str(typical) if np.isnan(low) else f"{low:.4g} to {high:.4g}"
+        for column, typical, low, high in zip(*columns, strict=True)
+    }
 
 
 def _as_text(cell):

@@ -72,3 +72,22 @@ def test_contributions_refuse_what_has_no_parts(others):
         for estimator in (density, make_pipeline(density), MADEOutlierDetector(density).fit(X)):
             with pytest.raises(TypeError, match=f"'score_features', which {name} lacks"):
                 ContributionDisplay.from_estimator(estimator, X, 0)
+
+
+def test_a_detector_tells_what_would_be_typical():
+    detector = MADEOutlierDetector(quick(max_iter=20)).fit(X)
+    odd = np.array([[0.0, 9.0, 0.0]])
+    display = ContributionDisplay.from_estimator(detector, X, odd)
+    told = detector.explain(odd)
+    assert sorted(display.typical_cells) == sorted(told["column"].tolist())
+    texts = [text.get_text() for text in display.ax_.get_yticklabels()]
+    (written,) = [text for text in texts if text.startswith("x1 = 9")]
+    first = told[told["column"] == 1][0]
+    assert written == f"x1 = 9 (typical: {first['low']:.4g} to {first['high']:.4g})"
+
+
+def test_a_detector_of_labels_tells_the_likeliest(mixed):
+    detector = MADEOutlierDetector(quick(max_iter=20)).fit(mixed)
+    display = ContributionDisplay.from_estimator(detector, mixed, mixed.iloc[[0]])
+    labels = set(mixed["colour"].cat.categories)
+    assert set(display.typical_cells.values()) & labels
