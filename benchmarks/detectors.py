@@ -9,6 +9,7 @@ import importlib.util
 
 import numpy as np
 from peers import tuned_gmm, tuned_kde
+from sklearn.base import BaseEstimator
 from sklearn.covariance import EllipticEnvelope
 from sklearn.ensemble import IsolationForest
 from sklearn.neighbors import LocalOutlierFactor, NearestNeighbors
@@ -46,17 +47,19 @@ class DiffusionTime(NearestNeighbors):
         return -np.square(self.kneighbors(X)[0]).mean(axis=1)
 
 
-class Tails:
+class Tails(BaseEstimator):
     """The rarity of each cell in its column (Li et al. 2022, ECOD), as pyod computes it."""
 
-    def __init__(self, train):
+    def fit(self, X, y=None):
+        """Let pyod see the training rows."""
         from pyod.models.ecod import ECOD
 
-        self.ecod = ECOD().fit(train)
+        self.ecod_ = ECOD().fit(X)
+        return self
 
     def score_samples(self, X):
         """Return the score of pyod, negative."""
-        return -self.ecod.decision_function(X)
+        return -self.ecod_.decision_function(X)
 
 
 def made(split, seed, **options):
@@ -105,5 +108,5 @@ PEERS = {
     ),
 }
 if importlib.util.find_spec("pyod"):
-    PEERS["ECOD"] = on_standardised(lambda train, seed: Tails(train))
+    PEERS["ECOD"] = on_standardised(lambda train, seed: Tails().fit(train))
 DETECTORS = {OURS: made, OUR_CORE: made_of_core, **PEERS}

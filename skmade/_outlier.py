@@ -33,7 +33,7 @@ from ._robust_core import find_core
 
 # The default density. Smooth conditionals find outliers better than finer ones: with none, a
 # row of atoms (zeros, ends of a range) is far denser than others, and hides what is odd about
-# it elsewhere. Each member holds out a quarter, so that every row is held out by two of them.
+# it elsewhere. Each member holds out its own eighth, so that every row is held out by one.
 DENSITY = {
     "n_components": 3,
     "min_scale": 0.1,
@@ -41,7 +41,7 @@ DENSITY = {
     "n_estimators": 8,
     "dropout": 0.1,
     "max_iter": 40,
-    "validation_fraction": 0.25,
+    "validation_fraction": 0.125,
     "random_state": 0,
 }
 
@@ -78,7 +78,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         The density: an estimator with ``fit`` and ``score_samples``, such as
         `MADEDensity`, `KernelDensity`, `GaussianMixture`, or a Pipeline that ends in one.
         None is a `MADEDensity` of eight members with smooth conditionals (``min_scale=0.1``,
-        ``n_components=3``), trained for at most 40 epochs, of which each holds out a quarter
+        ``n_components=3``), trained for at most 40 epochs, of which each holds out an eighth
         of the rows, with ``random_state=0``. It scores values that fit did not see.
     criterion : {'auto', 'rarity', 'density'}, default='auto'
         What `score_samples` gives: the rarity of a row as above, which needs a `MADEDensity`,
