@@ -63,10 +63,10 @@ def test_the_gaussian_of_the_other_rows():
 
 
 def test_rows_are_looked_at_by_members_that_held_them_out():
-    by_member = np.array([[1.0, 5.0, 9.0], [2.0, 4.0, 6.0], [1.0, 2.0, 3.0]])
+    by_member = np.array([[1.0, 5.0, 12.0], [2.0, 7.0, 6.0], [1.0, 2.0, 3.0]])
     held_out = np.array([[True, False, True], [False, True, False], [False] * 3])
-    assert_allclose(_of_held_out(by_member, held_out), [5, 4, 2])
-    assert_allclose(_of_held_out(by_member, None), [5, 4, 2])
+    assert_allclose(_of_held_out(by_member, held_out), [6.5, 7, 2])
+    assert_allclose(_of_held_out(by_member, None), [6, 5, 2])
 
 
 def test_labels_have_coordinates_of_their_own():
