@@ -4,11 +4,11 @@
     python benchmarks/anomaly_views.py --only cardio
 
 Clean protocol of anomaly.py, seed 0. The picture has a point for each scored row: how rare it
-is by the density, and by the Gaussian or the nearest rows, whichever finds it rarer. The table has
-areas under the ROC curve, in percent, by each view; by the lowest of the log-probabilities of a
-row's features, each less its median in fit; by the sum of what these lack of their medians
-(shortfalls); by the detector; and the share of rows whose density the background tells, and no
-member.
+is by the density, and by the Gaussian or the nearest rows, whichever finds it rarer. The table
+has areas under the ROC curve, in percent, by each view; by the first member alone; by the
+lowest of the log-probabilities of a row's features, each less its median in fit; by the sum of
+what these lack of their medians (shortfalls); by the detector; and the share of rows whose
+density the background tells, and no member.
 """
 
 import argparse
@@ -23,28 +23,31 @@ from skmade import MADEOutlierDetector
 from skmade._anomaly.views import Views
 from skmade._input import read_fitted
 from skmade._prediction.background import background
+from skmade._prediction.scoring import by_chunks, log_density_by_member
 from skmade._table.encoding import transform
 
 TABLES = ("cardio", "mnist", "celeba")
 PICTURE = "anomaly_views"
 COLORS = {0: "#9e9e9e", 1: "#D55E00"}
-MAX_POINTS = 800
+MAX_POINTS, MAX_BYTES = 800, 2**30
 
 
 def looked_at(name):
-    """Return rarities by each view (3, n), figures of the density's parts, and anomalies (n,)."""
+    """Return rarities by each view (3, n), by parts of the density, and anomalies (n,)."""
     split = split_table(name, clean, 0)
     detector = MADEOutlierDetector().fit(split.train)
     ensemble, numbers = read_fitted(detector.estimator_, split.test)
     views = Views.from_state(detector._detection["views"])
     pairs = zip(views.tails, views.oddities(ensemble, numbers), strict=True)
     rarities = np.stack([-tail.log_share(oddity) for tail, oddity in pairs])
-    lacking = detector._detection["typical"] - detector.score_features(split.test)
+    lacking = views.typical - detector.score_features(split.test)
     scores = detector.estimator_.score_samples(split.test)
     by_background = background(ensemble.table, transform(ensemble.table, split.test)).sum(
         axis=1
     )
+    by_member = by_chunks(log_density_by_member, ensemble, numbers, MAX_BYTES)
     parts = {
+        "one member": -by_member[:, 0],
         "lowest feature": lacking.max(axis=1),
         "shortfalls": np.maximum(lacking, 0).sum(axis=1),
         "detector": -detector.score_samples(split.test),

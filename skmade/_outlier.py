@@ -29,6 +29,7 @@ from ._anomaly.tails import lower_quantile, typical_threshold
 from ._dask.answers import score_partitions
 from ._dask.partitions import is_partitioned
 from ._density import MADEDensity
+from ._input import fitted_ensemble
 from ._robust_core import find_core
 
 # The default density. Smooth conditionals find outliers better than finer ones: with none, a
@@ -77,9 +78,10 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     estimator : estimator or None, default=None
         The density: an estimator with ``fit`` and ``score_samples``, such as
         `MADEDensity`, `KernelDensity`, `GaussianMixture`, or a Pipeline that ends in one.
-        None is a `MADEDensity` of eight members with smooth conditionals (``min_scale=0.1``,
-        ``n_components=3``), trained for at most 40 epochs, of which each holds out an eighth
-        of the rows, with ``random_state=0``. It scores values that fit did not see.
+        None is ``MADEDensity(n_components=3, min_scale=0.1, handle_unknown="smoothed",
+        n_estimators=8, dropout=0.1, max_iter=40, validation_fraction=0.125, random_state=0)``:
+        smooth, quick, and each row is held out by a member. It scores values that fit did not
+        see. To change a setting, copy this, and ask for ``criterion="rarity"``.
     criterion : {'auto', 'rarity', 'density'}, default='auto'
         What `score_samples` gives: the rarity of a row as above, which needs a `MADEDensity`,
         or its log-density. 'auto' is the rarity if `estimator` is None, but the log-density of
@@ -95,7 +97,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     false_discovery_rate : float or None, default=None
         With a rate, in (0, 1), `predict` tells outliers by `p_values` of all rows that it is
         given: of those that it calls outliers, on average at most this share are ordinary [1]_
-        [2]_, if the training rows are. `contamination` then tells nothing.
+        [2]_, if the training rows are. `contamination` and `offset_` then tell nothing.
     support_fraction : float, default=1.0
         Share of the training rows, in [0.5, 1], that the detector learns from. Less than one
         is for tables with outliers among the rows: 0.75 leaves out the quarter of rows that
@@ -128,9 +130,15 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     Notes
     -----
     With rarities, a row of fit is scored as if the detector had not learned from it: by the
-    members that held it out, and without itself among its neighbours. It is told by its cells,
-    wherever it comes again. So the table of fit may be scored like any other. Of more than
-    20,000 rows a random choice of these stands for all.
+    members that held it out, and without itself among its neighbours. It is told by its cells
+    in single precision, wherever it comes again. So the table of fit may be scored like any
+    other. Of more than 20,000 rows a random choice of these stands for all. A density of your
+    own should hold out all rows, as the default does: those that no member held out do not
+    tell what is ordinary, and without any a fit warns.
+
+    A row with missing cells has what is typical of their columns in place of their
+    log-probabilities, and the most likely numbers for the distances. Of less than six rows, or
+    where labels and numbers make more than 2000 coordinates, the density alone is looked at.
 
     References
     ----------
@@ -154,7 +162,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
     >>> int((detector.predict(X) == -1).sum())
     25
     >>> detector.p_values([[0.0, 0.0], [1.0, -1.0]]).round(3)
-    array([0.9  , 0.002])
+    array([0.934, 0.002])
     >>> detector.explain([[1.0, -1.0]], n_cells=1)["low"].round(1)
     array([-1.2])
     """
@@ -265,11 +273,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         if criterion == "auto":
             by_rarity = self.estimator is None and not is_partitioned(X)
             criterion = "rarity" if by_rarity else "density"
-        if criterion == "density" and self.false_discovery_rate is not None:
-            raise ValueError(
-                "false_discovery_rate needs p-values, which are of rarities: set "
-                "criterion='rarity', and let the estimator be a MADEDensity."
-            )
+        self._check_false_discovery_rate(criterion)
         if criterion == "rarity" and not isinstance(density, MADEDensity):
             raise ValueError(
                 f"criterion='rarity' needs a MADEDensity, got {density!r}: set "
@@ -281,6 +285,14 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
                 "or fit a sample of the rows in memory."
             )
         return criterion
+
+    def _check_false_discovery_rate(self, criterion):
+        """Refuse a rate without p-values."""
+        if criterion == "density" and self.false_discovery_rate is not None:
+            raise ValueError(
+                "false_discovery_rate needs p-values, which are of rarities: set "
+                "criterion='rarity', and let the estimator be a MADEDensity."
+            )
 
     def _threshold(self, scores, weight):
         """Return the score below which rows are outliers."""
@@ -362,6 +374,8 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         """
         if self.false_discovery_rate is None:
             return np.where(self.decision_function(X) < 0, -1, 1)
+        check_is_fitted(self)
+        self._check_false_discovery_rate(self.criterion_)
         adjusted = false_discovery_control(np.asarray(self.p_values(X)))
         return np.where(adjusted <= self.false_discovery_rate, -1, 1)
 
@@ -380,7 +394,8 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         Returns
         -------
         p_values : ndarray of shape (n_samples,)
-            Between 0 and 1; the least is one divided by the number of training rows, and one.
+            Between 0 and 1; the least is one divided by the number of held-out rows (at most
+            20,000), and one.
 
         References
         ----------
@@ -393,7 +408,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         >>> X = np.random.RandomState(0).normal(size=(300, 2))
         >>> detector = MADEOutlierDetector(false_discovery_rate=0.1).fit(X)
         >>> detector.p_values([[0.0, 0.0], [5.0, 5.0]]).round(3)
-        array([0.987, 0.003])
+        array([0.847, 0.003])
         >>> detector.predict([[0.0, 0.0], [5.0, 5.0]])
         array([ 1, -1])
         """
@@ -425,14 +440,14 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
 
         Each cell is set beside its distribution given all others (`MADEDensity.conditional`).
         Of wide tables the twelve cells are looked at whose log-probabilities lack most of what
-        is typical. It takes a tenth of a second a row and more.
+        is typical. A row of thirty columns takes about a second, many together less.
 
         Parameters
         ----------
         X : array-like of shape (n_samples, n_features)
             Rows to explain: some, not a whole table.
         n_cells : int, default=3
-            Cells to tell of each row, the oddest first.
+            Cells to tell of each row at most, the oddest first.
         confidence : float, default=0.9
             Probability of the interval of what is typical.
 
@@ -441,7 +456,9 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         reasons : DataFrame or structured ndarray
             A table with columns `row` (position in X), `column`, `cell`, `typical` (the median
             given the other cells, or the most probable label), `low` and `high` (ends of the
-            interval; NaN of labels), and `chance`, that a cell is as odd or odder.
+            interval; NaN of labels), and `chance`, that a cell is in as thin a place of its
+            distribution or in a thinner one. Where columns hold labels, `cell` and `typical`
+            are text.
 
         Examples
         --------
@@ -464,8 +481,11 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
         check_scalar(
             confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither"
         )
-        typical = np.zeros(1) if self._detection is None else self._detection["typical"]
-        return as_table(reasons(self.estimator_, X, typical, n_cells, confidence), X)
+        known = self._detection
+        typical = np.zeros(1) if known is None else known["views"]["typical"]
+        _, layout = fitted_ensemble(self.estimator_)
+        told = reasons(self.estimator_, X, typical, n_cells, confidence)
+        return as_table(told, X, layout)
 
     def get_metadata_routing(self):
         """Say which metadata the density's `fit` takes.
@@ -485,5 +505,6 @@ def _sample_weight(fit_params, n_rows):
     """Weights of the rows among what is passed to fit, also to a step of a Pipeline."""
     for name, value in fit_params.items():
         if name.split("__")[-1] == "sample_weight" and value is not None:
-            return np.asarray(value, dtype=np.float64)
+            value = np.asarray(value, dtype=np.float64)
+            return value if value.ndim else np.full(n_rows, value)
     return np.ones(n_rows)

@@ -9,6 +9,7 @@ import sklearn
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import kstest
 from sklearn.base import clone
+from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
 from sklearn.metrics import roc_auc_score
 from sklearn.mixture import GaussianMixture
@@ -19,7 +20,7 @@ from sklearn.utils import get_tags
 
 from skmade import MADEDensity, MADEOutlierDetector
 from skmade._anomaly.tails import lower_quantile, typical_threshold
-from skmade.datasets import CorrelatedGaussian
+from skmade.datasets import CorrelatedGaussian, TwoMoons
 from tests.configurations import quick
 from tests.estimator_checks import check_all
 
@@ -351,7 +352,8 @@ def test_a_pickle_gives_the_same_answers(density):
 
 def rare(**parameters):
     """Return a detector that scores by rarity, and fits in a fraction of a second."""
-    density = quick(n_estimators=4, validation_fraction=0.25, handle_unknown="smoothed")
+    folds = {"n_estimators": 4, "validation_fraction": 0.25, "dropout": 0.1}
+    density = quick(handle_unknown="smoothed", **folds)
     return MADEOutlierDetector(density, criterion="rarity", **parameters)
 
 
@@ -387,7 +389,7 @@ def test_training_rows_are_scored_as_if_they_were_new():
     detector = rare(contamination=0.1).fit(X)
     scores = detector.score_samples(X)
     assert (detector.predict(X) == -1).sum() == 20
-    held_out = detector.score_samples(X * (1 + 1e-12))  # not seen, but next to themselves
+    held_out = detector.score_samples(X * (1 + 1e-5))  # not seen, but next to themselves
     assert scores.mean() < held_out.mean()
     alone = np.concatenate([detector.score_samples(row[None]) for row in X[:20]])
     assert_allclose(alone, scores[:20])
@@ -530,7 +532,7 @@ def explained():
             "sport": ["basketball", "riding", "riding"],
         }
     )
-    density = quick(max_iter=40, min_scale=0.1)
+    density = quick(max_iter=40, min_scale=0.1, handle_unknown="smoothed")
     return MADEOutlierDetector(density, criterion="rarity").fit(table), odd
 
 
@@ -572,3 +574,95 @@ def test_explanations_come_in_the_kind_of_the_table():
     as_polars = detector.explain(pl.from_pandas(odd))
     assert isinstance(as_polars, pl.DataFrame)
     assert as_polars["chance"].to_list() == told["chance"].tolist()
+
+
+@pytest.mark.parametrize("unit", [1e-6, 1.0, 1e6])
+def test_rows_with_holes_are_as_odd_in_any_unit(unit):
+    rng = np.random.RandomState(0)
+    a = rng.normal(size=(600, 1))
+    rows = np.hstack([a + 0.05 * rng.normal(size=(600, 3)), rng.normal(size=(600, 1))]) * unit
+    detector = rare().fit(rows[:300])
+    new = rows[300:].copy()
+    shares = []
+    for n_holes in (1, 2, 4):
+        new[:, :n_holes] = np.nan
+        shares.append((detector.predict(new) == -1).mean())
+    assert shares[0] < 0.3
+    assert shares[2] < 0.1
+
+
+def test_a_density_that_holds_out_too_little_is_told_of():
+    rows = np.random.RandomState(0).normal(size=(100, 4))
+    density = quick(early_stopping=False, max_iter=60)
+    with pytest.warns(UserWarning, match="early_stopping=True"):
+        MADEOutlierDetector(density, criterion="rarity").fit(rows)
+    with pytest.warns(UserWarning, match="no X_val"):
+        MADEOutlierDetector(quick(), criterion="rarity").fit(rows, X_val=rows[:20])
+    # Rows that no member held out do not tell what is ordinary.
+    some = MADEOutlierDetector(quick(validation_fraction=0.3), criterion="rarity").fit(rows)
+    assert some.p_values(rows).min() == 1 / 31
+
+
+@pytest.mark.slow
+def test_p_values_and_thresholds_of_the_default():
+    tables = {
+        "two moons": TwoMoons().sample(2000, random_state=0),
+        "Gaussian": CorrelatedGaussian(10).sample(2000, random_state=0),
+        "wide": np.random.RandomState(0).normal(size=(1200, 40)),
+        "diabetes": load_diabetes().data[:, [0, 2, 3, 4, 5, 6, 7, 8, 9]],
+    }
+    for rows in tables.values():
+        rows = rows[np.random.RandomState(0).permutation(len(rows))]
+        train, new = rows[: len(rows) // 2], rows[len(rows) // 2 :]
+        detector = MADEOutlierDetector(contamination=0.05).fit(train)
+        assert kstest(detector.p_values(new), "uniform").pvalue > 1e-4
+        if len(train) >= 500:
+            assert 0.03 <= (detector.predict(new) == -1).mean() <= 0.07
+
+
+def test_explanations_of_a_constant_that_changed():
+    table = np.c_[X[:, 0], np.full(len(X), 7.0)]
+    with pytest.warns(UserWarning, match="Constant"):
+        detector = MADEOutlierDetector(quick(), criterion="rarity").fit(table)
+    told = detector.explain([[0.0, 8.0], [0.0, 7.0]])
+    assert told["column"].tolist() == [1, 0, 0]
+    assert (told["cell"][0], told["typical"][0], told["chance"][0]) == (8.0, 7.0, 0.0)
+
+
+def test_a_number_between_two_modes_is_odd():
+    rng = np.random.RandomState(0)
+    rows = np.c_[rng.choice([-5, 5], 400) + 0.3 * rng.normal(size=400), rng.normal(size=400)]
+    density = quick(max_iter=30, min_scale=0.05)
+    detector = MADEOutlierDetector(density, criterion="rarity").fit(rows)
+    told = detector.explain([[0.0, 0.5], [5.0, 0.5]])
+    assert told["column"][0] == 0
+    assert told["chance"][0] < 0.02
+    assert told[(told["row"] == 1) & (told["column"] == 0)]["chance"][0] > 0.2
+
+
+def test_explanations_keep_what_the_user_wrote():
+    detector, odd = explained()
+    told = detector.explain(odd.iloc[[0]].assign(sport="chess", weight=152948717.0), n_cells=3)
+    assert set(told["cell"]) == {"chess", "152948717", "180"}
+    nothing = detector.explain(odd.iloc[[0]].assign(height=np.nan, weight=np.nan, sport=None))
+    assert len(nothing) == 0
+    assert list(nothing.columns) == list(told.columns)
+
+
+def test_labels_of_another_type_are_told_of():
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame({"code": rng.choice(["0", "1"], 200), "x": rng.normal(size=200)})
+    detector = rare().fit(table)
+    with pytest.warns(UserWarning, match=r"'code'.*such as '0', '1'"):
+        detector.score_samples(table.assign(code=table["code"].astype(int)))
+
+
+def test_a_rate_that_is_set_later_is_refused_as_in_fit():
+    detector = MADEOutlierDetector(quick()).fit(X).set_params(false_discovery_rate=0.1)
+    with pytest.raises(ValueError, match="criterion='rarity'"):
+        detector.predict(X)
+
+
+def test_one_weight_for_all():
+    detector, weighted = rare().fit(X), rare().fit(X, sample_weight=2.0)
+    assert_allclose(weighted.offset_, detector.offset_)

@@ -16,6 +16,12 @@ Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
 Hashes = NDArray[np.uint64]
 
+# Beside others of the same cells, rows without a weight count no more than this.
+LEAST_WEIGHT = 1e-12
+
+# Bits of a number in single precision.
+PRECISION = 24
+
 # Constants of a finaliser that makes all bits depend on all (splitmix64: Steele, Lea and
 # Flood 2014).
 STEP = 0x9E3779B97F4A7C15
@@ -23,8 +29,13 @@ MIXERS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def hashes(X: Floats) -> Hashes:
-    """Return a hash of each row (n, D); of equal cells, missing ones too, it is the same."""
-    cells = np.where(np.isnan(X), np.nan, X + 0.0)  # one NaN, one zero
+    """Return a hash of each row (n, D); of equal cells, missing ones too, it is the same.
+
+    Cells are equal that are so in single precision, of any magnitude.
+    """
+    mantissa, exponent = np.frexp(X)
+    cells = np.ldexp(np.rint(np.ldexp(mantissa, PRECISION)), exponent - PRECISION)
+    cells = np.where(np.isnan(X), np.nan, cells + 0.0)  # one NaN, one zero
     bits = np.ascontiguousarray(cells).view(np.uint64)
     found = np.zeros(len(X), dtype=np.uint64)
     for own in bits.T:
@@ -51,7 +62,9 @@ class Seen:
         """Remember rows (n, D) with their scores and weights (n,)."""
         keys, place = np.unique(hashes(X), return_inverse=True)
         total = np.bincount(place, weight).astype(np.float64)
-        return cls(keys, np.bincount(place, weight * scores) / total, total)
+        counted = np.maximum(weight, LEAST_WEIGHT)  # also those that do not count have scores
+        mean = np.bincount(place, counted * scores) / np.bincount(place, counted)
+        return cls(keys, mean, total)
 
     def recalled(self, X: Floats, scores: Floats) -> Floats:
         """Return scores (n,) with those of the rows that were seen in place of their own."""

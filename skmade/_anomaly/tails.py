@@ -16,8 +16,8 @@ N_QUANTILES = 1000
 # falls as an exponential with their mean excess (peaks over a threshold: Pickands 1975).
 SHARE_OF_TAIL = 0.2
 
-# Where the numbers of the tail are all the same, it falls within such a part of their size.
-LEAST_EXCESS = 1e-9
+# Nats within which the tail of equal rows falls.
+LEAST_EXCESS = 1e-2
 
 # Share of the rows from a Gaussian that are outliers by `contamination='auto'`; and the most
 # degrees of freedom of scores that are matched (their quartiles are then 1e5 nats apart).
@@ -44,8 +44,7 @@ class Tail:
         found = np.quantile(oddities, ends, weights=weight, method="inverted_cdf")
         beyond = np.maximum(oddities - found[-1], 0.0)
         excess = float(beyond @ (weight / weight.sum())) / SHARE_OF_TAIL
-        least = LEAST_EXCESS * max(abs(found[-1]), 1.0)
-        return cls(found, np.log1p(-ends), max(excess, least))
+        return cls(found, np.log1p(-ends), max(excess, LEAST_EXCESS))
 
     def log_share(self, oddities: Floats) -> Floats:
         """Log of the share of ordinary rows that are at least as odd, (n,)."""

@@ -19,7 +19,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from .._input import working_bytes
 from .._network.ensemble import Ensemble
-from .._prediction.scoring import by_chunks, log_density_by_member
+from .._prediction.scoring import by_chunks, feature_log_density, log_density_by_member
 from .._robust_core import PlainDensity, concentrated
 from .._table.encoding import Table, standardise
 from .._table.numbers import Numbers
@@ -50,6 +50,12 @@ MAX_COORDINATE = 1e15
 
 # What is nearer than this is no nearer than equal rows.
 LEAST_DISTANCE = 1e-9
+
+# With fewer rows a coordinate the Gaussian is fitted without each of so many folds.
+FEW_A_COORDINATE, N_FOLDS = 10, 32
+
+# Log-probabilities that are typical are those of so many rows.
+N_TYPICAL = 500
 
 # Fewer points than this are compared with all rows.
 FEW_POINTS = 128
@@ -113,6 +119,7 @@ def _frequent(codes: Floats, weight: Floats) -> list[float]:
 class Views:
     """How odd rows are by each view, and the tails of ordinary rows."""
 
+    typical: Floats  # (D,), log-probabilities of the features that are typical
     coordinates: Coordinates
     gaussian: PlainDensity
     rows: NDArray[np.float32]  # (R, C), the points among which the nearest are looked for
@@ -127,32 +134,33 @@ class Views:
         weight: Floats,
         held_out: Booleans | None,
         core: Booleans,
+        ordinary: Floats,
     ) -> tuple[Self, Floats]:
         """Learn them from rows of positive weight; return the rarities of these (n,), too.
 
         Each row is looked at as if it had not been there: by the members that held it out
-        (n, M), where there are any. Gaussian and neighbours are of the core (n,) alone.
+        (n, M), where there are any. Gaussian and neighbours are of the core (n,) alone. The
+        tails are those of rows with `ordinary` weights (n,).
         """
+        typical = typical_features(ensemble, numbers)
         cells, density = standardise(ensemble.table, numbers[:]), _density(ensemble, numbers)
-        oddities = [_of_held_out(density, held_out)]
+        oddities = [_of_held_out(density, held_out) - _typical_of_missing(numbers, typical)]
         coordinates = Coordinates.of(ensemble.table, cells, weight)
         points = coordinates.points(cells)
         if 0 < points.shape[1] <= MAX_COORDINATES and core.sum() > N_NEIGHBORS:
-            share, inside = 1.0 if not core.all() else CORE, core.copy()
-            gaussian, inside[core] = concentrated(
-                points[core], weight[core], share, PlainDensity.of_numbers
-            )
-            oddities.append(_log(_without_itself(gaussian, points, inside, weight)))
+            gaussian, far = gaussian_of(points, weight, core)
+            oddities.append(_log(far))
             filled = gaussian.completed(points).astype(np.float32)
             rows, own = filled[core], np.where(core, np.cumsum(core) - 1, -1)
             oddities.append(_log(distance(rows, filled, own)))
         else:
             gaussian = PlainDensity.of_numbers(points[:, :0], weight)
             rows = points[:0].astype(np.float32)
-        tails = tuple(Tail.of(own, weight) for own in oddities)
+        tails = tuple(Tail.of(own, ordinary) for own in oddities)
         oddity = combined(tails, oddities)
-        together = Tail.of(oddity, weight)
-        return cls(coordinates, gaussian, rows, tails, together), together.log_share(oddity)
+        together = Tail.of(oddity, ordinary)
+        views = cls(typical, coordinates, gaussian, rows, tails, together)
+        return views, together.log_share(oddity)
 
     def rarities(self, ensemble: Ensemble, numbers: Numbers) -> Floats:
         """Log of the share of ordinary rows that are as odd as each row, (n,)."""
@@ -161,7 +169,8 @@ class Views:
 
     def oddities(self, ensemble: Ensemble, numbers: Numbers) -> list[Floats]:
         """How odd new rows are by each view, (n,) each."""
-        oddities = [_density(ensemble, numbers).mean(axis=1)]
+        density = _density(ensemble, numbers).mean(axis=1)
+        oddities = [density - _typical_of_missing(numbers, self.typical)]
         if len(self.rows):
             parts = [self._far(ensemble.table, chunk) for _, chunk in numbers.chunks()]
             oddities += list(np.concatenate(parts, axis=1))
@@ -181,6 +190,7 @@ class Views:
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild views from `to_state`."""
         return cls(
+            state["typical"],
             Coordinates(**state["coordinates"]),
             PlainDensity(**state["gaussian"]),
             state["rows"],
@@ -194,6 +204,51 @@ def combined(tails: tuple[Tail, ...], oddities: list[Floats]) -> Floats:
     pairs = zip(tails, oddities, strict=True)
     rare = np.stack([-tail.log_share(own) for tail, own in pairs])
     return np.asarray(rare.max(axis=0) + WEIGHT_OF_DENSITY * rare[0])
+
+
+def typical_features(ensemble: Ensemble, numbers: Numbers) -> Floats:
+    """Medians (D,) of the features' log-probabilities, of the cells of some rows."""
+    few = numbers.only(np.arange(min(len(numbers), N_TYPICAL)))
+    parts = by_chunks(feature_log_density, ensemble, few, working_bytes())
+    parts[np.isnan(few[:])] = np.nan
+    none = np.isnan(parts).all(axis=0)
+    parts[:, none] = 0.0
+    return np.asarray(np.nanmedian(parts, axis=0))
+
+
+def _typical_of_missing(numbers: Numbers, typical: Floats) -> Floats:
+    """Log-probability that the missing cells of rows typically have, (n,).
+
+    Without it the density of fewer columns would not compare with that of all: it has other
+    units.
+    """
+    return np.concatenate([np.isnan(chunk) @ typical for _, chunk in numbers.chunks()])
+
+
+def gaussian_of(points: Floats, weight: Floats, core: Booleans) -> tuple[PlainDensity, Floats]:
+    """Return the Gaussian of the core of the core, and how far rows are from it, (n,).
+
+    Each row is as far as if it had not been there. Where there are few rows, whether a row is
+    described depends on it, too: then each is set beside the Gaussian of other folds.
+    """
+    share = CORE if core.all() else 1.0
+
+    def fit(rows: Booleans) -> tuple[PlainDensity, Booleans]:
+        inside = rows.copy()
+        gaussian, inside[rows] = concentrated(
+            points[rows], weight[rows], share, PlainDensity.of_numbers
+        )
+        return gaussian, inside
+
+    gaussian, inside = fit(core)
+    if core.sum() >= FEW_A_COORDINATE * points.shape[1]:
+        return gaussian, _without_itself(gaussian, points, inside, weight)
+    fold = np.random.default_rng(0).permutation(len(points)) % N_FOLDS
+    far = -2 * gaussian.scores(points)
+    for own in (fold == k for k in range(N_FOLDS)):
+        if (core & ~own).any():
+            far[own] = -2 * fit(core & ~own)[0].scores(points[own])
+    return gaussian, far
 
 
 def _log(distances: Any) -> Floats:

@@ -107,8 +107,9 @@ class ContributionDisplay:
         ----------
         estimator : estimator
             A fitted density with `score_features`. It may be inside of a Pipeline, whose
-            transformed columns are then the features, or of a search or a detector. What a
-            `MADEOutlierDetector` tells by `explain` is written beside the oddest cells.
+            transformed columns are then the features, or of a search or a detector. If it is
+            a `MADEOutlierDetector` itself, what that tells by `explain` is written beside the
+            oddest cells.
         X : array-like of shape (n_samples, n_features)
             Typical rows, such as those of fit.
         row : int or array-like of shape (1, n_features)
@@ -136,7 +137,7 @@ class ContributionDisplay:
             density.score_features(typical),
             [column.name for column in cells],
             cells=[_as_text(column.values[0]) for column in cells],
-            typical_cells=_typical_cells(estimator, table),
+            typical_cells=_typical_cells(estimator, table, [column.name for column in cells]),
             quantiles=quantiles,
         ).plot(ax, max_features=max_features)
 
@@ -200,15 +201,16 @@ class ContributionDisplay:
         tidy(ax)
 
 
-def _typical_cells(estimator, table):
+def _typical_cells(estimator, table, names):
     """Return what a detector says would be typical of the oddest cells, by position."""
     if not hasattr(estimator, "explain"):
         return None
     told = estimator.explain(table, n_cells=N_EXPLAINED)
-    names = list(getattr(estimator, "feature_names_in_", range(estimator.n_features_in_)))
     columns = (told[name] for name in ("column", "typical", "low", "high"))
     return {
-        names.index(column): str(typical) if np.isnan(low) else f"{low:.4g} to {high:.4g}"
+        names.index(str(column)) if str(column) in names else int(column): (
+            str(typical) if np.isnan(low) else f"{low:.4g} to {high:.4g}"
+        )
         for column, typical, low, high in zip(*columns, strict=True)
     }
 

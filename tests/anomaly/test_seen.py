@@ -1,6 +1,7 @@
 """Rows of fit are told by their cells."""
 
 import numpy as np
+import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
 from skmade._anomaly.seen import Seen, hashes
@@ -18,7 +19,20 @@ def test_other_rows_have_other_hashes():
     assert len(np.unique(hashes(grid))) == len(grid)
     cells = np.random.RandomState(0).normal(size=(20_000, 2))
     assert len(np.unique(hashes(np.r_[cells, cells[:, ::-1]]))) == 40_000
-    assert hashes(np.nextafter(cells, 9))[0] != hashes(cells)[0]
+    assert hashes(cells * (1 + 1e-6))[0] != hashes(cells)[0]
+
+
+@pytest.mark.parametrize("magnitude", [1e-300, 1.0, 1e300])
+def test_rounding_noise_makes_no_other_row(magnitude):
+    cells = np.random.RandomState(0).normal(size=(500, 3)) * magnitude
+    cells[0] = [0.0, np.nan, -1.0]
+    expected = hashes(cells)
+    assert len(np.unique(expected)) == 500
+    for noisy in (cells * (1 + 2**-52), np.nextafter(cells, np.inf)):
+        noisy = np.where(cells == 0, 0, noisy)
+        assert (hashes(noisy) == expected).mean() > 0.99
+    if magnitude == 1:
+        assert_array_equal(hashes(cells.astype(np.float32).astype(np.float64)), expected)
 
 
 def test_seen_rows_have_their_scores_and_others_keep_theirs():

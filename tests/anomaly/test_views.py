@@ -13,6 +13,7 @@ from skmade._anomaly.views import (
     _of_held_out,
     _without_itself,
     distance,
+    gaussian_of,
 )
 from skmade._input import fitted_ensemble, read_fitted
 from skmade._robust_core import PlainDensity
@@ -62,6 +63,18 @@ def test_the_gaussian_of_the_other_rows():
     assert np.abs(np.log(found / own)).max() > 0.3  # and this is no trifle
 
 
+def test_of_few_rows_the_gaussian_is_that_of_other_folds():
+    """New rows are as far from it as those of fit, also of nearly as many columns as rows."""
+    far, new = [], []
+    for seed in range(10):
+        rng = np.random.RandomState(seed)
+        points, others = rng.normal(size=(2, 40, 30))
+        gaussian, own = gaussian_of(points, np.ones(40), np.ones(40, dtype=bool))
+        far.append(own.mean())
+        new.append((-2 * gaussian.scores(others)).mean())
+    assert_allclose(np.mean(far), np.mean(new), rtol=0.15)
+
+
 def test_rows_are_looked_at_by_members_that_held_them_out():
     by_member = np.array([[1.0, 5.0, 12.0], [2.0, 7.0, 6.0], [1.0, 2.0, 3.0]])
     held_out = np.array([[True, False, True], [False, True, False], [False] * 3])
@@ -100,7 +113,8 @@ def test_views_of_rows_that_were_held_out_are_those_of_new_rows():
     rows, new = source.sample(400, random_state=0), source.sample(2000, random_state=1)
     density = quick().fit(rows)
     ensemble, numbers = read_fitted(density, rows)
-    views, scores = Views.of(ensemble, numbers, np.ones(400), None, np.ones(400, dtype=bool))
+    ones = np.ones(400)
+    views, scores = Views.of(ensemble, numbers, ones, None, ones == 1, ones)
     found = views.rarities(*read_fitted(density, new))
     for level in (0.5, 0.2, 0.1):
         assert abs((found < np.log(level)).mean() - level) < 4 * np.sqrt(level / 400)
@@ -111,6 +125,7 @@ def test_views_come_back_from_their_state():
     rows = mixed(100)
     density = quick().fit(rows)
     ensemble, numbers = read_fitted(density, rows)
-    views, _ = Views.of(ensemble, numbers, np.ones(100), None, np.ones(100, dtype=bool))
+    ones = np.ones(100)
+    views, _ = Views.of(ensemble, numbers, ones, None, ones == 1, ones)
     again = Views.from_state(views.to_state())
     assert_allclose(again.rarities(ensemble, numbers), views.rarities(ensemble, numbers))

@@ -1,6 +1,7 @@
 """The parts of one row's score, beside the bands of typical rows."""
 
 import numpy as np
+import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from sklearn.pipeline import make_pipeline
@@ -91,3 +92,15 @@ def test_a_detector_of_labels_tells_the_likeliest(mixed):
     display = ContributionDisplay.from_estimator(detector, mixed, mixed.iloc[[0]])
     labels = set(mixed["colour"].cat.categories)
     assert set(display.typical_cells.values()) & labels
+
+
+@pytest.mark.parametrize("names", [[2, 0, 1], ["b", "c", "a"]])
+def test_what_is_typical_is_written_at_its_own_cell(names):
+    table = pd.DataFrame(X, columns=names)
+    detector = MADEOutlierDetector(quick(max_iter=20)).fit(table)
+    odd = table.iloc[[0]].copy()
+    odd.iloc[0, 1] = 9.0
+    display = ContributionDisplay.from_estimator(detector, table, odd)
+    told = detector.explain(odd, n_cells=1)
+    assert told["column"][0] == names[1]
+    assert display.typical_cells[1] == f"{told['low'][0]:.4g} to {told['high'][0]:.4g}"
