@@ -40,7 +40,7 @@ def looked_at(name):
     views = Views.from_state(detector._detection["views"])
     pairs = zip(views.tails, views.oddities(ensemble, numbers), strict=True)
     rarities = np.stack([-tail.log_share(oddity) for tail, oddity in pairs])
-    lacking = views.typical - detector.score_features(split.test)
+    lacking = views.typical.given_before - detector.score_features(split.test)
     scores = detector.estimator_.score_samples(split.test)
     by_background = background(ensemble.table, transform(ensemble.table, split.test)).sum(
         axis=1

@@ -482,7 +482,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
             confidence, "confidence", Real, min_val=0, max_val=1, include_boundaries="neither"
         )
         known = self._detection
-        typical = np.zeros(1) if known is None else known["views"]["typical"]
+        typical = np.zeros(1) if known is None else known["views"]["typical"]["given_before"]
         _, layout = fitted_ensemble(self.estimator_)
         told = reasons(self.estimator_, X, typical, n_cells, confidence)
         return as_table(told, X, layout)

@@ -587,8 +587,8 @@ def test_rows_with_holes_are_as_odd_in_any_unit(unit):
     for n_holes in (1, 2, 4):
         new[:, :n_holes] = np.nan
         shares.append((detector.predict(new) == -1).mean())
-    assert shares[0] < 0.3
-    assert shares[2] < 0.1
+    assert max(shares[:2]) < 0.2
+    assert shares[2] < 0.15
 
 
 def test_a_density_that_holds_out_too_little_is_told_of():

@@ -19,11 +19,13 @@ from sklearn.neighbors import NearestNeighbors
 
 from .._input import working_bytes
 from .._network.ensemble import Ensemble
-from .._prediction.scoring import by_chunks, feature_log_density, log_density_by_member
+from .._prediction.scoring import by_chunks, log_density_by_member
 from .._robust_core import PlainDensity, concentrated
 from .._table.encoding import Table, standardise
 from .._table.numbers import Numbers
+from .coordinates import Coordinates
 from .tails import Tail
+from .typical import TypicalCells
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
@@ -38,24 +40,14 @@ WEIGHT_OF_DENSITY = 0.5
 # How far the nearest rows are: the root of the mean square of the distances to so many.
 N_NEIGHBORS = 5
 
-# Of a column of labels as many get a coordinate, the most frequent ones. One that nearly all
-# rows have, or nearly none, is not stretched further than one with this deviation.
-MAX_LEVELS, LEAST_DEVIATION = 50, 0.1
-
 # Of more coordinates a Gaussian is not plain, and distances say little.
 MAX_COORDINATES = 2000
-
-# Squares of coordinates, and their sums, stay finite in single precision.
-MAX_COORDINATE = 1e15
 
 # What is nearer than this is no nearer than equal rows.
 LEAST_DISTANCE = 1e-9
 
 # With fewer rows a coordinate the Gaussian is fitted without each of so many folds.
 FEW_A_COORDINATE, N_FOLDS = 10, 32
-
-# Log-probabilities that are typical are those of so many rows.
-N_TYPICAL = 500
 
 # Fewer points than this are compared with all rows.
 FEW_POINTS = 128
@@ -65,61 +57,10 @@ LEAST_LEFT = 0.05
 
 
 @dataclass(frozen=True)
-class Coordinates:
-    """Rows as points: standardised numbers, and a coordinate for each label."""
-
-    columns: Integers  # (C,), the column of each coordinate
-    codes: Floats  # (C,), the label that it is one for; NaN of numbers
-    center: Floats  # (C,)
-    spread: Floats  # (C,)
-
-    @classmethod
-    def of(cls, table: Table, cells: Floats, weight: Floats) -> Self:
-        """Learn them from standardised cells (n, D)."""
-        columns, codes = [], []
-        for column, numeric in enumerate(table.numeric.tolist()):
-            own = [np.nan] if numeric else _frequent(cells[:, column], weight)
-            columns += [column] * len(own)
-            codes += own
-        plain = cls(
-            np.array(columns, dtype=np.int64),
-            np.array(codes, dtype=np.float64),
-            np.zeros(len(codes)),
-            np.ones(len(codes)),
-        )
-        points = plain.points(cells)
-        share = np.where(np.isnan(points), 0.0, weight[:, None])
-        share /= np.maximum(share.sum(axis=0), np.finfo(np.float64).tiny)
-        center = np.nansum(share * points, axis=0)
-        variance = np.nansum(share * np.square(points - center), axis=0)
-        spread = np.maximum(np.sqrt(variance), LEAST_DEVIATION)
-        return cls(plain.columns, plain.codes, center, spread)
-
-    def points(self, cells: Floats) -> Floats:
-        """Turn standardised cells (n, D) into points (n, C); NaN where missing."""
-        points = cells[:, self.columns]
-        labels = ~np.isnan(self.codes)
-        is_label = (points[:, labels] == self.codes[labels]).astype(np.float64)
-        points[:, labels] = np.where(np.isnan(points[:, labels]), np.nan, is_label)
-        points = (points - self.center) / self.spread
-        return np.clip(points, -MAX_COORDINATE, MAX_COORDINATE)
-
-
-def _frequent(codes: Floats, weight: Floats) -> list[float]:
-    """Return the labels that get coordinates: of two, one says all."""
-    seen = ~np.isnan(codes)
-    levels, place = np.unique(codes[seen], return_inverse=True)
-    if len(levels) <= 2:
-        return levels[1:].tolist()
-    order = np.argsort(-np.bincount(place, weight[seen]), kind="stable")
-    return np.sort(levels[order[:MAX_LEVELS]]).tolist()
-
-
-@dataclass(frozen=True)
 class Views:
     """How odd rows are by each view, and the tails of ordinary rows."""
 
-    typical: Floats  # (D,), log-probabilities of the features that are typical
+    typical: TypicalCells
     coordinates: Coordinates
     gaussian: PlainDensity
     rows: NDArray[np.float32]  # (R, C), the points among which the nearest are looked for
@@ -142,20 +83,21 @@ class Views:
         (n, M), where there are any. Gaussian and neighbours are of the core (n,) alone. The
         tails are those of rows with `ordinary` weights (n,).
         """
-        typical = typical_features(ensemble, numbers)
-        cells, density = standardise(ensemble.table, numbers[:]), _density(ensemble, numbers)
-        oddities = [_of_held_out(density, held_out) - _typical_of_missing(numbers, typical)]
-        coordinates = Coordinates.of(ensemble.table, cells, weight)
-        points = coordinates.points(cells)
+        X, density = numbers[:], _of_held_out(_density(ensemble, numbers), held_out)
+        coordinates = Coordinates.of(ensemble.table, standardise(ensemble.table, X), weight)
+        points, far = coordinates.points(standardise(ensemble.table, X)), []
         if 0 < points.shape[1] <= MAX_COORDINATES and core.sum() > N_NEIGHBORS:
-            gaussian, far = gaussian_of(points, weight, core)
-            oddities.append(_log(far))
+            gaussian, from_gaussian = gaussian_of(points, weight, core)
             filled = gaussian.completed(points).astype(np.float32)
             rows, own = filled[core], np.where(core, np.cumsum(core) - 1, -1)
-            oddities.append(_log(distance(rows, filled, own)))
+            far = [_log(from_gaussian), _log(distance(rows, filled, own))]
+            typical = TypicalCells.of(ensemble, numbers, coordinates, gaussian)
         else:
             gaussian = PlainDensity.of_numbers(points[:, :0], weight)
             rows = points[:0].astype(np.float32)
+            typical = TypicalCells.of(ensemble, numbers)
+        density = density - typical.of_missing(np.isnan(X))
+        oddities = [density, *far]
         tails = tuple(Tail.of(own, ordinary) for own in oddities)
         oddity = combined(tails, oddities)
         together = Tail.of(oddity, ordinary)
@@ -169,8 +111,8 @@ class Views:
 
     def oddities(self, ensemble: Ensemble, numbers: Numbers) -> list[Floats]:
         """How odd new rows are by each view, (n,) each."""
-        density = _density(ensemble, numbers).mean(axis=1)
-        oddities = [density - _typical_of_missing(numbers, self.typical)]
+        parts = [self.typical.of_missing(np.isnan(X)) for _, X in numbers.chunks()]
+        oddities = [_density(ensemble, numbers).mean(axis=1) - np.concatenate(parts)]
         if len(self.rows):
             parts = [self._far(ensemble.table, chunk) for _, chunk in numbers.chunks()]
             oddities += list(np.concatenate(parts, axis=1))
@@ -190,7 +132,7 @@ class Views:
     def from_state(cls, state: dict[str, Any]) -> Self:
         """Rebuild views from `to_state`."""
         return cls(
-            state["typical"],
+            TypicalCells(**state["typical"]),
             Coordinates(**state["coordinates"]),
             PlainDensity(**state["gaussian"]),
             state["rows"],
@@ -204,25 +146,6 @@ def combined(tails: tuple[Tail, ...], oddities: list[Floats]) -> Floats:
     pairs = zip(tails, oddities, strict=True)
     rare = np.stack([-tail.log_share(own) for tail, own in pairs])
     return np.asarray(rare.max(axis=0) + WEIGHT_OF_DENSITY * rare[0])
-
-
-def typical_features(ensemble: Ensemble, numbers: Numbers) -> Floats:
-    """Medians (D,) of the features' log-probabilities, of the cells of some rows."""
-    few = numbers.only(np.arange(min(len(numbers), N_TYPICAL)))
-    parts = by_chunks(feature_log_density, ensemble, few, working_bytes())
-    parts[np.isnan(few[:])] = np.nan
-    none = np.isnan(parts).all(axis=0)
-    parts[:, none] = 0.0
-    return np.asarray(np.nanmedian(parts, axis=0))
-
-
-def _typical_of_missing(numbers: Numbers, typical: Floats) -> Floats:
-    """Log-probability that the missing cells of rows typically have, (n,).
-
-    Without it the density of fewer columns would not compare with that of all: it has other
-    units.
-    """
-    return np.concatenate([np.isnan(chunk) @ typical for _, chunk in numbers.chunks()])
 
 
 def gaussian_of(points: Floats, weight: Floats, core: Booleans) -> tuple[PlainDensity, Floats]:

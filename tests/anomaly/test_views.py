@@ -6,9 +6,10 @@ import pytest
 from numpy.testing import assert_allclose
 from sklearn.covariance import EmpiricalCovariance
 
+from skmade._anomaly.coordinates import Coordinates
+from skmade._anomaly.typical import TypicalCells
 from skmade._anomaly.views import (
     N_NEIGHBORS,
-    Coordinates,
     Views,
     _of_held_out,
     _without_itself,
@@ -17,6 +18,7 @@ from skmade._anomaly.views import (
 )
 from skmade._input import fitted_ensemble, read_fitted
 from skmade._robust_core import PlainDensity
+from skmade._table.encoding import standardise
 from skmade.datasets import CorrelatedGaussian
 from tests.configurations import mixed, quick
 
@@ -129,3 +131,26 @@ def test_views_come_back_from_their_state():
     views, _ = Views.of(ensemble, numbers, ones, None, ones == 1, ones)
     again = Views.from_state(views.to_state())
     assert_allclose(again.rarities(ensemble, numbers), views.rarities(ensemble, numbers))
+
+
+def test_missing_cells_count_as_much_as_the_gaussian_says_they_typically_do():
+    """Of a Gaussian the expected log-density of a cell given all others is known."""
+    source = CorrelatedGaussian(4)
+    rows = source.sample(3000, random_state=0) * [1.0, 1e3, 1e-3, 1.0]
+    density = quick(n_components=1, max_iter=30, n_estimators=2).fit(rows)
+    ensemble, numbers = read_fitted(density, rows)
+    cells, ones = standardise(ensemble.table, rows), np.ones(3000)
+    coordinates = Coordinates.of(ensemble.table, cells, ones)
+    gaussian = PlainDensity.of_numbers(coordinates.points(cells), ones)
+    typical = TypicalCells.of(ensemble, numbers, coordinates, gaussian)
+    precision = np.linalg.inv(np.cov(rows.T))
+    missing = np.array([[True, False, False, False], [False, True, True, False], [False] * 4])
+    expected = [
+        0.5 * np.linalg.slogdet(precision[np.ix_(own, own)])[1]
+        - 0.5 * own.sum() * np.log(2 * np.pi * np.e)
+        for own in missing
+    ]
+    found = typical.of_missing(missing)
+    # The median of half of a chi-square variable is 0.27 below its mean.
+    assert_allclose(found, expected + 0.273 * missing.sum(axis=1), atol=0.15)
+    assert found[2] == 0
