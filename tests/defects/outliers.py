@@ -3,7 +3,7 @@
 import numpy as np
 
 from skmade import _outlier, _robust_core
-from skmade._anomaly import reasons, seen, tails, views
+from skmade._anomaly import detection, reasons, seen, tails, typical, views
 
 from .planting import defect, patch, put
 
@@ -133,3 +133,24 @@ def explanations_of_the_most_typical_cells():
     @patch(reasons, "_of_numbers")
     def _of_numbers(old, *args):
         return [reason._replace(chance=1 - reason.chance) for reason in old(*args)]
+
+
+@defect("API", DETECTOR + "rows_with_holes_are_as_odd_in_any_unit")
+def density_of_the_cells_that_are_there():
+    """The density of fewer columns is set beside that of all, in whatever units."""
+
+    @patch(typical.TypicalCells, "of_missing")
+    def of_missing(old, self, missing):
+        return np.zeros(len(missing))
+
+
+@defect("API", SEEN + "rounding_noise_makes_no_other_row")
+def rows_told_by_every_bit():
+    """A row of fit that was rounded is another row."""
+    put(seen, "PRECISION", 53)
+
+
+@defect("API", DETECTOR + "a_density_that_holds_out_too_little_is_told_of")
+def rows_learned_by_heart_are_ordinary():
+    """Rows that no member held out tell what is ordinary, too."""
+    put(detection, "NEARLY_ALL", 0.0)
