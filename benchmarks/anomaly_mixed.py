@@ -139,26 +139,37 @@ def run(name, kind, method, seed):
     print(f"{name}, {kind}, {method}, seed {seed}: {area:.2f}", flush=True)
 
 
+def areas(name, kind):
+    """Return the areas (metrics, methods, seeds) that have been measured by all methods."""
+    folder = f"{name}-{kind.replace(' ', '-')}"
+    found = {
+        m: [load(path_of("anomaly-mixed", folder, m, seed)) for seed in SEEDS] for m in METHODS
+    }
+    done = [seed for seed in SEEDS if all(f[seed] is not None for f in found.values())]
+    return np.array(
+        [
+            [
+                [100 * metric(odd, -s) for seed in done for s, odd in [kept[seed][0]]]
+                for kept in found.values()
+            ]
+            for metric in (roc_auc_score, average_precision_score)
+        ]
+    )
+
+
 def rows_of_report():
     """Yield a row for each table and kind, with means and standard errors over the seeds."""
     figures = [f"{method}, {area}" for area in ("AUROC", "AUPR") for method in METHODS]
     yield ["table", "anomalies", "seeds", *figures]
-    for name, kind in itertools.product(FILES, KINDS):
-        folder = f"{name}-{kind.replace(' ', '-')}"
-        found = {
-            m: [load(path_of("anomaly-mixed", folder, m, seed)) for seed in SEEDS]
-            for m in METHODS
-        }
-        done = [seed for seed in SEEDS if all(f[seed] is not None for f in found.values())]
-        if not done:
+    for name in FILES:
+        by_kind = {kind: areas(name, kind) for kind in KINDS}
+        n_seeds = min(own.shape[2] for own in by_kind.values())
+        if n_seeds < 2:
             continue
-        cells = []
-        for metric in (roc_auc_score, average_precision_score):
-            for kept in found.values():
-                areas = [100 * metric(odd, -s) for seed in done for s, odd in [kept[seed][0]]]
-                error = f" ± {standard_error(np.array(areas)):.2f}" if len(done) > 1 else ""
-                cells.append(f"{np.mean(areas):.2f}{error}")
-        yield [name, kind, len(done), *cells]
+        by_kind["all"] = np.mean([own[:, :, :n_seeds] for own in by_kind.values()], axis=0)
+        for kind, own in by_kind.items():
+            cells = [f"{x.mean():.2f} ± {standard_error(x):.2f}" for x in own.reshape(6, -1)]
+            yield [name, kind, n_seeds, *cells]
 
 
 def main():
