@@ -4,6 +4,7 @@ scikit-learn's own checks around those of `_table`.
 """
 
 from collections.abc import Mapping
+from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -220,7 +221,8 @@ def read_table(estimator, X, layout, table, name="X", kept=None, ignored=()):
     if isinstance(frame, nw.DataFrame) or layout.n_levels.any():
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
         frame = frame if kept is None else frame[kept]
-        validate_data(estimator, X, reset=False, skip_check_array=True)
+        with _naming(name):
+            validate_data(estimator, X, reset=False, skip_check_array=True)
         _check_names(frame, layout, name)
         matrix = _check_numbers(to_numbers(layout, frame, name, ignored))
         numbers, unknown = Numbers(matrix), unknown_labels(layout, matrix, frame)
@@ -313,7 +315,10 @@ def read_given(estimator, given, layout, table):
         check_cells(np.isinf(numbers).sum(axis=0), layout, "given")
     check_known("given", unknown, layout, hint="Only labels that fit saw can be given.")
     if len(numbers) != 1:
-        raise ValueError(f"given must be a mapping or one row, got {len(numbers)} rows.")
+        raise ValueError(
+            f"given must be a mapping or one row, got {len(numbers)} rows. To complete several "
+            "rows, each by its own cells, use impute."
+        )
     check_given(table, numbers, layout)
     return numbers[0]
 
@@ -412,7 +417,8 @@ def _given_row(given, layout):
         if len(cells) != len(columns):
             raise ValueError(
                 f"given has {len(cells)} cells for {len(columns)} columns: give a mapping "
-                "{column: value}, or one row with NaN where nothing is given."
+                "{column: value}, or one row with NaN where nothing is given. To complete "
+                "several rows, each by its own cells, use impute."
             )
         row[0] = cells
         return row
@@ -458,6 +464,8 @@ def _declares_labels(feature_types):
 
 def open_filled(X: Any) -> Any:
     """Open a table; masked cells are missing."""
+    if isinstance(X, Mapping):
+        raise TypeError("A mapping of columns is no table: pass pandas.DataFrame(X).")
     if np.ma.is_masked(X):
         numeric = X.dtype.kind in "biuf"
         X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else _without_masked(X)
@@ -492,4 +500,20 @@ def _plain_numbers(estimator, frame, reset, name="X"):
     if getattr(getattr(frame, "dtype", None), "kind", None) == "O":
         frame = without_markers(frame)
     dtype = None if _is_numeric(frame) else np.float64
-    return validate_data(estimator, frame, dtype=dtype, ensure_all_finite=False, reset=reset)
+    with _naming(name):
+        return validate_data(
+            estimator, frame, dtype=dtype, ensure_all_finite=False, reset=reset
+        )
+
+
+@contextmanager
+def _naming(name):
+    """Name the table in errors of scikit-learn, which call every table X."""
+    try:
+        yield
+    except ValueError as error:
+        if name == "X":
+            raise
+        said = str(error)
+        told = f"{name}{said[1:]}" if said.startswith("X ") else f"{name}: {said}"
+        raise ValueError(told) from error

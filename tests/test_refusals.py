@@ -200,3 +200,43 @@ def test_wrong_weights_are_refused(X, weight, message):
 def test_wrong_parameters_are_refused_by_name(X, parameter, value):
     with pytest.raises(ValueError, match=parameter):
         MADEDensity(**{**QUICK, parameter: value}).fit(X)
+
+
+NO_TABLES = {
+    "record array": (lambda t: t.to_records(index=False), r"pandas\.DataFrame\(X\)"),
+    "structured": (lambda t: np.array(t.to_records(index=False)), r"pandas\.DataFrame\(X\)"),
+    "list of dicts": (lambda t: t.to_dict("records"), r"pandas\.DataFrame\(X\)"),
+    "tuple of dicts": (lambda t: tuple(t.to_dict("records")), r"pandas\.DataFrame\(X\)"),
+    "dict": (lambda t: t.to_dict("list"), r"pandas\.DataFrame\(X\)"),
+    "LazyFrame": (lambda t: pytest.importorskip("polars").from_pandas(t).lazy(), "collect"),
+}
+
+
+@pytest.mark.parametrize(("convert", "hint"), NO_TABLES.values(), ids=NO_TABLES.keys())
+def test_what_is_no_table_is_refused_with_what_makes_one(convert, hint):
+    table = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=list("abc"))
+    density = MADEDensity(n_estimators=1, **QUICK).fit(table)
+    for ask in (density.fit, density.score_samples, density.impute):
+        with pytest.raises(TypeError, match=hint):
+            ask(convert(table))
+
+
+@pytest.mark.parametrize("names", [["a", "a", "c"], [1, 1, 1]])
+def test_columns_of_one_name_are_named(names):
+    table = pd.DataFrame(np.arange(12.0).reshape(4, 3), columns=names)
+    with pytest.raises(ValueError, match=rf"several are called {names[0]!r}: rename"):
+        MADEDensity(n_estimators=1, **QUICK).fit(table)
+
+
+@pytest.mark.parametrize("container", [np.asarray, pd.DataFrame])
+def test_columns_of_validation_rows_are_those_of_fit(X, container):
+    table = pd.DataFrame(X, columns=list("abcd")) if container is pd.DataFrame else X
+    fewer = container(table)[["a", "b"]] if container is pd.DataFrame else X[:, :2]
+    with pytest.raises(ValueError, match=r"^X_val"):
+        MADEDensity(n_estimators=1, **QUICK).fit(table, X_val=fewer)
+
+
+def test_several_rows_of_given_cells_are_sent_to_impute(fitted, X):
+    for rows in (X[:2], pd.DataFrame(X[:2])):
+        with pytest.raises(ValueError, match=r"given.*use impute"):
+            fitted.sample(5, given=rows)

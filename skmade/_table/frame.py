@@ -7,12 +7,14 @@ columns is a `Layout` of plain lists, from which rows are given back in the same
 
 import datetime
 import sys
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
 import numpy as np
+from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
@@ -54,9 +56,17 @@ def open_frame(X: Any) -> Any:
 
     A table is opened once: what follows takes the open one, called `frame`.
     """
+    check_container(X)
     if type(X) is np.ndarray:
         return X
-    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    try:
+        frame = nw.from_native(X, pass_through=True, eager_only=True)
+    except DuplicateError:
+        twice = [repr(name) for name, count in Counter(X.columns).items() if count > 1]
+        raise ValueError(
+            f"Columns need names of their own, but several are called {', '.join(twice)}: "
+            "rename them, or drop all but one of each."
+        ) from None
     if isinstance(frame, nw.DataFrame):
         return frame
     if hasattr(X, "tocsr"):  # sparse: refused by scikit-learn's own check
@@ -68,6 +78,18 @@ def open_frame(X: Any) -> Any:
     if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
         return np.asarray(X, dtype=object)  # numbers among text stay numbers
     return array
+
+
+def check_container(X: Any) -> None:
+    """Refuse what has no columns or no cells, and say what makes a table of it."""
+    if getattr(getattr(X, "dtype", None), "names", None):
+        raise TypeError(
+            "A structured array has fields in place of columns: pass pandas.DataFrame(X)."
+        )
+    if isinstance(X, list | tuple) and len(X) and isinstance(X[0], Mapping):
+        raise TypeError("A list of dicts is no table: pass pandas.DataFrame(X).")
+    if hasattr(X, "collect") and isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        raise TypeError("A LazyFrame holds no cells yet: pass what its collect() returns.")
 
 
 def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
