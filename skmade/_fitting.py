@@ -17,6 +17,7 @@ from sklearn.utils.parallel import Parallel, delayed
 from ._input import (
     MAX_SEED,
     check_inside,
+    declared_words,
     private_random_state,
     read_new_table,
     read_table,
@@ -36,7 +37,12 @@ from ._parameters import (
     read_recipes,
     read_schedule,
 )
-from ._table.checks import warn_constant, warn_free_text, warn_user
+from ._table.checks import (
+    warn_constant,
+    warn_free_text,
+    warn_numbers_as_text,
+    warn_user,
+)
 from ._table.encoding import Table
 from ._table.frame import Layout
 from ._table.learning import learn_table
@@ -212,6 +218,7 @@ def learn(estimator, layout, kinds, bounds, surveyed, read, weight, seed):
     )
     warn_constant(table, layout)
     warn_free_text(layout, surveyed.n_rows)
+    warn_numbers_as_text(layout, declared_words(estimator, len(kinds), layout.names))
     return table
 
 

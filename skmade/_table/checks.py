@@ -2,6 +2,7 @@
 
 import inspect
 import warnings
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,6 +10,7 @@ from numpy.typing import NDArray
 from .encoding import Table, known_range, outside_cells, transform
 from .frame import Layout
 from .regions import Asked
+from .texts import reading
 
 Floats = NDArray[np.float64]
 
@@ -215,6 +217,20 @@ def check_known(
             f"{layout.label(position)} of {table_name} holds {labels[0]!r}, which was not in "
             f"fit (known: {listed}). {hint}"
         )
+
+
+def warn_numbers_as_text(layout: Layout, declared: Sequence[str]) -> None:
+    """Warn of text that means numbers, unless its column is declared to hold labels."""
+    for position, labels in enumerate(layout.levels):
+        dtype = layout.dtypes[min(position, len(layout.dtypes) - 1)]
+        if labels is None or declared[position] != "auto" or dtype.startswith("category"):
+            continue
+        how = reading(labels)
+        if how is not None:
+            warn_user(
+                f"{layout.label(position)} holds text, taken for {len(labels)} labels, that "
+                f"means numbers. Read it {how}; or declare it by feature_types='categorical'."
+            )
 
 
 def warn_free_text(layout: Layout, n_samples: int) -> None:
