@@ -464,7 +464,7 @@ def _declares_labels(feature_types):
 
 def open_filled(X: Any) -> Any:
     """Open a table; masked cells are missing."""
-    if isinstance(X, Mapping):
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # sparse by keys: refused later
         raise TypeError("A mapping of columns is no table: pass pandas.DataFrame(X).")
     if np.ma.is_masked(X):
         numeric = X.dtype.kind in "biuf"
