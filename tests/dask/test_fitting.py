@@ -374,7 +374,7 @@ def test_what_partitions_cannot_have_is_refused_when_rows_are_counted():
 @pytest.mark.usefixtures("large")
 def test_wrong_parameters_of_a_fit_to_partitions_are_refused():
     for early_stopping in (False, True):
-        with pytest.raises(ValueError, match="X has 1 features"):
+        with pytest.raises(ValueError, match="X_val has 1 features"):
             quick(early_stopping=early_stopping).fit(partitioned(ROWS), X_val=ROWS[:, :1])
     with pytest.raises(ValueError, match="device='nowhere'"):
         quick(device="nowhere").fit(partitioned(ROWS))
