@@ -4,6 +4,7 @@ The density of fewer columns has other units than that of all, and what depends 
 cell is less certain without it. So a missing cell counts as much as it typically would.
 """
 
+import math
 from dataclasses import dataclass
 from typing import Self
 
@@ -24,7 +25,7 @@ Floats = NDArray[np.float64]
 N_TYPICAL = 500
 
 # A Gaussian expects this of its log-density in one dimension, less the log of its deviation.
-AT_ONE = -0.5 * np.log(2 * np.pi * np.e)
+AT_ONE = -0.5 * (1 + math.log(2 * math.pi))
 
 
 @dataclass(frozen=True)
