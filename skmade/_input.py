@@ -4,7 +4,6 @@ scikit-learn's own checks around those of `_table`.
 """
 
 from collections.abc import Mapping
-from contextlib import contextmanager
 from numbers import Integral
 from typing import Any, NamedTuple
 from weakref import WeakKeyDictionary
@@ -29,6 +28,7 @@ from ._table.checks import (
     check_known,
     check_new_cells,
     check_present,
+    naming,
     warn_user,
 )
 from ._table.encoding import KINDS, unseen_cells
@@ -39,10 +39,12 @@ from ._table.frame import (
     column_words,
     learn_layout,
     missing_cells,
+    open_filled,
     open_frame,
     to_numbers,
     unknown_labels,
     without_markers,
+    without_masked,
 )
 from ._table.learning import resolve_kinds
 from ._table.numbers import Numbers, Survey, survey
@@ -221,7 +223,7 @@ def read_table(estimator, X, layout, table, name="X", kept=None, ignored=()):
     if isinstance(frame, nw.DataFrame) or layout.n_levels.any():
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
         frame = frame if kept is None else frame[kept]
-        with _naming(name):
+        with naming(name):
             validate_data(estimator, X, reset=False, skip_check_array=True)
         _check_names(frame, layout, name)
         matrix = _check_numbers(to_numbers(layout, frame, name, ignored))
@@ -409,7 +411,7 @@ def _check_names(frame, layout, name):
 def _given_row(given, layout):
     """Return given cells as a row of objects, None for the others."""
     if np.ma.isMaskedArray(given):
-        given = _without_masked(given)
+        given = without_masked(given)
     columns = list(range(len(layout.levels))) if layout.names is None else layout.names
     row = np.full((1, len(columns)), None, dtype=object)
     if not isinstance(given, Mapping):
@@ -462,23 +464,6 @@ def _declares_labels(feature_types):
     return any(isinstance(word, str) and word == "categorical" for word in words)
 
 
-def open_filled(X: Any) -> Any:
-    """Open a table; masked cells are missing."""
-    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # sparse by keys: refused later
-        raise TypeError("A mapping of columns is no table: pass pandas.DataFrame(X).")
-    if np.ma.is_masked(X):
-        numeric = X.dtype.kind in "biuf"
-        X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else _without_masked(X)
-    return open_frame(X)
-
-
-def _without_masked(array):
-    """Return an array of objects, None where a cell is masked."""
-    cells = np.array(array.data, dtype=object)
-    cells[np.ma.getmaskarray(array)] = None
-    return cells
-
-
 def _check_shape(array):
     """Apply scikit-learn's checks of an array, whatever it holds."""
     return check_array(array, dtype=None, ensure_all_finite=False)
@@ -500,20 +485,7 @@ def _plain_numbers(estimator, frame, reset, name="X"):
     if getattr(getattr(frame, "dtype", None), "kind", None) == "O":
         frame = without_markers(frame)
     dtype = None if _is_numeric(frame) else np.float64
-    with _naming(name):
+    with naming(name):
         return validate_data(
             estimator, frame, dtype=dtype, ensure_all_finite=False, reset=reset
         )
-
-
-@contextmanager
-def _naming(name):
-    """Name the table in errors of scikit-learn, which call every table X."""
-    try:
-        yield
-    except ValueError as error:
-        if name == "X":
-            raise
-        said = str(error)
-        told = f"{name}{said[1:]}" if said.startswith("X ") else f"{name}: {said}"
-        raise ValueError(told) from error

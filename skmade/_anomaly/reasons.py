@@ -7,10 +7,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._distributions import conditional_in
-from .._input import fitted_ensemble, open_filled, read_fitted, working_bytes
+from .._input import fitted_ensemble, read_fitted, working_bytes
 from .._prediction.scoring import by_chunks, feature_log_density
 from .._table.encoding import Table, to_cells
-from .._table.frame import Layout
+from .._table.frame import Layout, open_filled
 
 Floats = NDArray[np.float64]
 

@@ -27,7 +27,6 @@ from .._input import (
     MAX_SEED,
     check_new_columns,
     learn_kinds,
-    open_filled,
     open_new_table,
     private_random_state,
     read_table,
@@ -40,7 +39,7 @@ from .._parameters import (
     read_schedule,
 )
 from .._table.checks import check_cells, check_known, check_new_cells
-from .._table.frame import joined_layout, to_numbers, unknown_labels
+from .._table.frame import joined_layout, open_filled, to_numbers, unknown_labels
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
 from .._training.members import Cohort, Trained, draw_members, put_in_place, stacks

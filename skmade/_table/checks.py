@@ -2,7 +2,8 @@
 
 import inspect
 import warnings
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 
 import numpy as np
 from numpy.typing import NDArray
@@ -32,6 +33,19 @@ def warn_user(message: str, category: type[Warning] = UserWarning) -> None:
     while frame is not None and frame.f_globals["__name__"].partition(".")[0] in BETWEEN:
         frame, level = frame.f_back, level + 1
     warnings.warn(message, category, stacklevel=level)
+
+
+@contextmanager
+def naming(name: str) -> Iterator[None]:
+    """Name the table in errors of scikit-learn, which call every table X."""
+    try:
+        yield
+    except ValueError as error:
+        if name == "X":
+            raise
+        said = str(error)
+        told = f"{name}{said[1:]}" if said.startswith("X ") else f"{name}: {said}"
+        raise ValueError(told) from error
 
 
 def warn_constant(table: Table, layout: Layout) -> None:

@@ -80,6 +80,23 @@ def open_frame(X: Any) -> Any:
     return array
 
 
+def open_filled(X: Any) -> Any:
+    """Open a table; masked cells are missing."""
+    if isinstance(X, Mapping) and not hasattr(X, "tocsr"):  # sparse by keys: refused later
+        raise TypeError("A mapping of columns is no table: pass pandas.DataFrame(X).")
+    if np.ma.is_masked(X):
+        numeric = X.dtype.kind in "biuf"
+        X = np.ma.filled(X.astype(np.float64), np.nan) if numeric else without_masked(X)
+    return open_frame(X)
+
+
+def without_masked(array: Any) -> Any:
+    """Return an array of objects, None where a cell is masked."""
+    cells = np.array(array.data, dtype=object)
+    cells[np.ma.getmaskarray(array)] = None
+    return cells
+
+
 def check_container(X: Any) -> None:
     """Refuse what has no columns or no cells, and say what makes a table of it."""
     if getattr(getattr(X, "dtype", None), "names", None):
