@@ -33,7 +33,8 @@ from ._prediction.regions import draw_in_region, log_probability
 from ._prediction.scoring import by_chunks, feature_log_density, log_density
 from ._table.checks import warn_far, warn_user
 from ._table.encoding import KINDS
-from ._table.frame import extended, to_numbers
+from ._table.frame import to_numbers
+from ._table.layout import extended
 from ._table.rebuild import to_table
 from ._table.regions import nearest_row
 

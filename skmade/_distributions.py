@@ -55,18 +55,21 @@ class _OrderedDistribution(_Distribution):
 
     ppf: Callable
 
-    def _numbers(self, values, name):
+    def _numbers(self, values, name, read=None):
         values, single = self._matrix(values, name)
         try:
-            values = values.astype(np.float64)
+            values = (read or self._as_floats)(values)
         except (TypeError, ValueError) as error:
             raise TypeError(f"{name} of {self.name} must be numbers: {error}") from None
         if np.isnan(values).any():
             raise ValueError(f"{name} of {self.name} holds NaN, which has no probability.")
         return values, single
 
+    def _as_floats(self, values):
+        return _floats(values)
+
     def _levels(self, levels):
-        levels, single = self._numbers(levels, "q")
+        levels, single = self._numbers(levels, "q", _floats)
         if not ((levels >= 0) & (levels <= 1)).all():
             raise ValueError("q must hold probabilities, between 0 and 1.")
         return levels, single
@@ -124,16 +127,30 @@ class NumberDistribution(_OrderedDistribution):
     `MADEDensity.conditional` returns it; it has the names of ``scipy.stats``. A value that
     recurs in the column, an atom, has a probability of its own: `cdf` jumps there, `ppf` and
     `rvs` return it exactly, and `logpdf` is that of `score_samples`, of a narrow spike.
+
+    Of a column of dates or durations values and answers are datetime64 or timedelta64,
+    densities are per second, and `std` is in seconds.
     """
 
-    def __init__(self, question, name):
+    def __init__(self, question, name, clock=None):
         self._question = question
+        self._clock = clock
         self.name = name
         self._n_rows = len(question)
 
     @cached_property
     def _known(self):
         return densities(self._question)
+
+    def _as_floats(self, values):
+        if self._clock is None:
+            return super()._as_floats(values)
+        if values.dtype.kind not in "Mm":
+            values = values.astype(object)
+        return self._clock.seconds(values.ravel()).reshape(values.shape)
+
+    def _as_shown(self, numbers):
+        return numbers if self._clock is None else self._clock.ticks(numbers, self._clock.unit)
 
     def _of_parts(self, answer, values):
         """Answer for values of the rows, part by part as they are known."""
@@ -198,7 +215,7 @@ class NumberDistribution(_OrderedDistribution):
         value : ndarray
         """
         levels, single = self._levels(q)
-        found = self._of_parts(type(self._known[0]).quantile, levels)
+        found = self._as_shown(self._of_parts(type(self._known[0]).quantile, levels))
         return found[:, 0] if single else found
 
     def mean(self):
@@ -208,7 +225,7 @@ class NumberDistribution(_OrderedDistribution):
         -------
         mean : ndarray of shape (n,)
         """
-        return self._moments[0]
+        return self._as_shown(self._moments[0])
 
     def std(self):
         """Standard deviation of each row.
@@ -412,6 +429,8 @@ class DiscreteDistribution(_OrderedDistribution, LabelDistribution):
         -------
         mean : ndarray of shape (n,)
         """
+        if len(self.support) == 1:  # a date, for one
+            return np.repeat(self.support, len(self))
         return self.probabilities() @ self.support
 
     def std(self):
@@ -421,8 +440,15 @@ class DiscreteDistribution(_OrderedDistribution, LabelDistribution):
         -------
         std : ndarray of shape (n,)
         """
+        if len(self.support) == 1:
+            return np.zeros(len(self))
         apart = self.support - self.mean()[:, None]
         return np.sqrt((self.probabilities() * apart**2).sum(axis=1))
+
+
+def _floats(values):
+    """Return values as numbers."""
+    return values.astype(np.float64)
 
 
 def _n_draws(size):
@@ -433,10 +459,10 @@ def _n_draws(size):
 def conditional_of(estimator, X, column):
     """Return the distribution of a column, or some, of rows, given their other cells."""
     columns = column_positions(column, fitted_ensemble(estimator)[1])
-    return conditional_at(estimator, X, columns)
+    return conditional_at(estimator, X, columns, timed=True)
 
 
-def conditional_at(estimator, X, columns, weighed=True):
+def conditional_at(estimator, X, columns, weighed=True, timed=False):
     """Return the distribution of columns at some positions, of rows.
 
     Where a column is last, members count by what they say of the other cells, or not
@@ -446,28 +472,33 @@ def conditional_at(estimator, X, columns, weighed=True):
     numbers = read_table(estimator, X, layout, ensemble.table, ignored=columns).numbers[:]
     numbers = np.array(numbers, dtype=np.float64)
     warn_far(ensemble.table, numbers, layout)
-    return conditional_in(ensemble, layout, numbers, columns, weighed)
+    return conditional_in(ensemble, layout, numbers, columns, weighed, timed)
 
 
-def conditional_in(ensemble, layout, numbers, columns, weighed=True):
-    """Return the distribution of columns at some positions, of rows of numbers."""
+def conditional_in(ensemble, layout, numbers, columns, weighed=True, timed=False):
+    """Return the distribution of columns at some positions, of rows of numbers.
+
+    Of dates and durations it is one of seconds, unless they are to be `timed`.
+    """
     name = " and ".join(map(layout.label, columns))
     if len(columns) > 1:
         return _of_several(ensemble, layout, numbers, columns, name)
     (column,) = columns
-    return _of_one(Question(ensemble, column, numbers, weighed), layout, name)
+    clock = layout.clocks[column] if timed else None
+    return _of_one(Question(ensemble, column, numbers, weighed), layout, name, clock)
 
 
-def _of_one(question, layout, name):
+def _of_one(question, layout, name, clock):
     """Return the distribution of one column."""
     table, column = question.ensemble.table, question.column
     if table.kinds[column] == "continuous" and not table.constant[column]:
-        return NumberDistribution(question, name)
+        return NumberDistribution(question, name, clock)
     support = values_of(table, column)
     if support is None:
         return CountDistribution(question, name)
     found = masses(question, support)
     if layout.levels[column] is None:
+        support = support if clock is None else clock.ticks(support, clock.unit)
         return DiscreteDistribution(found, support, name)
     return LabelDistribution(found, _labels(layout, column, support), name)
 

@@ -6,7 +6,7 @@ do. The one place that calls scikit-learn's callbacks.
 
 import copy
 from contextlib import contextmanager
-from dataclasses import asdict, replace
+from dataclasses import replace
 from functools import partial
 from typing import Any, NamedTuple
 
@@ -44,7 +44,7 @@ from ._table.checks import (
     warn_user,
 )
 from ._table.encoding import Table
-from ._table.frame import Layout
+from ._table.layout import Layout
 from ._table.learning import learn_table
 from ._table.numbers import Numbers
 from ._training import members
@@ -135,7 +135,7 @@ def remember(estimator, layout, fold_seed, told):
     `told` is how members were trained.
     """
     return {
-        "layout": asdict(layout),
+        "layout": layout.to_state(),
         "fold_seed": fold_seed,
         "members": told,
         "drawn_for": drawn_for(estimator, layout),
@@ -178,7 +178,7 @@ def _read(estimator, rng, X, kept, weight):
 
 def _recall(estimator, ensemble, X, kept, weight):
     """Read a table like the one of fit, whose columns are known."""
-    table, layout = ensemble.table, Layout(**estimator._state["layout"])
+    table, layout = ensemble.table, Layout.from_state(estimator._state["layout"])
     numbers = read_table(estimator, X, layout, table, kept=kept).numbers
     check_inside(table, numbers, layout)
     if not ensemble.architecture.conditioning_weights:
@@ -247,7 +247,7 @@ def _resumed(estimator):
     told = members.recalled(ensemble, estimator._state.get("members"))
     same = ensemble.architecture == shape and estimator.n_estimators in ("auto", told.n_trained)
     changed = [] if same else ["its shape or n_estimators"]
-    now = drawn_for(estimator, Layout(**estimator._state["layout"]))
+    now = drawn_for(estimator, Layout.from_state(estimator._state["layout"]))
     before = estimator._state.get("drawn_for", now)  # version 0.1.0 did not remember
     changed += [name for name in DRAWN_FOR if before.get(name) != now[name]]
     if changed:

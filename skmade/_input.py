@@ -29,14 +29,14 @@ from ._table.checks import (
     check_new_cells,
     check_present,
     naming,
+    warn_not_rebuilt,
     warn_user,
 )
 from ._table.encoding import KINDS, unseen_cells
 from ._table.frame import (
-    Labels,
-    Layout,
     check_types,
     column_words,
+    holds_times,
     learn_layout,
     missing_cells,
     open_filled,
@@ -46,6 +46,7 @@ from ._table.frame import (
     without_markers,
     without_masked,
 )
+from ._table.layout import Labels, Layout
 from ._table.learning import resolve_kinds
 from ._table.numbers import Numbers, Survey, survey
 from ._table.regions import Asked, asked_between
@@ -130,13 +131,14 @@ def read_new_table(estimator, X, kept=None, weight=None):
     if bounds is not None or not np.isin(kinds, ("auto", "continuous")).all():
         for rows, chunk in numbers.chunks():
             check_new_cells(kinds, bounds, chunk, layout, rows.start)
+    warn_not_rebuilt(layout, X)
     return NewTable(layout, kinds, numbers, surveyed, bounds)
 
 
 def open_new_table(estimator, X, kept=None):
     """Return the layout of a table to learn from, and its numbers."""
     frame = open_filled(X)
-    if isinstance(frame, nw.DataFrame) or _declares_labels(estimator.feature_types):
+    if _is_mixed(frame) or _declares_labels(estimator.feature_types):
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
         frame = frame if kept is None else frame[kept]
         layout = learn_layout(frame, _words_of(estimator, frame))
@@ -146,7 +148,7 @@ def open_new_table(estimator, X, kept=None):
     numbers = Numbers(_plain_numbers(estimator, frame, reset=True), kept)
     n_features = numbers.n_features
     declared_words(estimator, n_features, None)  # refuses words for other columns
-    layout = Layout("array", None, ["float64"], [None] * n_features, [False] * n_features)
+    layout = Layout("array", None, ["float64"], [None] * n_features, [None] * n_features)
     return layout, numbers
 
 
@@ -168,25 +170,29 @@ def learn_kinds(estimator, layout, surveyed):
 
 def read_bounds(bounds, kinds, layout):
     """Return the lowest and the highest number of each column, (2, D); None without bounds."""
-    if not bounds:
+    times_of_day = any(clock and clock.kind == "time" for clock in layout.clocks)
+    if not bounds and not times_of_day:
         return None
     names = list(range(len(kinds))) if layout.names is None else list(layout.names)
     ends = np.array([[-np.inf], [np.inf]]) * np.ones(len(kinds))
-    for column, pair in bounds.items():
+    for column, pair in (bounds or {}).items():
         if column not in names:
             raise ValueError(f"bounds names {column!r}, which is no column of the table.")
         position = names.index(column)
         label = layout.label(position)
         if kinds[position] in ("binary", "categorical"):
             raise ValueError(f"{label} has bounds, but is {kinds[position]}: leave them out.")
-        low, high = _pair(pair, label)
-        ends[:, position] = low, high
+        ends[:, position] = _pair(pair, label, layout.clocks[position])
+    for position, clock in enumerate(layout.clocks):
+        if clock is not None and clock.kind == "time":  # a day ends
+            known = clock.ends
+            ends[:, position] = np.clip(ends[:, position], *known)
     return ends
 
 
-def _pair(pair, label):
+def _pair(pair, label, clock):
     """Return two ends of a column as floats, infinite where they are open."""
-    low, high = _ends(pair)
+    low, high = _ends(pair, label, clock)
     if not low < high:
         raise ValueError(
             f"The bounds of {label} must be (low, high) with low < high, None for an open end, "
@@ -195,15 +201,23 @@ def _pair(pair, label):
     return low, high
 
 
-def _ends(pair):
-    """Read two ends, infinite where they are None, NaN where they are no pair of numbers."""
+def _ends(pair, label, clock):
+    """Read two ends, infinite where they are None, NaN where they are no pair of numbers.
+
+    Ends of a column of times are times, or text in ISO 8601.
+    """
     try:
         low, high = pair
-        low = -np.inf if low is None else float(low)
-        high = np.inf if high is None else float(high)
     except (TypeError, ValueError):
         return np.nan, np.nan
-    return low, high
+    read = float if clock is None else clock.second
+    try:
+        low = -np.inf if low is None else read(low)
+        return low, np.inf if high is None else read(high)
+    except (TypeError, ValueError) as error:
+        if clock is None:
+            return np.nan, np.nan
+        raise TypeError(f"An end of {label} {error}") from None
 
 
 class ReadTable(NamedTuple):
@@ -220,7 +234,7 @@ def read_table(estimator, X, layout, table, name="X", kept=None, ignored=()):
     What is in `ignored` columns is not looked at: it is missing.
     """
     frame = open_filled(X)
-    if isinstance(frame, nw.DataFrame) or layout.n_levels.any():
+    if _is_mixed(frame) or not layout.of_numbers:
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)
         frame = frame if kept is None else frame[kept]
         with naming(name):
@@ -299,7 +313,7 @@ def fitted_ensemble(estimator):
     state, ensemble, layout = _ENSEMBLES.get(estimator, (None, None, None))
     if state is not estimator._state:
         state = estimator._state
-        ensemble, layout = Ensemble.from_state(state), Layout(**state["layout"])
+        ensemble, layout = Ensemble.from_state(state), Layout.from_state(state["layout"])
         _ENSEMBLES[estimator] = (state, ensemble, layout)
     return ensemble, layout
 
@@ -386,7 +400,7 @@ def _asked_between(pair, position, layout, table):
             f"{label} holds labels, of which there are no intervals: give a list of labels "
             f"instead of {pair!r}."
         )
-    low, high = _ends(pair)
+    low, high = _ends(pair, label, layout.clocks[position])
     if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The interval of {label} must be (low, high) with low <= high, None for an open "
@@ -462,6 +476,11 @@ def _declares_labels(feature_types):
     words = feature_types.values() if isinstance(feature_types, dict) else feature_types
     words = [words] if isinstance(words, str) else words
     return any(isinstance(word, str) and word == "categorical" for word in words)
+
+
+def _is_mixed(frame):
+    """Whether an open table's columns are to be read one by one."""
+    return isinstance(frame, nw.DataFrame) or holds_times(frame)
 
 
 def _check_shape(array):

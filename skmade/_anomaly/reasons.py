@@ -10,7 +10,8 @@ from .._distributions import conditional_in
 from .._input import fitted_ensemble, read_fitted, working_bytes
 from .._prediction.scoring import by_chunks, feature_log_density
 from .._table.encoding import Table, to_cells
-from .._table.frame import Layout, open_filled
+from .._table.frame import open_filled
+from .._table.layout import Layout
 
 Floats = NDArray[np.float64]
 
@@ -30,8 +31,8 @@ class Reason(NamedTuple):
     column: Any  # name, or position
     cell: Any
     typical: Any  # median, or most probable label
-    low: float  # ends of the interval around the median; NaN of labels
-    high: float
+    low: Any  # ends of the interval around the median; NaN of labels
+    high: Any
     chance: float  # that a cell is at least as odd, given the others
     drop: float = 0.0  # nats less likely than what is typical, to tell equal chances apart
 
@@ -54,11 +55,13 @@ def reasons(density: Any, X: Any, typical: Floats, n_cells: int, level: float) -
             continue
         name = column if layout.names is None else layout.names[column]
         if ensemble.table.constant[column] and layout.levels[column] is None:
-            found += _of_constant(own, rows[own, column], name, float(constants[column]))
+            held = float(constants[column])
+            found += _shown(_of_constant(own, rows[own, column], name, held), layout, column)
             continue
         given = conditional_in(ensemble, layout, rows[own], [column])
         if layout.levels[column] is None:
-            found += _of_numbers(given, own, rows[own, column], name, level)
+            of_numbers = _of_numbers(given, own, rows[own, column], name, level)
+            found += _shown(of_numbers, layout, column)
         else:
             found += _of_labels(given, own, rows[own, column], name, _cells(frame, column))
     found.sort(key=lambda reason: (reason.row, reason.chance, -reason.drop))
@@ -66,6 +69,22 @@ def reasons(density: Any, X: Any, typical: Floats, n_cells: int, level: float) -
         [reason.row for reason in found], [reason.row for reason in found]
     )
     return [reason for reason, k in zip(found, place, strict=True) if k < n_cells]
+
+
+def _shown(found: list[Reason], layout: Layout, column: int) -> list[Reason]:
+    """Return reasons with dates and durations as people write them."""
+    clock = layout.clocks[column]
+    if clock is None:
+        return found
+    return [
+        reason._replace(
+            cell=clock.shown(reason.cell),
+            typical=clock.shown(reason.typical),
+            low=clock.shown(reason.low),
+            high=clock.shown(reason.high),
+        )
+        for reason in found
+    ]
 
 
 def _constants(table: Table) -> Floats:
@@ -133,12 +152,14 @@ def _of_labels(
 def as_table(found: list[Reason], X: Any, layout: Layout) -> Any:
     """Return reasons as a table of the kind that X is of; for an array, a structured one.
 
-    Where columns hold labels, cells of all columns are text.
+    Where columns hold labels, cells of all columns are text; where they hold dates or
+    durations, so are the ends of intervals.
     """
     names = Reason._fields[:-1]
     columns = {name: [_plain(getattr(reason, name)) for reason in found] for name in names}
-    if any(levels is not None for levels in layout.levels):
-        for name in ("cell", "typical"):
+    timed = any(layout.clocks)
+    if timed or any(levels is not None for levels in layout.levels):
+        for name in ("cell", "typical", *(("low", "high") if timed else ())):
             columns[name] = [_as_text(value) for value in columns[name]]
     if layout.names is not None:
         columns["column"] = _alike(columns["column"])

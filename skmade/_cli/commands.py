@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from .._density import MADEDensity
-from .._table.frame import Labels, Layout
+from .._table.layout import Labels, Layout
 from .files import MISSING, load_model, read_csv, save_model, write_csv
 
 # So many columns of one kind are named in the summary.

@@ -18,7 +18,7 @@ import skops.io
 
 from .._density import MADEDensity
 from .._input import fitted_ensemble
-from .._table.frame import Layout
+from .._table.layout import Layout
 
 # The one type in a saved model that skops does not know.
 TRUSTED = "skmade._density.MADEDensity"

@@ -39,7 +39,8 @@ from .._parameters import (
     read_schedule,
 )
 from .._table.checks import check_cells, check_known, check_new_cells
-from .._table.frame import joined_layout, open_filled, to_numbers, unknown_labels
+from .._table.frame import open_filled, to_numbers, unknown_labels
+from .._table.layout import joined_layout
 from .._table.learning import max_described
 from .._table.numbers import Numbers, Survey, survey
 from .._training.members import Cohort, Trained, draw_members, put_in_place, stacks

@@ -4,14 +4,17 @@ import inspect
 import warnings
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .encoding import Table, known_range, outside_cells, transform
-from .frame import Layout
+from .layout import Layout
+from .rebuild import to_table
 from .regions import Asked
 from .texts import reading
+from .times import WORDS
 
 Floats = NDArray[np.float64]
 
@@ -94,7 +97,7 @@ def check_binary(
         layout,
         first_row,
         "{column} is binary, as it held only 0 and 1 in fit or was declared so, but row {row} "
-        "holds {value:g}. Fit with handle_unknown='smoothed' to score such rows, or with "
+        "holds {value}. Fit with handle_unknown='smoothed' to score such rows, or with "
         "feature_types='continuous' for this column if it can take other values.",
     )
 
@@ -114,7 +117,7 @@ def check_new_cells(
         X,
         layout,
         first_row,
-        "{column} is a count, but row {row} holds {value:g}. Declare it 'continuous' in "
+        "{column} is a count, but row {row} holds {value}. Declare it 'continuous' in "
         "feature_types if its values need not be integers.",
     )
     if bounds is None:
@@ -124,7 +127,7 @@ def check_new_cells(
         X,
         layout,
         first_row,
-        "{column} holds {value:g} in row {row}, outside of its bounds. Widen them, or remove "
+        "{column} holds {value} in row {row}, outside of its bounds. Widen them, or remove "
         "the row.",
     )
 
@@ -136,9 +139,10 @@ def warn_far(table: Table, X: Floats, layout: Layout) -> None:
     for column in np.flatnonzero(beyond.any(axis=0)).tolist():
         low, high = known_range(table)[:, column].tolist()
         value = X[np.argmax(beyond[:, column]), column]
+        value, low, high = (layout.shown(column, end) for end in (value, low, high))
         warn_user(
-            f"In {layout.label(column)} there is {value:g}, far from all that fit saw: beyond "
-            f"{low:g} and {high:g} nothing is known of the other columns. What is drawn given "
+            f"In {layout.label(column)} there is {value}, far from all that fit saw: beyond "
+            f"{low} and {high} nothing is known of the other columns. What is drawn given "
             "this cell follows a broad law of independent columns, as its score does. Check "
             "the value and its unit, or fit rows that have such values."
         )
@@ -151,7 +155,7 @@ def check_edges(table: Table, X: Floats, layout: Layout, first_row: int = 0) -> 
         X,
         layout,
         first_row,
-        "{column} holds {value:g} in row {row}, beyond what the first fit found possible: its "
+        "{column} holds {value} in row {row}, beyond what the first fit found possible: its "
         "bounds, a smallest or largest value that recurred, or the only one. Fit again from "
         "the start, with such rows.",
     )
@@ -164,11 +168,9 @@ def check_given(table: Table, X: Floats, layout: Layout) -> None:
     counts = (table.kinds == "count") & ~np.isnan(X)
     impossible |= counts & (np.rint(X) != X)
     for row, position in np.argwhere(impossible):
-        value, levels = X[row, position], layout.levels[position]
-        shown = f"{value:g}" if levels is None else repr(list(levels)[int(value)])
         raise ValueError(
-            f"{layout.label(position)} is given as {shown}, which no row can be: "
-            f"{_possible(table, position)}. Give another value."
+            f"{layout.label(position)} is given as {layout.shown(position, X[row, position])}, "
+            f"which no row can be: {_possible(table, position, layout)}. Give another value."
         )
 
 
@@ -178,19 +180,24 @@ def check_interval(
     """Refuse an interval in which no row can be, as nothing follows from it."""
     if asked.values is not None and len(asked.values) == 0:
         raise ValueError(
-            f"{layout.label(column)} is given between {low:g} and {high:g}, where no row can "
-            f"be: {_possible(table, column)}. Give another interval."
+            f"{layout.label(column)} is given between {layout.shown(column, low)} and "
+            f"{layout.shown(column, high)}, where no row can be: "
+            f"{_possible(table, column, layout)}. Give another interval."
         )
 
 
-def _possible(table: Table, position: int) -> str:
+def _possible(table: Table, position: int, layout: Layout) -> str:
     """Say what a column can hold."""
+
+    def shown(number: float) -> str:
+        return layout.shown(position, number)
+
     if table.kinds[position] == "categorical":
         return "no row of fit held this level"
     if table.kinds[position] == "binary":
         return "it holds 0 or 1"
     if table.constant[position]:
-        return f"it was {table.ends[0, position]:g} in every row of fit"
+        return f"it was {shown(table.ends[0, position])} in every row of fit"
     codes = table.codes[position]
     if not np.isnan(codes).all():
         return f"it holds {', '.join(f'{code:g}' for code in codes[~np.isnan(codes)])}"
@@ -202,7 +209,10 @@ def _possible(table: Table, position: int) -> str:
         kind = "numbers"
     else:
         kind = f"numbers in steps of {multiple / 10.0**decimals:g}"
-    return f"it holds {kind} from {low:g} to {high:g}"
+    clock = layout.clocks[position]
+    if clock is not None:
+        kind = WORDS[clock.kind]
+    return f"it holds {kind} from {shown(low)} to {shown(high)}"
 
 
 def _refuse(
@@ -212,7 +222,11 @@ def _refuse(
         row, position = map(int, np.argwhere(bad)[0])
         value = X[row, position]
         raise ValueError(
-            message.format(column=layout.label(position), row=first_row + row, value=value)
+            message.format(
+                column=layout.label(position),
+                row=first_row + row,
+                value=layout.shown(position, value),
+            )
         )
 
 
@@ -233,11 +247,40 @@ def check_known(
         )
 
 
+def warn_not_rebuilt(layout: Layout, frame: Any) -> None:
+    """Warn of columns that will not come back as they are: of a table without rows."""
+    if layout.container == "array":
+        return
+    none = np.empty((0, len(layout.levels)))
+    try:
+        rebuilt = to_table(Layout.from_state(layout.to_state()), none)
+    except Exception as error:  # whatever libraries raise about dtypes that we do not know
+        warn_user(
+            f"Tables like this one can't be made from what is remembered of it ({error}): rows "
+            "can be scored, but not drawn or completed. Convert its columns to other dtypes."
+        )
+        return
+    for position, (own, other) in enumerate(zip(frame.dtypes, rebuilt.dtypes, strict=True)):
+        as_declared = layout.levels[position] is None and layout.lists_labels(position)
+        if own != other and not as_declared:
+            warn_user(
+                f"{layout.label(position)} is of {own!r}, and will be drawn as {other!r}: "
+                "convert it if it matters."
+            )
+    index = getattr(frame.columns, "equals", None)
+    if index is not None and not (
+        index(rebuilt.columns) and list(frame.columns.names) == list(rebuilt.columns.names)
+    ):
+        warn_user(
+            f"The column names are a {type(frame.columns).__name__}, and will be a plain index "
+            "where rows are drawn."
+        )
+
+
 def warn_numbers_as_text(layout: Layout, declared: Sequence[str]) -> None:
     """Warn of text that means numbers, unless its column is declared to hold labels."""
     for position, labels in enumerate(layout.levels):
-        dtype = layout.dtypes[min(position, len(layout.dtypes) - 1)]
-        if labels is None or declared[position] != "auto" or dtype.startswith("category"):
+        if labels is None or declared[position] != "auto" or layout.lists_labels(position):
             continue
         how = reading(labels)
         if how is not None:

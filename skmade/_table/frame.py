@@ -1,15 +1,14 @@
-"""The user's table, array or DataFrame: its cells as numbers, and numbers as such a table.
+"""The user's table, array or DataFrame, opened: its form, and its cells as numbers.
 
 Labels (text, categories, booleans, or numbers that are declared categorical) become codes
-0, 1, ... in the order of the column's levels; missing cells become NaN. What fit saw of the
-columns is a `Layout` of plain lists, from which rows are given back in the same form.
+0, 1, ... in the order of the column's levels; dates, times and durations become seconds;
+missing cells become NaN.
 """
 
 import datetime
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -17,38 +16,18 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
+from .dtypes import describe_header, describe_objects, describe_pandas, describe_polars
+from .layout import Labels, Layout, column_label, place
+from .plain import to_plain
+from .times import WORDS, Clock, clock_of
+
 Floats = NDArray[np.float64]
-Labels = list[Any]
 
 # The code of a label that fit did not see.
 UNKNOWN = -1.0
 
-
-@dataclass(frozen=True)
-class Layout:
-    """Container, names, dtypes and labels of the columns, in their order."""
-
-    container: str  # 'array', 'pandas' or 'polars'
-    names: Labels | None  # None for an array
-    dtypes: list[str]  # one for the whole array, or one for each column
-    levels: list[Labels | None]  # labels in the order of their codes, None for numbers
-    ordered: list[bool]  # whether a pandas category has an order
-
-    @property
-    def n_levels(self) -> NDArray[np.int64]:
-        """Number of levels of each column, 0 for numbers."""
-        return np.array([0 if labels is None else len(labels) for labels in self.levels])
-
-    def label(self, position: int) -> str:
-        """Name a column the way its user does: by name, or else by position."""
-        return column_label(position, self.names)
-
-
-def column_label(position: int, names: Sequence[Any] | None) -> str:
-    """Name a column the way its user does: by name, or else by position."""
-    if names is None or not isinstance(names[position], str):
-        return f"column {position if names is None else names[position]}"
-    return f"column {str(names[position])!r}"
+# What dates, times and durations are as objects.
+TIMES = datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64
 
 
 def open_frame(X: Any) -> Any:
@@ -112,48 +91,29 @@ def check_container(X: Any) -> None:
 def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
     """Remember the form of an open table; `words` are the columns' declared types."""
     levels = [_levels(frame, position, word) for position, word in enumerate(words)]
+    clocks = [
+        _clock(frame, position) if labels is None else None
+        for position, labels in enumerate(levels)
+    ]
     if not isinstance(frame, nw.DataFrame):
-        return Layout("array", None, [str(frame.dtype)], levels, [False] * len(levels))
+        dtypes: list[Any] = [str(frame.dtype)]
+        if frame.dtype.kind == "O":
+            dtypes = [describe_objects(column) for column in frame.T]
+        return Layout("array", None, dtypes, levels, clocks)
+    native = frame.to_native()
     if frame.implementation.is_polars():
-        dtypes = [type(series.dtype).__name__ for series in frame.iter_columns()]
-        return Layout("polars", list(frame.columns), dtypes, levels, [False] * len(levels))
+        dtypes = [describe_polars(dtype) for dtype in native.dtypes]
+        return Layout("polars", list(frame.columns), dtypes, levels, clocks)
     if not frame.implementation.is_pandas():
         raise TypeError(
             "X is a table of a library that is not supported: use pandas or polars."
         )
-    return Layout(
-        "pandas",
-        list(frame.to_native().columns),
-        [str(dtype) for dtype in frame.to_native().dtypes],
-        levels,
-        [bool(getattr(dtype, "ordered", False)) for dtype in frame.to_native().dtypes],
-    )
-
-
-def joined_layout(layouts: Sequence[Layout]) -> Layout:
-    """Return the layout of a table of several parts, with the labels and dtypes of all."""
-    first = layouts[0]
-    levels: list[Labels | None] = []
-    for of_parts in zip(*(layout.levels for layout in layouts), strict=True):
-        known = [labels for labels in of_parts if labels is not None]
-        if all(labels == known[0] for labels in known):
-            levels.append(known[0] if known else None)
-        else:
-            levels.append(sorted({label for labels in known for label in labels}, key=_place))
     dtypes = [
-        _common_dtype(of_parts)
-        for of_parts in zip(*(layout.dtypes for layout in layouts), strict=True)
+        describe_pandas(dtype, column)
+        for dtype, (_, column) in zip(native.dtypes, native.items(), strict=True)
     ]
-    return replace(first, levels=levels, dtypes=dtypes)
-
-
-def _common_dtype(dtypes: Sequence[str]) -> str:
-    """Return the dtype of a column in parts: one of integers and floats is of floats."""
-    distinct = sorted(set(dtypes))
-    try:
-        return str(np.result_type(*distinct)) if len(distinct) > 1 else dtypes[0]
-    except TypeError:  # not all are dtypes of NumPy
-        return dtypes[0]
+    names, header = list(native.columns), describe_header(native.columns)
+    return Layout("pandas", names, dtypes, levels, clocks, header)
 
 
 def column_words(
@@ -190,25 +150,18 @@ def to_numbers(
     Of `ignored` columns all cells are missing.
     """
     numbers = np.full(frame.shape, np.nan)
-    for position, labels in enumerate(layout.levels):
+    for position, (labels, clock) in enumerate(zip(layout.levels, layout.clocks, strict=True)):
         if position in ignored:
             continue
-        cells = _cells(frame, position)
-        if labels is not None:
-            try:
-                numbers[:, position] = _codes(cells, labels)
-            except TypeError as error:
-                raise TypeError(f"{layout.label(position)} of {name}: {error}") from None
-            continue
-        problem = _wrong_type(cells)
-        if problem is not None:
-            raise TypeError(f"{layout.label(position)} of {name} {problem}")
         try:
-            numbers[:, position] = _numeric(cells)
+            if labels is not None:
+                numbers[:, position] = _codes(_objects(frame, position), labels)
+            elif clock is not None:
+                numbers[:, position] = _seconds(frame, position, clock)
+            else:
+                numbers[:, position] = _numeric(_cells(frame, position))
         except (TypeError, ValueError) as error:
-            raise TypeError(
-                f"{layout.label(position)} of {name} holds no number: {error}"
-            ) from None
+            raise TypeError(f"{layout.label(position)} of {name} {error}") from None
     return numbers
 
 
@@ -218,17 +171,8 @@ def unknown_labels(layout: Layout, numbers: Floats, frame: Any) -> dict[int, Lab
     for position, labels in enumerate(layout.levels):
         rows = np.flatnonzero(numbers[:, position] == UNKNOWN)
         if labels is not None and len(rows):
-            unknown[position] = list(dict.fromkeys(_cells(frame, position)[rows].tolist()))
+            unknown[position] = list(dict.fromkeys(_objects(frame, position)[rows].tolist()))
     return unknown
-
-
-def extended(layout: Layout, unknown: dict[int, Labels]) -> Layout:
-    """Return the layout with codes for more labels, after those of fit."""
-    levels = [
-        labels if labels is None else labels + unknown.get(position, [])
-        for position, labels in enumerate(layout.levels)
-    ]
-    return replace(layout, levels=levels)
 
 
 def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
@@ -244,24 +188,90 @@ def missing_cells(cells: NDArray[Any]) -> NDArray[np.bool_]:
     return np.array(missing, dtype=bool).reshape(cells.shape)
 
 
-def _cells(frame: Any, position: int) -> NDArray[Any]:
-    """Return one column: numbers as floats, anything else as objects."""
+def holds_times(array: Any) -> bool:
+    """Whether some column of an array holds dates, times or durations."""
+    kind = getattr(getattr(array, "dtype", None), "kind", "")
+    if kind != "O" or getattr(array, "ndim", 2) != 2:
+        return kind in ("m", "M") and array.ndim == 2
+    return any(isinstance(cell, TIMES) for cell in array.ravel().tolist())
+
+
+def _cells(frame: Any, position: int, zone: str | None = None) -> NDArray[Any]:
+    """Return one column: numbers as floats, times on the clock of a zone, else objects."""
     if not isinstance(frame, nw.DataFrame):
         return np.asarray(frame[:, position])
     series = frame[:, position]
     if series.dtype.is_numeric():
         return series.cast(nw.Float64()).to_numpy().astype(np.float64)
+    if isinstance(series.dtype, nw.Datetime | nw.Duration):
+        own = getattr(series.dtype, "time_zone", None)
+        if own is not None:
+            series = series if own == zone else series.dt.convert_time_zone(zone or own)
+            series = series.dt.replace_time_zone(None)
+        return series.to_numpy()
+    if isinstance(series.dtype, nw.Unknown):  # sparse numbers, for one
+        array = series.to_numpy()
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64)
+    return _objects(frame, position)
+
+
+def _objects(frame: Any, position: int) -> NDArray[Any]:
+    """Return one column as objects; of an array as it is."""
+    if not isinstance(frame, nw.DataFrame):
+        return np.asarray(frame[:, position])
+    series = frame[:, position]
+    if series.dtype.is_numeric() and not isinstance(series.dtype, nw.Decimal):
+        return _cells(frame, position)
     cells = np.empty(len(series), dtype=object)
     cells[:] = series.to_list()
     return cells
 
 
+def _clock(frame: Any, position: int) -> Clock | None:
+    """Return how a column is read if it holds dates, times or durations."""
+    if not isinstance(frame, nw.DataFrame):
+        return clock_of(_without_missing(np.asarray(frame[:, position])))
+    dtype = frame[:, position].dtype
+    if dtype.is_numeric():
+        return None
+    zone = getattr(dtype, "time_zone", None)
+    return clock_of(_without_missing(_cells(frame, position, zone)), zone)
+
+
+def _without_missing(cells: NDArray[Any]) -> NDArray[Any]:
+    """Return objects with None for every missing cell; times and numbers as they are."""
+    if cells.dtype.kind != "O":
+        return cells
+    return np.array([None if _is_missing(cell) else cell for cell in cells], dtype=object)
+
+
+def _seconds(frame: Any, position: int, clock: Clock) -> Floats:
+    """Return a column of times as numbers."""
+    if isinstance(frame, nw.DataFrame):
+        dtype = frame[:, position].dtype
+        own = getattr(dtype, "time_zone", None)
+        if isinstance(dtype, nw.Datetime) and (own is None) != (clock.zone is None):
+            raise TypeError(
+                f"holds times {'without a zone' if own is None else 'in ' + str(own)}, where "
+                f"fit saw {clock.zone or 'none'}: turn them into those of fit by "
+                f"dt.tz_localize({clock.zone!r})."
+            )
+    cells = _without_missing(_cells(frame, position, clock.zone))
+    if cells.dtype.kind in "OMm":
+        return clock.seconds(cells)
+    if cells.dtype.kind == "f" and np.isnan(cells).all():
+        return cells
+    raise TypeError(f"holds numbers, where fit saw {WORDS[clock.kind]}.")
+
+
 def _is_labelled(frame: Any, position: int) -> bool:
     """Whether a DataFrame's column holds labels: text, categories, or only booleans."""
     dtype = frame[:, position].dtype
-    if not isinstance(dtype, nw.Object):
+    if not isinstance(dtype, nw.Object | nw.Unknown):
         return isinstance(dtype, nw.Categorical | nw.Enum | nw.String | nw.Boolean)
-    present = [cell for cell in _cells(frame, position) if not _is_missing(cell)]
+    cells = _cells(frame, position)
+    present = [cell for cell in cells.tolist() if not _is_missing(cell)]
     return any(isinstance(cell, str) for cell in present) or (
         len(present) > 0 and all(isinstance(cell, bool | np.bool_) for cell in present)
     )
@@ -273,22 +283,29 @@ def _levels(frame: Any, position: int, word: str) -> Labels | None:
     labelled = framed and _is_labelled(frame, position)
     if word in ("continuous", "count") or (word != "categorical" and not labelled):
         return None
-    if framed:
-        dtype = frame[:, position].dtype
-        native = getattr(frame[:, position].to_native(), "dtype", None)
-        # In polars the categories of all columns share one pool, which is no column's own.
-        pooled = frame.implementation.is_polars() and isinstance(dtype, nw.Categorical)
-        declared = None if pooled else getattr(native, "categories", None)
-        if isinstance(dtype, nw.Boolean):
-            return [False, True]
-        if declared is not None:
-            return list(declared.tolist() if hasattr(declared, "tolist") else declared)
-    cells = _cells(frame, position)
     try:
-        return _sorted_labels(cells)
+        labels = _declared_levels(frame, position) if framed else None
+        labels = _sorted_labels(_objects(frame, position)) if labels is None else labels
+        for label in labels:
+            to_plain(label)
     except TypeError as error:
         label = column_label(position, list(frame.columns) if framed else None)
         raise TypeError(f"{label} of X holds what cannot be a label: {error}.") from None
+    return labels
+
+
+def _declared_levels(frame: Any, position: int) -> Labels | None:
+    """Return the labels that a column's dtype lists; None if it lists none."""
+    dtype = frame[:, position].dtype
+    if isinstance(dtype, nw.Boolean):
+        return [False, True]
+    native = getattr(frame[:, position].to_native(), "dtype", None)
+    # In polars the categories of all columns share one pool, which is no column's own.
+    pooled = frame.implementation.is_polars() and isinstance(dtype, nw.Categorical)
+    declared = None if pooled else getattr(native, "categories", None)
+    if declared is None:
+        return None
+    return list(declared.tolist() if hasattr(declared, "tolist") else declared)
 
 
 def _sorted_labels(cells: NDArray[Any]) -> Labels:
@@ -300,19 +317,20 @@ def _sorted_labels(cells: NDArray[Any]) -> Labels:
     if cells.dtype.kind in "biuf":
         return np.unique(cells[~np.isnan(cells.astype(np.float64))]).tolist()
     distinct = {cell for cell in cells.tolist() if not _is_missing(cell)}
-    return sorted(distinct, key=_place)
-
-
-def _place(label: Any) -> tuple[bool, Any]:
-    """Return what labels are sorted by: text comes after numbers."""
-    return isinstance(label, str), label
+    return sorted(distinct, key=place)
 
 
 def _codes(cells: NDArray[Any], labels: Labels) -> Floats:
     code_of = {label: float(code) for code, label in enumerate(labels)}
-    return np.array(
-        [np.nan if _is_missing(cell) else code_of.get(cell, UNKNOWN) for cell in cells.tolist()]
-    )
+    try:
+        return np.array(
+            [
+                np.nan if _is_missing(cell) else code_of.get(cell, UNKNOWN)
+                for cell in cells.tolist()
+            ]
+        )
+    except TypeError as error:
+        raise TypeError(f"holds what cannot be a label: {error}.") from None
 
 
 def _is_missing(cell: Any) -> bool:
@@ -321,18 +339,27 @@ def _is_missing(cell: Any) -> bool:
         cell is None
         or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
         or type(cell).__name__ in ("NAType", "NaTType")
+        or (isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell)))
     )
 
 
 def _numeric(cells: NDArray[Any]) -> Floats:
     """Convert cells that are no labels to floats, missing ones to NaN."""
+    problem = _wrong_type(cells)
+    if problem is not None:
+        raise TypeError(problem)
     if cells.dtype.kind != "O":
         return cells.astype(np.float64)
-    return np.array([np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()])
+    try:
+        return np.array(
+            [np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()]
+        )
+    except (TypeError, ValueError) as error:
+        raise TypeError(f"holds no number: {error}") from None
 
 
 def check_types(frame: Any, name: str = "X") -> None:
-    """Refuse text and dates in columns of numbers, naming the column."""
+    """Refuse text in columns of numbers, naming the column."""
     if getattr(frame, "ndim", 2) != 2 or not hasattr(frame, "shape"):
         return
     names = list(frame.columns) if isinstance(frame, nw.DataFrame) else None
@@ -347,21 +374,38 @@ def check_types(frame: Any, name: str = "X") -> None:
 
 def _wrong_type(column: NDArray[Any]) -> str | None:
     """Say what is wrong with the cells of a column of numbers, if anything is."""
-    dates = "holds dates or durations: turn them into numbers of your own unit first."
     text = "is not numeric: it holds {!r}. Text needs feature_types='categorical' in fit."
-    if column.dtype.kind in "Mm":
-        return dates
     if column.dtype.kind in "US":
         return text.format(str(column[0]))
+    if column.dtype.kind in "Mm":
+        return "holds dates or durations, where fit saw numbers."
     for cell in column.tolist() if column.dtype.kind == "O" else ():
         if isinstance(cell, str | bytes):
             return text.format(cell)
-        if _is_missing(cell):
-            continue
-        if isinstance(
-            cell, datetime.date | datetime.timedelta | np.datetime64 | np.timedelta64
-        ):
-            return dates
+        if not _is_missing(cell) and not isinstance(cell, int | float):
+            problem = WRONG.get(type(cell).__name__)
+            if problem is None and isinstance(cell, TIMES):
+                problem = MIXED
+            if problem is not None:
+                return f"holds {cell!r}: {problem}"
         if isinstance(cell, int) and abs(cell) > sys.float_info.max:
             return "holds an integer too large for a floating-point number."
     return None
+
+
+# What makes a column of times, numbers or labels of other things, by their type.
+MIXED = (
+    "dates, times and durations need columns of their own, without numbers among them and "
+    "without time zones in objects; pandas.to_datetime(X[column], utc=True) makes a column of "
+    "dates."
+)
+WRONG = {
+    "Period": "take the beginning of each period, by dt.to_timestamp(), or declare it "
+    "'categorical' in feature_types.",
+    "Interval": "take the middle of each interval, or declare it 'categorical' in "
+    "feature_types.",
+    **dict.fromkeys(
+        ("dict", "list", "ndarray", "Series", "tuple"),
+        "as the argument must be a string or a number, give each element a column of its own.",
+    ),
+}

@@ -12,7 +12,7 @@ from .._threads import one_thread_inside
 from .column import MIN_ROWS, Column, learn_column
 from .encoding import Table, standardise
 from .ends import spread_ends
-from .frame import Layout
+from .layout import Layout
 from .marginals import MIN_REACH, Marginals, choose_marginals
 from .numbers import Survey
 
@@ -36,6 +36,14 @@ def resolve_kinds(words: Sequence[str], survey: Survey, layout: Layout) -> NDArr
                 f"{layout.label(position)} is declared binary but has {n_levels} labels: "
                 "declare it 'categorical'."
             )
+        if layout.clocks[position] is not None:
+            if word not in ("auto", "continuous"):
+                raise ValueError(
+                    f"{layout.label(position)} is declared {word} but holds dates or "
+                    "durations, which are continuous or categorical: leave it out of "
+                    "feature_types."
+                )
+            word = "continuous"
         if word == "auto" and n_levels:
             word = "binary" if n_levels == 2 else "categorical"
         elif word == "auto" and survey.zero_one[position]:

@@ -1,5 +1,6 @@
 """A matrix of numbers and codes as a table like the one of fit: the way back of `frame`."""
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 from typing import Any
@@ -7,12 +8,24 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .frame import Labels, Layout, column_label
+from .dtypes import (
+    FLOATS,
+    INTEGERS,
+    as_decimals,
+    decimals_of,
+    number_dtype,
+    rebuild_header,
+    rebuild_pandas,
+    rebuild_polars,
+)
+from .layout import Labels, Layout, column_label
+from .plain import Plain
+from .times import PER_SECOND, Clock
 
 Floats = NDArray[np.float64]
 
-INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")
-FLOATS = ("float16", "float32", "float64")
+# The unit in which pyarrow's times of day count, as their name says.
+UNIT = re.compile(r"time(?:32|64)\[(\w+)\]")
 
 
 def to_table(
@@ -25,27 +38,20 @@ def to_table(
     """
     drawn = np.ones(numbers.shape, dtype=bool) if drawn is None else drawn
     numbers = numbers.copy()
-    for position, dtype in enumerate(layout.dtypes):
-        # A frame has a dtype for each column. An array has one for all of them, which says
-        # nothing of a single one: its numbers come back as floats.
-        if layout.levels[position] is None and len(layout.dtypes) == len(layout.levels):
-            own = drawn[:, position]
-            numbers[own, position] = _within(numbers[own, position], dtype)
-    if layout.container == "array" and not layout.n_levels.any():
-        return np.ascontiguousarray(numbers)
-    columns = [
-        _labels_of(column, labels) if labels is not None else column
-        for column, labels in zip(numbers.T, layout.levels, strict=True)
+    # A frame has a dtype for each column. An array has one for all of them, which says nothing
+    # of a single one: its numbers come back as floats.
+    of_numbers = [
+        labels is None and clock is None
+        for labels, clock in zip(layout.levels, layout.clocks, strict=True)
     ]
+    for position in np.flatnonzero(of_numbers) if layout.container != "array" else ():
+        own, dtype = drawn[:, position], number_dtype(layout.dtypes[position])
+        numbers[own, position] = _within(numbers[own, position], dtype)
     if layout.container == "pandas":
-        return _to_pandas(layout, columns, index)
+        return _to_pandas(layout, numbers, index)
     if layout.container == "polars":
-        return _to_polars(layout, columns)
-    numeric = all(
-        labels is None or all(isinstance(label, int | float) for label in labels)
-        for labels in layout.levels
-    )
-    return np.array(columns, dtype=np.float64 if numeric else object).T.copy()
+        return _to_polars(layout, numbers)
+    return np.ascontiguousarray(numbers) if all(of_numbers) else _to_array(layout, numbers)
 
 
 def certain_layout(layout: Layout, given: Sequence[Any], new: NDArray[np.bool_]) -> Layout:
@@ -57,8 +63,9 @@ def certain_layout(layout: Layout, given: Sequence[Any], new: NDArray[np.bool_])
     dtypes, levels = list(layout.dtypes), list(layout.levels)
     for position, (own, labels) in enumerate(zip(given, layout.levels, strict=True)):
         if labels is None:
-            dtypes[position] = _certain_dtype(dtypes[position], str(own))
-        elif new[position] and dtypes[position] == "category" and hasattr(own, "categories"):
+            if layout.clocks[position] is None:
+                dtypes[position] = _certain_dtype(dtypes[position], str(own))
+        elif new[position] and dtypes[position][0] == "category" and hasattr(own, "categories"):
             known = set(labels)
             added = [label for label in own.categories.tolist() if label not in known]
             levels[position] = labels + added
@@ -84,96 +91,195 @@ def with_dtypes(table: Any, empty: Any) -> Any:
     return table
 
 
-def _to_pandas(layout: Layout, columns: Sequence[NDArray[Any]], index: Any) -> Any:
-    import pandas as pd
-
-    frame = {}
-    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
-        labels = layout.levels[position]
-        if labels is not None and dtype == "category":
-            levels = pd.CategoricalDtype(labels, layout.ordered[position])
-            frame[position] = pd.Series(cells, dtype=levels, index=index)
-        elif _holds(dtype, cells) if labels is None else _holds_labels(dtype, labels):
-            frame[position] = pd.Series(cells, index=index).astype(dtype)
-        else:
-            frame[position] = pd.Series(cells, index=index, dtype=cells.dtype).infer_objects()
-    table = pd.DataFrame(frame, index=index)
-    table.columns = layout.names
+def _to_array(layout: Layout, numbers: Floats) -> NDArray[Any]:
+    """Return an array of times, of floats where all labels are numbers, or of objects."""
+    columns = [_cells(layout, position, column) for position, column in enumerate(numbers.T)]
+    kinds = {column.dtype for column in columns}
+    if len(kinds) == 1 and kinds.pop().kind in "Mm":
+        return np.array(columns).T.copy()
+    numeric = not any(layout.clocks) and all(
+        labels is None or all(isinstance(label, int | float) for label in labels)
+        for labels in layout.levels
+    )
+    table = np.empty(numbers.shape, dtype=np.float64 if numeric else object)
+    for position, column in enumerate(columns):
+        table[:, position] = column
     return table
 
 
-def _to_polars(layout: Layout, columns: Sequence[NDArray[Any]]) -> Any:
+def _to_pandas(layout: Layout, numbers: Floats, index: Any) -> Any:
+    import pandas as pd
+
+    columns = {
+        position: _pandas_column(layout, position, column, index)
+        for position, column in enumerate(numbers.T)
+    }
+    table = pd.DataFrame(columns, index=index)
+    assert layout.names is not None
+    table.columns = rebuild_header(layout.header, layout.names)
+    return table
+
+
+def _pandas_column(layout: Layout, position: int, numbers: Floats, index: Any) -> Any:
+    """Return numbers or codes as a column of pandas."""
+    import pandas as pd
+
+    labels, clock = layout.levels[position], layout.clocks[position]
+    dtype = rebuild_pandas(layout.dtypes[position], labels)
+    if labels is not None and isinstance(dtype, pd.CategoricalDtype):
+        codes = numbers.astype(np.int64)
+        return pd.Series(pd.Categorical.from_codes(codes, dtype=dtype), index=index)
+    cells = _cells(layout, position, numbers)
+    if cells.dtype.kind in "mM" and clock is not None and clock.unit not in PER_SECOND:
+        cells = cells.astype(f"{cells.dtype.kind}8[s]")
+    if clock is not None and clock.zone is not None:
+        # Of an hour that clocks repeat it is the first; one that they skip is moved.
+        first = np.ones(len(cells), dtype=bool)
+        times = pd.Series(cells, index=index).dt.tz_localize(
+            clock.zone, ambiguous=first, nonexistent="shift_forward"
+        )
+        return times.astype(dtype)
+    if not _is_held(layout, position, numbers):
+        return pd.Series(cells, index=index, dtype=cells.dtype).infer_objects()
+    column = pd.Series(cells, index=index, dtype=cells.dtype)
+    return column if column.dtype == dtype else column.astype(dtype)
+
+
+def _to_polars(layout: Layout, numbers: Floats) -> Any:
     import polars as pl
 
     assert layout.names is not None
     series = []
-    for position, (cells, dtype) in enumerate(zip(columns, layout.dtypes, strict=True)):
-        labels, name = layout.levels[position], layout.names[position]
-        made = pl.Series(name, cells.tolist(), strict=False)
-        if labels is not None and dtype == "Enum":
-            made = made.cast(pl.Enum(labels))
-        elif _holds(dtype, cells) if labels is None else _holds_labels(dtype, labels):
-            made = made.cast(getattr(pl, dtype))
-        series.append(made)
+    for position, (name, column) in enumerate(zip(layout.names, numbers.T, strict=True)):
+        dtype = rebuild_polars(layout.dtypes[position], layout.levels[position])
+        cells, clock = _cells(layout, position, column), layout.clocks[position]
+        if clock is not None and clock.kind == "time":
+            made = pl.Series(name, clock.ticks(column, "ns").astype(np.int64))
+        elif clock is not None:
+            made = pl.Series(name, cells)
+            made = made if clock.zone is None else _in_zone(made, clock.zone)
+        else:
+            made = pl.Series(name, cells.tolist(), strict=False)
+        series.append(made.cast(dtype) if _is_held(layout, position, column) else made)
     return pl.DataFrame(series)
 
 
-def _plain(dtype: str) -> str:
-    """Return the name of a dtype of NumPy: of Int64, int64[pyarrow], ... it is int64."""
-    return dtype.lower().split("[")[0]
+def _in_zone(times: Any, zone: str) -> Any:
+    """Return times on the clock of a zone; one that its clocks skip is an hour later."""
+
+    def placed(series: Any) -> Any:
+        return series.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
+
+    found = placed(times)
+    return found.zip_with(found.is_not_null(), placed(times.dt.offset_by("1h")))
+
+
+def _cells(layout: Layout, position: int, numbers: Floats) -> NDArray[Any]:
+    """Return numbers as the labels, times or decimals that they stand for."""
+    labels, clock = layout.levels[position], layout.clocks[position]
+    dtype = layout.dtype(position)
+    if labels is not None:
+        return _objects(labels)[numbers.astype(np.int64)]
+    if clock is not None:
+        return _times(clock, dtype, numbers)
+    if _is_decimal(dtype):
+        return _objects(as_decimals(numbers, decimals_of(dtype)))
+    return numbers
+
+
+def _times(clock: Clock, dtype: Plain, numbers: Floats) -> NDArray[Any]:
+    """Return numbers as datetime64 or timedelta64, or as objects where fit saw these."""
+    unit = UNIT.match(str(dtype))
+    if clock.kind == "time" or dtype == "object" or dtype[0] == "object":
+        ticks = clock.ticks(numbers, unit[1] if unit else clock.unit)
+    else:
+        return clock.ticks(numbers, clock.unit)
+    if dtype[1] in ("Timestamp", "Timedelta"):
+        import pandas as pd
+
+        return _objects(list(pd.Series(ticks)))
+    return _objects(clock.objects(ticks))
+
+
+def _objects(cells: Sequence[Any]) -> NDArray[Any]:
+    """Return an array of objects, whatever they are."""
+    array = np.empty(len(cells), dtype=object)
+    array[:] = cells
+    return array
+
+
+def _is_decimal(dtype: Plain) -> bool:
+    """Whether cells of a dtype are Decimals."""
+    return decimals_of(dtype) is not None or dtype == ["object", "Decimal"]
+
+
+def _is_held(layout: Layout, position: int, numbers: Floats) -> bool:
+    """Whether the dtype of fit can hold what numbers or codes stand for, as it is."""
+    labels, dtype = layout.levels[position], layout.dtypes[position]
+    if labels is not None:
+        return _holds_labels(dtype, labels)
+    return layout.clocks[position] is not None or _holds(dtype, numbers)
 
 
 def _within(values: Floats, dtype: str) -> Floats:
     """Round values to what a dtype of integers can hold, and keep floats within theirs."""
-    plain = _plain(dtype)
-    if plain in INTEGERS:
-        bounds = np.iinfo(plain)
+    if dtype in INTEGERS:
+        bounds = np.iinfo(dtype)
         # The largest integers of 64 bits are no floats: stay below.
         limit = float(bounds.max) if bounds.bits < 64 else np.nextafter(float(bounds.max), 0)
         return np.clip(np.rint(values), bounds.min, limit)
-    if plain in FLOATS:
-        largest = float(np.finfo(plain).max)
+    if dtype in FLOATS:
+        largest = float(np.finfo(dtype).max)
         return np.clip(values, -largest, largest)
     return values
 
 
-def _holds(dtype: str, values: Floats) -> bool:
+def _holds(described: Plain, values: Floats) -> bool:
     """Whether a dtype of numbers can hold values as they are; other dtypes cannot."""
-    plain = _plain(dtype)
+    dtype = number_dtype(described)
     observed = values[~np.isnan(values)]
-    if plain in INTEGERS:
+    if dtype in INTEGERS:
         return len(observed) == len(values) and bool((_within(values, dtype) == values).all())
-    if plain in FLOATS:
-        return bool((np.abs(observed) <= float(np.finfo(plain).max)).all())
-    return plain in ("double", "float", "object")
+    if dtype in FLOATS:
+        return bool((np.abs(observed) <= float(np.finfo(dtype).max)).all())
+    return described == "object" or _is_decimal(described)
 
 
-def _holds_labels(dtype: str, labels: Labels) -> bool:
+def _holds_labels(described: Plain, labels: Labels) -> bool:
     """Whether a dtype can hold labels as they are, those too that fit did not see."""
-    plain = _plain(dtype)
-    if plain in INTEGERS or plain in FLOATS:
+    if number_dtype(described):
         numeric = all(isinstance(label, int | float) for label in labels)
-        return numeric and _holds(dtype, np.array(labels, dtype=np.float64))
-    if plain.startswith("bool"):
+        return numeric and _holds(described, np.array(labels, dtype=np.float64))
+    if _is_boolean(described):
         return all(isinstance(label, bool) for label in labels)
-    return not plain.startswith("str") or all(isinstance(label, str) for label in labels)
+    return not _is_text(described) or all(isinstance(label, str) for label in labels)
 
 
-def _certain_dtype(dtype: str, given: str) -> str:
+def _is_boolean(described: Plain) -> bool:
+    """Whether a dtype is one of truth values."""
+    return str(described).lower().removeprefix("sparse[").startswith("bool")
+
+
+def _is_text(described: Plain) -> bool:
+    """Whether a dtype is one of text."""
+    name = str(described[0] if isinstance(described, list) else described).lower()
+    return name.removeprefix("large_").startswith("str")
+
+
+def _certain_dtype(described: Plain, given: str) -> Plain:
     """Return a dtype for all numbers of a column of one dtype in fit, of another one now."""
-    plain, other = _plain(dtype), _plain(given)
-    if other not in (*INTEGERS, *FLOATS) or not _holds(dtype, np.empty(0)):
-        return "float64"
-    return dtype if np.can_cast(other, plain) else str(np.promote_types(other, plain))
+    own, other = number_dtype(described), number_dtype(given)
+    if not other or not _holds(described, np.empty(0)):
+        return described if _is_decimal(described) else "float64"
+    return described if np.can_cast(other, own) else str(np.promote_types(other, own))
 
 
-def _certain_dtype_of_labels(dtype: str, given: str) -> str:
+def _certain_dtype_of_labels(described: Plain, given: str) -> Plain:
     """Return a dtype for all labels of a column of one dtype in fit, of another one now."""
-    plain, other, numbers = _plain(dtype), _plain(given), (*INTEGERS, *FLOATS)
-    if plain in numbers and other in numbers:
-        return _certain_dtype(dtype, given)
-    text = plain.startswith("str") and other.startswith("str")
-    return dtype if text or plain == other else "object"
+    if number_dtype(described) and number_dtype(given):
+        return _certain_dtype(described, given)
+    text = _is_text(described) and _is_text(given)
+    return described if text or described == given else "object"
 
 
 def _fits(column: Any, dtype: Any) -> bool:
@@ -182,9 +288,3 @@ def _fits(column: Any, dtype: Any) -> bool:
         return bool(column.isin(dtype.categories).all())
     with np.errstate(invalid="ignore"):  # of numbers beyond all integers
         return bool(column.astype(dtype).tolist() == column.tolist())
-
-
-def _labels_of(codes: Floats, labels: Labels) -> NDArray[Any]:
-    table = np.empty(len(labels), dtype=object)
-    table[:] = labels
-    return table[codes.astype(np.int64)]

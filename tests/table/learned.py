@@ -3,7 +3,8 @@
 import numpy as np
 
 from skmade._table.encoding import KINDS
-from skmade._table.frame import Layout, column_words
+from skmade._table.frame import column_words
+from skmade._table.layout import Layout
 from skmade._table.learning import learn_columns, resolve_kinds
 from skmade._table.numbers import Numbers, survey
 
@@ -12,7 +13,7 @@ def layout_of(n_features, levels=None, names=None):
     """Return the layout of an array, or of a DataFrame with names."""
     levels = [None] * n_features if levels is None else levels
     container = "array" if names is None else "pandas"
-    return Layout(container, names, ["float64"] * n_features, levels, [False] * n_features)
+    return Layout(container, names, ["float64"] * n_features, levels, [None] * n_features)
 
 
 def resolve(feature_types, X, levels=None, names=None):

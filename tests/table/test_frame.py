@@ -10,12 +10,12 @@ from skmade._table.frame import (
     UNKNOWN,
     check_types,
     column_words,
-    extended,
     learn_layout,
     open_frame,
     to_numbers,
     unknown_labels,
 )
+from skmade._table.layout import extended
 from skmade._table.rebuild import to_table
 from tests.mixed_table import one_column_of_each_dtype
 
