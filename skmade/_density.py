@@ -33,9 +33,9 @@ from ._prediction.regions import draw_in_region, log_probability
 from ._prediction.scoring import by_chunks, feature_log_density, log_density
 from ._table.checks import warn_far, warn_user
 from ._table.encoding import KINDS
-from ._table.frame import to_numbers
+from ._table.frame import collected, to_numbers
 from ._table.layout import extended
-from ._table.rebuild import to_table
+from ._table.rebuild import to_table, with_own_cells
 from ._table.regions import nearest_row
 
 # Draws are called few when less than this many, or this share of those asked for, are
@@ -649,6 +649,7 @@ LabelDistribution
         if is_partitioned(X):
             return impute_partitions(self, X, strategy, random_state)
         rng = private_random_state(random_state) if strategy == "sample" else None
+        X = collected(X)
         frame, rows, unknown = read_table(self, X, layout, ensemble.table)
         numbers = rows[:]
         warn_far(ensemble.table, numbers[np.isnan(numbers).any(axis=1)], layout)
@@ -663,14 +664,9 @@ LabelDistribution
         if unknown:  # labels that fit did not see stay as they are
             layout = extended(layout, unknown)
             filled = np.where(np.isnan(numbers), filled, to_numbers(layout, frame))
-        is_pandas = layout.container == "pandas" and hasattr(X, "iloc")
-        index = X.index if is_pandas else None
+        index = X.index if layout.container == "pandas" and hasattr(X, "iloc") else None
         completed = to_table(layout, filled, np.isnan(numbers), index)
-        # Columns without holes are the user's own: integers beyond 2**53 are no floats.
-        for position in np.flatnonzero(~np.isnan(numbers).any(axis=0)) if is_pandas else ():
-            if X.dtypes.iloc[position] == completed.dtypes.iloc[position]:
-                completed.isetitem(position, X.iloc[:, position].copy())
-        return completed
+        return with_own_cells(layout, completed, X, ~np.isnan(numbers))
 
     def __getstate__(self):
         # The version goes into the file and not onto the estimator: a copy of what was loaded

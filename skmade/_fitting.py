@@ -44,6 +44,7 @@ from ._table.checks import (
     warn_user,
 )
 from ._table.encoding import Table
+from ._table.frame import collected
 from ._table.layout import Layout
 from ._table.learning import learn_table
 from ._table.numbers import Numbers
@@ -73,6 +74,7 @@ def fit_rows(estimator, X, sample_weight, X_val, run):
     estimator._validate_params()  # partial_fit does so only in its first call
     check_device(estimator.device)
     fitted, rng = copy.copy(estimator), private_random_state(estimator.random_state)
+    X = collected(X)
     ensemble = _resumed(fitted) if run.resume else None
     kept_rows = weighted_rows(X, sample_weight)
     read = _recall(fitted, ensemble, *kept_rows) if ensemble else _read(fitted, rng, *kept_rows)

@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._density import STRATEGIES, MADEDensity
-from ._table.frame import missing_cells
+from ._table.frame import collected, missing_cells
 
 
 class MADEImputer(TransformerMixin, BaseEstimator):
@@ -179,5 +179,5 @@ class MADEImputer(TransformerMixin, BaseEstimator):
 
 def _holes(X):
     """Return a table of zeros, NaN where cells are missing."""
-    cells = X if isinstance(X, np.ndarray) else np.asarray(X, dtype=object)
+    cells = X if isinstance(X, np.ndarray) else np.asarray(collected(X), dtype=object)
     return np.where(missing_cells(cells), np.nan, 0.0)

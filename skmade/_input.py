@@ -35,6 +35,7 @@ from ._table.checks import (
 from ._table.encoding import KINDS, unseen_cells
 from ._table.frame import (
     check_types,
+    collected,
     column_words,
     holds_times,
     learn_layout,
@@ -233,6 +234,7 @@ def read_table(estimator, X, layout, table, name="X", kept=None, ignored=()):
 
     What is in `ignored` columns is not looked at: it is missing.
     """
+    X = collected(X)
     frame = open_filled(X)
     if _is_mixed(frame) or not layout.of_numbers:
         frame = frame if isinstance(frame, nw.DataFrame) else _check_shape(frame)

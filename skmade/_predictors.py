@@ -22,6 +22,7 @@ from ._density import MADEDensity
 from ._distributions import conditional_at
 from ._input import private_random_state
 from ._network.masks import random_orderings
+from ._table.frame import collected, holds_times
 
 # Orderings of the other columns to choose from.
 N_ORDERINGS = 64
@@ -386,8 +387,14 @@ def _counting(sample_weight, y):
 
 def _rows_of(estimator, X, reset):
     """Return rows as a DataFrame of narwhals, or an array, after scikit-learn's checks."""
+    X = collected(X)
     frame = nw.from_native(X, eager_only=True, pass_through=True)
     if not isinstance(frame, nw.DataFrame):
+        if holds_times(np.asarray(X)):
+            raise TypeError(
+                "X is an array of dates or durations, beside which y has no place: pass "
+                "pandas.DataFrame(X)."
+            )
         frame = X = check_array(X, dtype=None, ensure_all_finite=False, estimator=estimator)
     elif len(frame) == 0:
         raise ValueError("Found array with 0 sample(s): X has no rows.")

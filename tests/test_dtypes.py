@@ -48,7 +48,12 @@ def category(cells, **options):
 
 
 DATES = pd.Series(DAYS)
-ZONES = {"UTC": "UTC", "Berlin": "Europe/Berlin", "offset": "UTC+02:00"}
+ZONES = {
+    "UTC": "UTC",
+    "Berlin": "Europe/Berlin",
+    "New York": "America/New_York",
+    "offset": "UTC+02:00",
+}
 PANDAS = {
     **{kind: pd.Series(WHOLE).astype(kind) for kind in ("int8", "int16", "int32", "int64")},
     **{kind: pd.Series(WHOLE).astype(kind) for kind in ("uint8", "uint16", "uint32", "uint64")},

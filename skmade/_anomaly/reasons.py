@@ -10,7 +10,7 @@ from .._distributions import conditional_in
 from .._input import fitted_ensemble, read_fitted, working_bytes
 from .._prediction.scoring import by_chunks, feature_log_density
 from .._table.encoding import Table, to_cells
-from .._table.frame import open_filled
+from .._table.frame import collected, open_filled
 from .._table.layout import Layout
 
 Floats = NDArray[np.float64]
@@ -72,16 +72,16 @@ def reasons(density: Any, X: Any, typical: Floats, n_cells: int, level: float) -
 
 
 def _shown(found: list[Reason], layout: Layout, column: int) -> list[Reason]:
-    """Return reasons with dates and durations as people write them."""
+    """Return reasons with dates and durations as people write them, to the second."""
     clock = layout.clocks[column]
     if clock is None:
         return found
     return [
         reason._replace(
             cell=clock.shown(reason.cell),
-            typical=clock.shown(reason.typical),
-            low=clock.shown(reason.low),
-            high=clock.shown(reason.high),
+            typical=clock.shown(np.rint(reason.typical)),
+            low=clock.shown(np.rint(reason.low)),
+            high=clock.shown(np.rint(reason.high)),
         )
         for reason in found
     ]
@@ -163,7 +163,7 @@ def as_table(found: list[Reason], X: Any, layout: Layout) -> Any:
             columns[name] = [_as_text(value) for value in columns[name]]
     if layout.names is not None:
         columns["column"] = _alike(columns["column"])
-    frame = nw.from_native(X, pass_through=True, eager_only=True)
+    frame = nw.from_native(collected(X), pass_through=True, eager_only=True)
     if isinstance(frame, nw.DataFrame):
         return nw.from_dict(columns, backend=nw.get_native_namespace(frame)).to_native()
     arrays = {name: np.asarray(column) for name, column in columns.items()}

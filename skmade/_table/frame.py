@@ -38,6 +38,7 @@ def open_frame(X: Any) -> Any:
     check_container(X)
     if type(X) is np.ndarray:
         return X
+    X = collected(X)
     try:
         frame = nw.from_native(X, pass_through=True, eager_only=True)
     except DuplicateError:
@@ -69,6 +70,13 @@ def open_filled(X: Any) -> Any:
     return open_frame(X)
 
 
+def collected(X: Any) -> Any:
+    """Return the rows of a LazyFrame, and anything else as it is."""
+    if hasattr(X, "collect") and isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
+        return X.collect()
+    return X
+
+
 def without_masked(array: Any) -> Any:
     """Return an array of objects, None where a cell is masked."""
     cells = np.array(array.data, dtype=object)
@@ -84,8 +92,6 @@ def check_container(X: Any) -> None:
         )
     if isinstance(X, list | tuple) and len(X) and isinstance(X[0], Mapping):
         raise TypeError("A list of dicts is no table: pass pandas.DataFrame(X).")
-    if hasattr(X, "collect") and isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
-        raise TypeError("A LazyFrame holds no cells yet: pass what its collect() returns.")
 
 
 def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
@@ -106,7 +112,8 @@ def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
         return Layout("polars", list(frame.columns), dtypes, levels, clocks)
     if not frame.implementation.is_pandas():
         raise TypeError(
-            "X is a table of a library that is not supported: use pandas or polars."
+            f"X is a table of {frame.implementation.name.lower()}, which is not supported: "
+            "turn it into one of pandas (most have to_pandas()) or polars."
         )
     dtypes = [
         describe_pandas(dtype, column)
@@ -182,7 +189,7 @@ def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
 
 def missing_cells(cells: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which cells of an array are missing, whatever stands for that."""
-    if cells.dtype.kind == "f":
+    if cells.dtype.kind in "fmM":
         return np.isnan(cells)
     missing = [_is_missing(cell) for cell in cells.ravel().tolist()]
     return np.array(missing, dtype=bool).reshape(cells.shape)
@@ -203,17 +210,33 @@ def _cells(frame: Any, position: int, zone: str | None = None) -> NDArray[Any]:
     series = frame[:, position]
     if series.dtype.is_numeric():
         return series.cast(nw.Float64()).to_numpy().astype(np.float64)
+    own = _zone(series)
+    if own is not None:
+        return _on_clock(series, zone or own)
     if isinstance(series.dtype, nw.Datetime | nw.Duration):
-        own = getattr(series.dtype, "time_zone", None)
-        if own is not None:
-            series = series if own == zone else series.dt.convert_time_zone(zone or own)
-            series = series.dt.replace_time_zone(None)
         return series.to_numpy()
     if isinstance(series.dtype, nw.Unknown):  # sparse numbers, for one
         array = series.to_numpy()
         if array.dtype.kind in "iuf":
             return array.astype(np.float64)
     return _objects(frame, position)
+
+
+def _zone(series: Any) -> str | None:
+    """Return the time zone of a column, None without one.
+
+    narwhals does not read the names of all zones in dtypes of pandas (America/New_York).
+    """
+    own = getattr(series.dtype, "time_zone", None)
+    native = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
+    return own if own is not None or native is None else str(native)
+
+
+def _on_clock(series: Any, zone: str) -> NDArray[Any]:
+    """Return instants in a zone as datetime64 on the clock of another."""
+    if isinstance(series.dtype, nw.Datetime):
+        return series.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_numpy()
+    return np.asarray(series.to_native().dt.tz_convert(zone).dt.tz_localize(None))
 
 
 def _objects(frame: Any, position: int) -> NDArray[Any]:
@@ -232,10 +255,10 @@ def _clock(frame: Any, position: int) -> Clock | None:
     """Return how a column is read if it holds dates, times or durations."""
     if not isinstance(frame, nw.DataFrame):
         return clock_of(_without_missing(np.asarray(frame[:, position])))
-    dtype = frame[:, position].dtype
-    if dtype.is_numeric():
+    series = frame[:, position]
+    if series.dtype.is_numeric():
         return None
-    zone = getattr(dtype, "time_zone", None)
+    zone = _zone(series)
     return clock_of(_without_missing(_cells(frame, position, zone)), zone)
 
 
@@ -249,9 +272,10 @@ def _without_missing(cells: NDArray[Any]) -> NDArray[Any]:
 def _seconds(frame: Any, position: int, clock: Clock) -> Floats:
     """Return a column of times as numbers."""
     if isinstance(frame, nw.DataFrame):
-        dtype = frame[:, position].dtype
-        own = getattr(dtype, "time_zone", None)
-        if isinstance(dtype, nw.Datetime) and (own is None) != (clock.zone is None):
+        series = frame[:, position]
+        own = _zone(series)
+        instants = own is not None or isinstance(series.dtype, nw.Datetime)
+        if instants and (own is None) != (clock.zone is None):
             raise TypeError(
                 f"holds times {'without a zone' if own is None else 'in ' + str(own)}, where "
                 f"fit saw {clock.zone or 'none'}: turn them into those of fit by "

@@ -54,6 +54,35 @@ def to_table(
     return np.ascontiguousarray(numbers) if all(of_numbers) else _to_array(layout, numbers)
 
 
+def with_own_cells(layout: Layout, table: Any, X: Any, observed: NDArray[np.bool_]) -> Any:
+    """Return completed rows with cells of the user's own where these are no floats.
+
+    So are integers beyond 2**53, of columns that are complete, and times: nanoseconds, and the
+    second of two hours that clocks repeat.
+    """
+    sign = {"pandas": "iloc", "polars": "with_columns"}.get(layout.container)
+    if sign is None or not hasattr(X, sign):
+        return table
+    for position, (own, made) in enumerate(zip(X.dtypes, table.dtypes, strict=True)):
+        kept, timed = observed[:, position], layout.clocks[position] is not None
+        if own != made or not (kept.all() or timed):
+            continue
+        if layout.container == "pandas":
+            cells = X.iloc[:, position]
+            cells = cells.copy() if kept.all() else cells.where(kept, table.iloc[:, position])
+            table.isetitem(position, cells)
+        else:
+            cells = X[:, position].zip_with(_polars_mask(kept), table[:, position])
+            table = table.with_columns(cells)
+    return table
+
+
+def _polars_mask(mask: NDArray[np.bool_]) -> Any:
+    import polars as pl
+
+    return pl.Series(mask)
+
+
 def certain_layout(layout: Layout, given: Sequence[Any], new: NDArray[np.bool_]) -> Layout:
     """Return the layout of completed rows, whatever cells columns of given dtypes hold.
 

@@ -2,10 +2,10 @@
 
 import numpy as np
 
-from ._columns import choose
+from ._columns import as_days, as_times, choose
 from ._estimators import name_of, open_density, rows_of
 from ._marginals import rows_with, show
-from ._style import DATA, MODEL, MODELS, one_axes, tidy
+from ._style import DATA, MODEL, MODELS, as_dates, one_axes, tidy
 
 # Opacity of the bands, of the inner ones more as they lie upon the others.
 BAND_ALPHA = 0.2
@@ -126,15 +126,20 @@ class ConditionalDisplay:
         data = None
         if hasattr(given, "ppf"):
             values = given.ppf(np.asarray(levels, dtype=np.float64)[None])
+            if values.dtype.kind == "m":  # which matplotlib does not draw
+                values = as_days(values)
             if columns[shown].is_number:
                 data = columns[across].values, columns[shown].values
         else:
             values, levels = given.probabilities(), given.support.tolist()
+        grid = feature.grid
+        if feature.days == "dates":
+            grid = as_times(grid, "dates")
         return cls(
-            feature.grid,
+            grid,
             values,
             levels,
-            (columns[across].name, columns[shown].name),
+            (columns[across].label, columns[shown].label),
             data=data,
             estimator_name=name_of(estimator) if name is None else name,
         ).plot(ax)
@@ -164,6 +169,9 @@ class ConditionalDisplay:
             title=f"{title}{self.names[1]} given {self.names[0]}",
             xlim=self.grid[[0, -1]],
         )
+        for axis, points in [(ax.xaxis, self.grid), (ax.yaxis, self.values)]:
+            if np.asarray(points).dtype.kind == "M":
+                as_dates(axis)
         ax.legend(loc="best", frameon=False)
         tidy(ax)
         self.ax_, self.figure_ = ax, ax.figure

@@ -136,7 +136,7 @@ class ContributionDisplay:
             density.score_features(own)[0],
             density.score_features(typical),
             [column.name for column in cells],
-            cells=[_as_text(column.values[0]) for column in cells],
+            cells=[_as_text(column.cell(0)) for column in cells],
             typical_cells=_typical_cells(estimator, table, [column.name for column in cells]),
             quantiles=quantiles,
         ).plot(ax, max_features=max_features)
@@ -209,10 +209,15 @@ def _typical_cells(estimator, table, names):
     columns = (told[name] for name in ("column", "typical", "low", "high"))
     return {
         names.index(str(column)) if str(column) in names else int(column): (
-            str(typical) if np.isnan(low) else f"{low:.4g} to {high:.4g}"
+            f"{_as_text(low)} to {_as_text(high)}" if _is_known(low) else str(typical)
         )
         for column, typical, low, high in zip(*columns, strict=True)
     }
+
+
+def _is_known(end):
+    """Whether the end of an interval is a number, or the text of a date."""
+    return end != "nan" if isinstance(end, str) else not np.isnan(end)
 
 
 def _as_text(cell):

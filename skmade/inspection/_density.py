@@ -5,7 +5,7 @@ import numpy as np
 from ._columns import choose
 from ._estimators import draw, generator, marginalises, name_of, open_density, rows_of
 from ._marginals import density_by_cells, density_by_draws, mass_levels, show
-from ._style import LIGHT, MODEL, SHADES, grid_of_axes, one_axes, tidy
+from ._style import LIGHT, MODEL, SHADES, as_dates, grid_of_axes, one_axes, tidy
 
 MAX_FEATURES = 6
 
@@ -302,6 +302,8 @@ def _spread(feature):
 
 
 def _label_levels(axis, feature):
-    """Write the labels of a feature that has them."""
+    """Write the labels of a feature that has them, and days as dates."""
+    if feature.days == "dates":
+        as_dates(axis)
     if feature.levels is not None:
         axis.set_ticks(feature.grid, feature.levels)

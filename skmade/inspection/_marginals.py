@@ -10,6 +10,8 @@ import narwhals.stable.v2 as nw
 import numpy as np
 from scipy.stats import gaussian_kde
 
+from ._columns import DAY, as_times
+
 # Grids reach beyond the data by this share of their range, which leaves out the outermost
 # half percent on each side, so that a far outlier does not squeeze the rest.
 MARGIN, LEFT_OUT = 0.15, 0.005
@@ -29,6 +31,7 @@ class ShownFeature:
     discrete: bool  # whether the density is a probability
     levels: tuple[str, ...] | None = None
     examples: np.ndarray | None = None  # rows of the table that have each level
+    days: str | None = None  # as in `Column`
 
 
 def show(column, position, kind, resolution):
@@ -51,15 +54,19 @@ def show(column, position, kind, resolution):
     low, high = np.quantile(observed, (LEFT_OUT, 1 - LEFT_OUT))
     margin = MARGIN * (high - low) or 1.0
     grid = np.linspace(low - margin, high + margin, resolution)
-    return ShownFeature(column.name, position, column.values, grid, False)
+    return ShownFeature(column.label, position, column.values, grid, False, days=column.days)
 
 
 def density_by_cells(density, X, features):
-    """Density on the grid of some features, all others missing: (n_1, n_2, ...)."""
+    """Density on the grid of some features, all others missing: (n_1, n_2, ...).
+
+    That of dates and durations is per day, where the density scores them per second.
+    """
     points = np.meshgrid(*(np.arange(len(f.grid)) for f in features), indexing="ij")
     cells = {f.position: (f, own.ravel()) for f, own in zip(features, points, strict=True)}
     rows = rows_with(X, cells, points[0].size)
-    return np.exp(density.score_samples(rows)).reshape(points[0].shape)
+    per_day = DAY ** sum(feature.days is not None for feature in features)
+    return per_day * np.exp(density.score_samples(rows)).reshape(points[0].shape)
 
 
 def density_by_draws(drawn, features):
@@ -75,9 +82,12 @@ def rows_with(X, cells, n_rows):
     if isinstance(frame, nw.DataFrame):
         return _frame_with(frame, cells, n_rows)
     X = np.asarray(X)
-    rows = np.full((n_rows, X.shape[1]), np.nan, dtype=object if X.dtype == object else float)
+    kept = X.dtype if X.dtype.kind in "OmM" else float
+    rows = np.full((n_rows, X.shape[1]), "NaT" if X.dtype.kind in "mM" else np.nan, dtype=kept)
     for position, (feature, points) in cells.items():
-        if feature.levels is None:
+        if feature.days is not None:
+            rows[:, position] = as_times(feature.grid[points], feature.days)
+        elif feature.levels is None:
             rows[:, position] = feature.grid[points]
         else:
             rows[:, position] = X[feature.examples[points], position]
@@ -95,12 +105,29 @@ def _frame_with(frame, cells, n_rows):
                 nw.new_series(name, numbers, nw.Float64, backend=frame.implementation)
             )
             continue
+        if feature is not None and feature.days is not None:
+            times = as_times(feature.grid[points], feature.days)
+            columns.append(_times_like(frame, name, times))
+            continue
         taken = points if feature is None else feature.examples[points]
         labels = nw.maybe_reset_index(frame.select(name)[taken.tolist()])
         if feature is None:
             labels = labels.select(nw.when(nw.lit(False)).then(nw.col(name)).alias(name))
         columns.append(labels[name])
     return nw.concat([column.to_frame() for column in columns], how="horizontal").to_native()
+
+
+def _times_like(frame, name, times):
+    """Return a column of times of the same dtype as one of the table; UTC in zones."""
+    dtype, native = frame[name].dtype, getattr(frame[name].to_native(), "dtype", None)
+    column = nw.new_series(name, times, backend=frame.implementation)
+    if getattr(native, "tz", None) is not None:  # of pandas
+        zoned = column.to_native().dt.tz_localize("UTC").dt.tz_convert(native.tz)
+        return nw.from_native(zoned, series_only=True)
+    zone = getattr(dtype, "time_zone", None)
+    if zone is not None:
+        column = column.dt.replace_time_zone("UTC").dt.convert_time_zone(zone)
+    return column.cast(dtype)
 
 
 def mass_levels(density, shares):

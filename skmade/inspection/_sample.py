@@ -4,9 +4,9 @@ from typing import Any
 
 import numpy as np
 
-from ._columns import choose
+from ._columns import as_days, as_times, choose
 from ._estimators import draw, generator, open_density, rows_of
-from ._style import LIGHT, MODEL, grid_of_axes, tidy
+from ._style import LIGHT, MODEL, as_dates, grid_of_axes, tidy
 
 # Histograms have so many bins, and bars are for so many values at most.
 MIN_BINS, MAX_BINS, MAX_VALUES = 15, 40, 12
@@ -108,9 +108,9 @@ class SampleDisplay:
         drawn = rows_of(density, [], rows)[1]
         shown = choose(real, features)
         return cls(
-            [real[position].observed() for position in shown],
-            [drawn[position].observed() for position in shown],
-            [real[position].name for position in shown],
+            [_cells_of(real[position]) for position in shown],
+            [_cells_of(drawn[position]) for position in shown],
+            [real[position].label for position in shown],
         ).plot(ax, n_columns=n_columns)
 
     def plot(self, ax=None, *, n_columns=4):
@@ -152,8 +152,19 @@ class SampleDisplay:
         return self
 
 
+def _cells_of(column):
+    """Return the observed cells of a column, dates and durations as such."""
+    cells = column.observed()
+    return cells if column.days is None else as_times(cells, column.days)
+
+
 def _plot_column(ax, real, drawn):
     """Draw one column of both tables: shares of labels, or densities of numbers in bins."""
+    if real.dtype.kind in "mM":
+        _plot_densities(ax, as_days(real), as_days(drawn))
+        if real.dtype.kind == "M":
+            as_dates(ax.xaxis)
+        return
     values = np.unique(np.concatenate([real, drawn]))
     if real.dtype == object:
         _plot_shares(ax, *_merged(real, drawn))

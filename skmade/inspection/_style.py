@@ -49,3 +49,13 @@ def grid_of_axes(display, ax, n_rows, n_columns, cell_size):
 def tidy(ax):
     """Leave out the frame where it says nothing."""
     ax.spines[["top", "right"]].set_visible(False)
+
+
+def as_dates(axis):
+    """Write days since 1970 as dates, few enough to read."""
+    from matplotlib.dates import AutoDateLocator, ConciseDateFormatter
+
+    axis.axis_date()
+    locator = AutoDateLocator(minticks=2, maxticks=5)
+    axis.set_major_locator(locator)
+    axis.set_major_formatter(ConciseDateFormatter(locator))
