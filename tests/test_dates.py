@@ -1,4 +1,4 @@
-"""Columns of dates, times of day and durations: continuous numbers of seconds, in every answer."""
+"""Columns of dates, times of day and durations: continuous numbers, in every answer."""
 
 import datetime
 import warnings
@@ -201,7 +201,7 @@ def test_other_estimators_take_dates():
         late = NUMBER > 450
         classifier = MADEClassifier(quick()).fit(TABLE, late)
         assert (classifier.predict(TABLE) == late).mean() > 0.7
-    with pytest.raises(TypeError, match="array of dates.*DataFrame"):
+    with pytest.raises(TypeError, match=r"array of dates.*DataFrame"):
         MADEClassifier(quick()).fit(DAYS[:, None], late)
 
 

@@ -121,8 +121,9 @@ def _times_like(frame, name, times):
     """Return a column of times of the same dtype as one of the table; UTC in zones."""
     dtype, native = frame[name].dtype, getattr(frame[name].to_native(), "dtype", None)
     column = nw.new_series(name, times, backend=frame.implementation)
-    if getattr(native, "tz", None) is not None:  # of pandas
-        zoned = column.to_native().dt.tz_localize("UTC").dt.tz_convert(native.tz)
+    own = getattr(native, "tz", None)
+    if own is not None:  # of pandas
+        zoned = column.to_native().dt.tz_localize("UTC").dt.tz_convert(own)
         return nw.from_native(zoned, series_only=True)
     zone = getattr(dtype, "time_zone", None)
     if zone is not None:
