@@ -10,22 +10,17 @@ from typing import Any, Self
 import numpy as np
 from numpy.typing import NDArray
 
+from .._table.hashes import Hashes, row_hashes
 from .tails import conformal_p_values
 
 Booleans = NDArray[np.bool_]
 Floats = NDArray[np.float64]
-Hashes = NDArray[np.uint64]
 
 # Beside others of the same cells, rows without a weight count no more than this.
 LEAST_WEIGHT = 1e-12
 
 # Bits of a number in single precision.
 PRECISION = 24
-
-# Constants of a finaliser that makes all bits depend on all (splitmix64: Steele, Lea and
-# Flood 2014).
-STEP = 0x9E3779B97F4A7C15
-MIXERS = ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB))
 
 
 def hashes(X: Floats) -> Hashes:
@@ -35,18 +30,7 @@ def hashes(X: Floats) -> Hashes:
     """
     mantissa, exponent = np.frexp(X)
     cells = np.ldexp(np.rint(np.ldexp(mantissa, PRECISION)), exponent - PRECISION)
-    cells = np.where(np.isnan(X), np.nan, cells + 0.0)  # one NaN, one zero
-    bits = np.ascontiguousarray(cells).view(np.uint64)
-    found = np.zeros(len(X), dtype=np.uint64)
-    for own in bits.T:
-        found = _mixed(found + _mixed(own + np.uint64(STEP)))
-    return found
-
-
-def _mixed(bits: Hashes) -> Hashes:
-    for shift, factor in MIXERS:
-        bits = (bits ^ (bits >> np.uint64(shift))) * np.uint64(factor)
-    return bits ^ (bits >> np.uint64(31))
+    return row_hashes(cells)
 
 
 @dataclass(frozen=True)

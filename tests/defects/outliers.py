@@ -4,6 +4,7 @@ import numpy as np
 
 from skmade import _outlier, _robust_core
 from skmade._anomaly import detection, reasons, seen, tails, typical, views
+from skmade._table import hashes
 
 from .planting import defect, patch, put
 
@@ -70,9 +71,9 @@ def training_rows_scored_as_learned():
 def hashes_of_few_bits():
     """Hashes are sums of bits, most of which small integers do not have."""
 
-    @patch(seen, "_mixed")
-    def _mixed(old, bits):
-        return bits * np.uint64(seen.STEP)
+    @patch(hashes, "mixed")
+    def mixed(old, bits):
+        return bits * np.uint64(hashes.STEP)
 
 
 @defect("API", VIEWS + "a_row_is_not_near_to_itself_but_to_its_equals")
