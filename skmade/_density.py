@@ -622,7 +622,11 @@ LabelDistribution
             median, as recorded, and that label. All follow the background, with a warning,
             where an observed number is far from all rows of fit.
         random_state : int, RandomState instance or None, default=None
-            Source of the draws; None gives different cells at each call.
+            Source of the draws; None gives different cells at each call. With a number, the
+            draws of a row follow from its cells: it is completed alike by itself, among other
+            rows, and in any order of them, up to rounding. Equal rows have draws of their own,
+            in turn, the first of them those of the row by itself. In a table of dask this holds
+            within a partition, and each partition has other draws.
 
         Returns
         -------

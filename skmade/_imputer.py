@@ -34,7 +34,9 @@ class MADEImputer(TransformerMixin, BaseEstimator):
         were missing (:class:`sklearn.impute.MissingIndicator`).
     random_state : int, RandomState instance or None, default=None
         Source of the draws of `transform`, and of the default density's training. With a number
-        equal rows are completed equally at each call; None gives other draws at each call.
+        a row is completed alike at each call and whatever rows are beside it, and equal rows of
+        a table each on their own (:meth:`MADEDensity.impute`); None gives other draws at each
+        call.
 
     Attributes
     ----------

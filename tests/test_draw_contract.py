@@ -4,6 +4,8 @@ import numpy as np
 import pandas as pd
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
+from sklearn import config_context
+from sklearn.utils import _safe_indexing
 
 from skmade import MADEDensity
 from skmade.datasets import CorrelatedGaussian
@@ -87,6 +89,35 @@ def test_cells_that_are_there_stay_and_the_others_are_filled_in(case, fitted, st
     again, other = (cells(fitted.impute(holed, strategy, random_state=seed)) for seed in (0, 1))
     assert_array_equal(cells(filled), again)
     assert np.array_equal(again, other) == (strategy != "sample")
+
+
+def completions(fitted, holed):
+    """Return the completed cells of equal rows, in turn, by their cells."""
+    found = {}
+    filled = cells(fitted.impute(holed, random_state=0))
+    for row, own in zip(cells(holed).tolist(), filled.tolist(), strict=True):
+        found.setdefault(str(row), []).extend(own)
+    return found
+
+
+def test_draws_follow_from_the_cells_of_a_row_whatever_is_beside_it(case, fitted):
+    table = with_holes(case.make_table(60, seed=1), 0.4)
+    holed = _safe_indexing(table, slice(40))
+    expected = completions(fitted, holed)
+
+    def agree(found):
+        for row, own in found.items():
+            size = min(len(own), len(expected[row]))  # of so many equal rows
+            assert own[:size] == pytest.approx(expected[row][:size])
+
+    order = np.random.RandomState(0).permutation(40)
+    agree(completions(fitted, _safe_indexing(holed, order)))
+    with config_context(working_memory=1e-3):
+        agree(completions(fitted, holed))
+    longer = completions(fitted, table)
+    agree({row: longer[row] for row in expected})
+    for row in range(5):
+        agree(completions(fitted, _safe_indexing(holed, [row])))
 
 
 def test_moments_of_drawn_rows():

@@ -57,6 +57,30 @@ def test_transform_never_fits():
     assert pickle.dumps(fitted.estimator_) == before
 
 
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_a_row_is_completed_alike_in_every_table(order_agnostic):
+    density = quick(max_iter=3, n_estimators=2, order_agnostic=order_agnostic)
+    fitted = MADEImputer(density, random_state=0).fit(FRAME)
+    holed = FRAME[FRAME.isna().any(axis=1)].head(40)
+    expected = fitted.transform(holed)
+    order = np.random.RandomState(0).permutation(40)
+    for rows in (holed.iloc[order], holed.iloc[3:4], pd.concat([holed, FRAME])):
+        own = fitted.transform(rows).iloc[:40]
+        pd.testing.assert_frame_equal(own, expected.loc[own.index])
+
+
+def test_equal_rows_are_completed_each_on_its_own():
+    fitted = imputer().fit(HOLES)
+    equal = np.repeat(HOLES[:1], 50, axis=0)
+    completed = fitted.transform(equal)
+    assert len(np.unique(completed[:, 1])) == 50
+    assert_allclose(fitted.transform(equal[:20]), completed[:20])
+    # They are different enough, and unlike those of another number.
+    assert 0.01 < completed[:, 1].std() < 5
+    other = fitted.set_params(random_state=1).transform(equal)
+    assert not np.isin(other[:, 1], completed[:, 1]).any()
+
+
 def test_without_random_state_draws_differ():
     fitted = MADEImputer(quick(max_iter=2)).fit(HOLES)
     assert (fitted.transform(HOLES) != fitted.transform(HOLES)).any()

@@ -50,9 +50,8 @@ def with_background(
     return np.logaddexp(members, log_background + LOG_SHARE)
 
 
-def draw_background(table: Table, n_rows: int, rng: np.random.RandomState) -> Floats:
-    """Draw rows (n, D) of the background."""
-    uniforms = rng.random_sample((n_rows, table.n_features))
+def draw_background(table: Table, uniforms: Floats) -> Floats:
+    """Draw rows (n, D) of the background, from a number in (0, 1) for each cell."""
     values = student_quantile(open_unit(uniforms))
     for column in np.flatnonzero(~table.numeric):
         codes = np.arange(table.n_labels[column])

@@ -35,6 +35,7 @@ from .scoring import (
     paths_of,
     rows_at_once,
 )
+from .streams import Streams
 from .walk import Walk, feature_log_prob
 
 Floats = NDArray[np.float64]
@@ -50,6 +51,10 @@ MAX_DRAWN_TOGETHER = 10_000
 
 # A smaller chance that given cells are of the background is none.
 MIN_CHANCE = 1e-6
+
+# What the first numbers of a row's stream are for: which of its draws completes it, whether it
+# is of the background, and the background's cells.
+WHICH_DRAW, WHETHER_BACKGROUND, FIRST_CELL = range(3)
 
 # Draws that a row is completed from, over all members and masks.
 N_COMPLETIONS = 256
@@ -80,7 +85,8 @@ def draw_given(
     (chance,) = chance_given(ensemble.table, cells, by_members)
     if chance < MIN_CHANCE:
         return _draw_given(ensemble, cells.values, n_samples, rng)
-    rows, n_effective = draw_background(ensemble.table, n_samples, rng), math.inf
+    uniforms = rng.random_sample((n_samples, ensemble.table.n_features))
+    rows, n_effective = draw_background(ensemble.table, uniforms), math.inf
     by_member = rng.random_sample(n_samples) >= chance
     if by_member.any():
         n_drawn = int(by_member.sum())
@@ -171,6 +177,9 @@ def complete(
 ) -> tuple[Floats, Floats]:
     """Fill in the missing cells of rows: by draws or, without `rng`, by means or `medians`.
 
+    The draws of a row follow from its cells and a seed of `rng`, not from its neighbours; equal
+    rows have draws of their own, in turn.
+
     Returns
     -------
     rows : (n, D), with the observed cells as they were
@@ -180,6 +189,7 @@ def complete(
     given = cells.values
     missing = np.isnan(given)
     empty = missing.all(axis=1)
+    streams = None if rng is None else Streams.of(X, rng)
     exact = _observed_first(ensemble, missing) | empty | ensemble.reorderable
     filled, n_effective = given.copy(), np.full(len(X), math.inf)
     by_members = np.full(len(X), math.inf)  # of those without holes nobody asks
@@ -193,7 +203,7 @@ def complete(
         size = rows_at_once(ensemble, max(n_draws, n_slots), max_bytes)
         parts = in_parts(np.flatnonzero(chosen), size)
         tasks = [
-            partial(_complete, ensemble, given[part], n_draws, _of_part(rng), medians)
+            partial(_complete, ensemble, given[part], n_draws, _of_rows(streams, part), medians)
             for part in parts
         ]
         for part, answer in zip(parts, in_order(tasks), strict=True):
@@ -203,7 +213,9 @@ def complete(
     chance = chance_given(ensemble.table, cells, by_members)
     far = np.flatnonzero(chance >= MIN_CHANCE)
     if len(far):
-        filled[far] = _by_background(ensemble.table, filled[far], chance[far], rng, medians)
+        filled[far] = _by_background(
+            ensemble.table, filled[far], chance[far], _of_rows(streams, far), medians
+        )
         n_effective[far[chance[far] > 1 - MIN_CHANCE]] = math.inf
     return np.where(np.isnan(X), filled, X), n_effective
 
@@ -212,60 +224,62 @@ def _by_background(
     table: Table,
     filled: Floats,
     chance: Floats,
-    rng: np.random.RandomState | None,
+    streams: Streams | None,
     medians: bool,
 ) -> Floats:
     """Give completed rows what the background says, by its chance of each.
 
     Of means that is the mean of both, of medians the likelier.
     """
-    if rng is None:
+    if streams is None:
         center = to_cells(table, np.zeros((1, table.n_features)), as_recorded=medians)
         chance = np.rint(chance) if medians else chance
         means = filled + chance[:, None] * (center - filled)
         return np.where(table.numeric, means, filled)  # labels are equally likely there
-    chosen = rng.random_sample(len(filled)) < chance
-    return np.where(chosen[:, None], draw_background(table, len(filled), rng), filled)
+    chosen = streams.uniforms(WHETHER_BACKGROUND, 1) < chance[:, None]
+    drawn = draw_background(table, streams.uniforms(FIRST_CELL, table.n_features))
+    return np.where(chosen, drawn, filled)
 
 
-def _of_part(rng: np.random.RandomState | None) -> np.random.Generator | None:
-    """Return a generator of its own for some rows, whichever thread completes them."""
-    return None if rng is None else np.random.default_rng(rng.randint(2**32, size=4))
+def _of_rows(streams: Streams | None, rows: Integers) -> Streams | None:
+    return None if streams is None else streams.of_rows(rows)
 
 
 def _complete(
     ensemble: Ensemble,
     values: Floats,
     n_draws: int,
-    rng: np.random.Generator | None,
+    streams: Streams | None,
     medians: bool,
 ) -> tuple[Floats, Floats, Floats]:
     """Fill in rows from weighted draws, about so many, and say how many of them count.
 
     The third is the log-density of what is observed.
 
-    With one draw for each row, as values of the network, or without `rng` their average, as
+    With one draw for each row, as values of the network, or without `streams` their average, as
     cells of the table: transforms of columns keep no means.
     """
     missing = np.isnan(values)
     # Where nothing is observed no path is nearer than another.
     paths = all_paths(ensemble, len(values)) if missing[0].all() else paths_of(ensemble, values)
     n_slots = paths.chosen.shape[1]
-    shape = n_slots, len(values), math.ceil(n_draws / n_slots), values.shape[1]
-    if rng is None:
-        uniforms = fixed_uniforms(shape[0], *shape[2:])[:, None]
+    shape = n_slots, math.ceil(n_draws / n_slots), values.shape[1]
+    if streams is None:
+        uniforms = fixed_uniforms(*shape)[:, None]
     else:
-        uniforms = rng.random(shape)
+        first = FIRST_CELL + values.shape[1]  # after those of the background
+        numbers = streams.uniforms(first, math.prod(shape))
+        uniforms = numbers.reshape(len(values), *shape).swapaxes(0, 1)
     found, filled, origins = integrate(ensemble, values, missing, uniforms, paths, to_end=True)
     draws = _Draws(filled, found.responsibilities)
     # Draws that go back to the same one count as one.
     places = (origins + np.arange(len(values))[:, None] * origins.shape[1]).ravel()
     by_origin = np.bincount(places, draws.chances.ravel(), origins.size)
     n_effective = 1 / np.square(by_origin.reshape(origins.shape)).sum(axis=1)
-    if rng is None:
+    if streams is None:
         averages = _averages(ensemble.table, draws, medians)
         return averages, n_effective, found.log_density
-    chosen = _first_above(draws.chances.cumsum(axis=1), rng.random(len(values)))
+    chosen = _first_above(draws.chances.cumsum(axis=1), streams.uniforms(WHICH_DRAW, 1))
     own = np.take_along_axis(draws.values, chosen[:, None, None], axis=1)[:, 0]
     return own, n_effective, found.log_density
 
@@ -297,9 +311,9 @@ def _medians(weights: Floats, values: Floats) -> Floats:
     return np.take_along_axis(np.take_along_axis(values, order, axis=1), middle, axis=1)[:, 0]
 
 
-def _first_above(upper: Floats, uniform: Floats) -> Integers:
-    """Return the first of the cumulative probabilities (n, J) above each uniform (n,)."""
-    return np.minimum((uniform[:, None] >= upper).sum(axis=1), upper.shape[1] - 1)
+def _first_above(upper: Floats, uniforms: Floats) -> Integers:
+    """Return the first of the cumulative probabilities (n, J) above each uniform (n, 1)."""
+    return np.minimum((uniforms >= upper).sum(axis=1), upper.shape[1] - 1)
 
 
 def _draw_missing(

@@ -163,7 +163,7 @@ def _draw_background(
     table: Table, asked: Mapping[int, Asked], n_rows: int, rng: np.random.RandomState
 ) -> Floats:
     """Draw rows of the background within a region."""
-    rows = draw_background(table, n_rows, rng)
+    rows = draw_background(table, rng.random_sample((n_rows, table.n_features)))
     for column, own in asked.items():
         alone = table.only(column)
         if own.values is None:

@@ -6,9 +6,10 @@ import numpy as np
 
 from skmade._network import special
 from skmade._network.mixtures import MixtureOfGaussians, TruncatedMixture
-from skmade._prediction import ancestral, drawing, prepared
+from skmade._prediction import ancestral, drawing, prepared, streams
 from skmade._prediction.scoring import Explanation
-from skmade._table import encoding
+from skmade._prediction.streams import Streams
+from skmade._table import encoding, hashes
 from skmade._table.encoding import decode
 
 from .planting import defect, patch, patch_property
@@ -17,7 +18,10 @@ DRAWS = "test_draw_laws.py::test_draws_"
 EXACT = DRAWS + "follow_the_exact_probabilities"
 TRANSFORMS = DRAWS + "have_uniform_probability_integral_transforms"
 GIVEN = DRAWS + "given_cells_follow_the_conditional_probabilities"
+COMPLETED = "test_draw_laws.py::test_completed_cells_follow_the_conditional_probabilities"
 TAIL = DRAWS + "reach_the_tail_as_often_as_the_density_says"
+NEIGHBOURS = "prediction/test_drawing.py::test_draws_of_a_row_do_not_depend_on_its_neighbours"
+STREAMS = "prediction/test_streams.py::test_"
 COLUMNS = "test_transform_laws.py::test_"
 
 
@@ -162,3 +166,36 @@ def far_cells_are_not_told_of():
     @patch(_density, "warn_far")
     def warn(old, *args):
         return
+
+
+@defect("API", NEIGHBOURS)
+def draws_by_the_place_of_a_row():
+    """A row is completed by its place in the table, whatever its cells are."""
+
+    @patch(hashes, "row_hashes")
+    def row_hashes(old, X):
+        return np.arange(len(X), dtype=np.uint64)
+
+
+@defect("API", NEIGHBOURS)
+def draws_by_the_place_in_a_part():
+    """A row is completed by its place among those that are computed together."""
+
+    @patch(Streams, "of_rows")
+    def of_rows(old, self, rows):
+        return old(self, np.arange(len(rows)))
+
+
+@defect("density", COMPLETED)
+def equal_rows_completed_alike():
+    """Equal rows have one completion."""
+
+    @patch(streams, "_n_before")
+    def n_before(old, found):
+        return np.zeros_like(found)
+
+
+@defect("density", STREAMS + "numbers_are_independent")
+def random_numbers_hardly_mixed():
+    """Random numbers of a row go up by steps, those of its neighbours beside them."""
+    streams.mixed = lambda bits: bits * np.uint64(hashes.STEP)

@@ -4,9 +4,9 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade._prediction import drawing
+from skmade._prediction import background, drawing
 from skmade._table.encoding import encode
-from tests.ensembles import draw_table, make_ensemble
+from tests.ensembles import draw_table, ensemble_of_each_law, make_ensemble
 
 
 @pytest.mark.parametrize("shares", ["equal", "unequal"])
@@ -51,6 +51,42 @@ def test_completion_does_not_depend_on_memory(order_agnostic):
     assert_array_equal(filled[~np.isnan(X)], X[~np.isnan(X)])
     exact = np.isinf(n_effective)
     assert exact.all() if order_agnostic else (n_effective[~exact] >= 1).all()
+
+
+@pytest.mark.parametrize("share", [0.0, 0.5], ids=["members", "members and background"])
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_draws_of_a_row_do_not_depend_on_its_neighbours(order_agnostic, share, monkeypatch):
+    with np.errstate(divide="ignore"):
+        monkeypatch.setattr(background, "LOG_SHARE", np.log(share))
+    monkeypatch.setattr(background, "LOG_REST", np.log(1 - share))
+    masks = {"order_agnostic": order_agnostic, "n_masks": 2}
+    ensemble, X = ensemble_of_each_law(**masks)
+    rng = np.random.RandomState(0)
+    X = X[:60].copy()
+    X[rng.random_sample(X.shape) < 0.4] = np.nan
+    X[0] = np.nan
+
+    def complete(rows, max_bytes=2**30):
+        return drawing.complete(ensemble, rows, np.random.RandomState(0), max_bytes)[0]
+
+    expected, order = complete(X), rng.permutation(60)
+    assert len(np.unique(X, axis=0, equal_nan=True)) == 60
+    assert_allclose(complete(X[order]), expected[order], rtol=1e-7)
+    assert_allclose(complete(X, 1), expected, rtol=1e-7)
+    assert_allclose(complete(np.r_[X, X[:7], X[order]])[:60], expected, rtol=1e-7)
+    for row in range(8):
+        assert_allclose(complete(X[row : row + 1])[0], expected[row], rtol=1e-7)
+
+
+@pytest.mark.parametrize("order_agnostic", [False, True])
+def test_draws_are_the_same_for_any_number_of_threads(order_agnostic, n_threads):
+    ensemble, X = ensemble_of_each_law(order_agnostic=order_agnostic, n_masks=2)
+    X = np.where(np.random.RandomState(0).random_sample(X.shape) < 0.4, np.nan, X)
+    answers = []
+    for number in (1, 3):
+        n_threads(number)
+        answers.append(drawing.complete(ensemble, X, np.random.RandomState(0), 2**20)[0])
+    assert_array_equal(*answers)
 
 
 def test_a_member_with_the_given_cells_first_helps_the_others():

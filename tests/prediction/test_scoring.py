@@ -2,13 +2,11 @@
 
 import threading
 import time
-from contextlib import contextmanager
 
 import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-from skmade import _threads
 from skmade._prediction import scoring
 from skmade._prediction.drawing import draw
 from skmade._prediction.scoring import MAX_SCORING_BYTES, by_chunks, log_density
@@ -89,21 +87,6 @@ def test_rows_without_any_cell_have_density_one():
         empty = np.full((2, 3), np.nan)
         assert_allclose(scoring.log_density(ensemble, empty, 2**30), 0.0, atol=1e-12)
         assert_array_equal(scoring.feature_log_density(ensemble, empty, 2**30), 0.0)
-
-
-@pytest.fixture
-def n_threads(monkeypatch):
-    """Set how many threads there are."""
-
-    def put(number):
-        @contextmanager
-        def one_thread_inside():
-            yield number
-
-        monkeypatch.setattr(_threads, "one_thread_inside", one_thread_inside)
-        monkeypatch.setattr(scoring, "one_thread_inside", one_thread_inside)
-
-    return put
 
 
 def test_scores_and_draws_are_the_same_for_any_number_of_threads(n_threads):
