@@ -87,9 +87,10 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         'continuous', 'binary', 'categorical', 'count' (integers) or 'auto', for all
         columns, each, or by name (position, without names). 'auto' calls labels of a
         DataFrame categorical, two labels or 0 and 1 alone binary, whole numbers counts where
-        their distance of one is not small beside their spread, other numbers continuous.
+        their distance of one is not small beside their spread, and other numbers, dates and
+        durations continuous.
     bounds : dict or None, default=None
-        Lowest and highest number of columns, as {column: (low, high)} (position, without
+        Lowest and highest number or date of columns, as {column: (low, high)} (position, without
         names), None for an open end. There is no density beyond, and training rows with such
         cells are an error, as are bounds of labels. A column whose smallest or largest value
         recurs (zeros of money, a full scale) ends there by itself.
@@ -391,8 +392,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         """Log-density of each row, in nats.
 
         A density may exceed one, so its logarithm may be positive. Continuous columns
-        contribute densities in the units of X, the others probabilities, and a missing
-        cell nothing: the score is the log-density of the cells that are there.
+        contribute densities in the units of X (per second for dates and durations), the
+        others probabilities, and a missing cell nothing: the score is the log-density of the cells that are there.
 
         Parameters
         ----------
