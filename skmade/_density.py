@@ -90,8 +90,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         their distance of one is not small beside their spread, and other numbers, dates and
         durations continuous.
     bounds : dict or None, default=None
-        Lowest and highest number or date of columns, as {column: (low, high)} (position, without
-        names), None for an open end. There is no density beyond, and training rows with such
+        Lowest and highest number or date of columns, as {column: (low, high)} (position,
+        without names), None for an open end. There is no density beyond, and training rows with such
         cells are an error, as are bounds of labels. A column whose smallest or largest value
         recurs (zeros of money, a full scale) ends there by itself.
     handle_unknown : {'error', 'smoothed'}, default='error'
@@ -393,7 +393,8 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
 
         A density may exceed one, so its logarithm may be positive. Continuous columns
         contribute densities in the units of X (per second for dates and durations), the
-        others probabilities, and a missing cell nothing: the score is the log-density of the cells that are there.
+        others probabilities, and a missing cell nothing: the score is the log-density of the
+        cells that are there.
 
         Parameters
         ----------
