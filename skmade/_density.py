@@ -91,9 +91,9 @@ class MADEDensity(CallbackSupportMixin, DensityMixin, BaseEstimator):
         durations continuous.
     bounds : dict or None, default=None
         Lowest and highest number or date of columns, as {column: (low, high)} (position,
-        without names), None for an open end. There is no density beyond, and training rows with such
-        cells are an error, as are bounds of labels. A column whose smallest or largest value
-        recurs (zeros of money, a full scale) ends there by itself.
+        without names), None for an open end. There is no density beyond, and training rows
+        with such cells are an error, as are bounds of labels. A column whose smallest or
+        largest value recurs (zeros of money, a full scale) ends there by itself.
     handle_unknown : {'error', 'smoothed'}, default='error'
         Labels that fit did not see, and numbers in a column of 0 and 1: an error, or the
         mass of half a training row. Levels that a dtype declares always share it.

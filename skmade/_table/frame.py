@@ -333,7 +333,7 @@ def _declared_levels(frame: Any, position: int) -> Labels | None:
 
 
 def _sorted_labels(cells: NDArray[Any]) -> Labels:
-    """Return the distinct labels: sorted, text after numbers where both occur."""
+    """Return the distinct labels: sorted, numbers before others where both occur."""
     if cells.dtype.kind in "mM":
         raise TypeError("dates or durations; turn them into text first")
     if cells.dtype.kind == "f" and np.isinf(cells).any():
@@ -341,7 +341,12 @@ def _sorted_labels(cells: NDArray[Any]) -> Labels:
     if cells.dtype.kind in "biuf":
         return np.unique(cells[~np.isnan(cells.astype(np.float64))]).tolist()
     distinct = {cell for cell in cells.tolist() if not _is_missing(cell)}
-    return sorted(distinct, key=place)
+    try:
+        return sorted(distinct, key=place)
+    except TypeError as error:
+        raise TypeError(
+            f"cells that have no order ({error}); turn them into text first"
+        ) from None
 
 
 def _codes(cells: NDArray[Any], labels: Labels) -> Floats:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from numbers import Number
 from typing import Any
 
 import numpy as np
@@ -125,9 +126,9 @@ def _common_dtype(dtypes: Sequence[Plain]) -> Plain:
         return dtypes[0]
 
 
-def place(label: Any) -> tuple[bool, Any]:
-    """Return what labels are sorted by: text comes after numbers."""
-    return isinstance(label, str), label
+def place(label: Any) -> tuple[str, Any]:
+    """Return what labels are sorted by: numbers come first, and others by their type."""
+    return ("" if isinstance(label, Number) else type(label).__name__), label
 
 
 def extended(layout: Layout, unknown: dict[int, Labels]) -> Layout:
