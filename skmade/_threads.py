@@ -10,9 +10,11 @@ are, and so no result does.
 import contextvars
 import os
 import threading
+from _thread import start_new_thread
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
-from functools import cache, partial
+from contextlib import contextmanager, suppress
+from functools import cache
+from queue import Empty, SimpleQueue
 from typing import Any, TypeVar
 from weakref import WeakSet
 
@@ -95,24 +97,6 @@ def one_thread_inside() -> Iterator[int]:
         _limit.leave(call)
 
 
-class _Thread(threading.Thread):
-    """A thread that tells its end itself.
-
-    Python 3.11 calls a thread stopped that runs when Ctrl-C comes in `join`.
-    """
-
-    def __init__(self, **options: Any) -> None:
-        super().__init__(**options)
-        self.ended = threading.Event()
-
-    def run(self) -> None:
-        """Run the target, and tell when it has ended."""
-        try:
-            super().run()
-        finally:
-            self.ended.set()
-
-
 def on_threads(
     tasks: Sequence[Callable[[], Result]],
     n_threads: int,
@@ -135,42 +119,52 @@ def on_threads(
     turns, context = enumerate(tasks), contextvars.copy_context()
     found: dict[int, Result] = {}
     errors: list[BaseException] = []
-    over, go, started = threading.Event(), threading.Event(), threading.Semaphore(0)
+    # Threads tell by plain lists and queues of C, each step of which Ctrl-C can't halve: that
+    # leaves the lock of an Event or a Condition taken, for which others then wait for good.
+    born: list[None] = []
+    ready: list[None] = []
+    ended: list[None] = []
+    news, gate = SimpleQueue[None](), SimpleQueue[None]()
 
     def end(error: BaseException) -> None:
         errors.append(error)
-        over.set()
         stop()
 
+    def tell(those: list[None]) -> None:
+        those.append(None)
+        news.put(None)
+
     def work() -> None:
+        born.append(None)
         _this_thread.is_ours = True
         try:
-            if not over.is_set():
+            if not errors:
                 begin()
-            started.release()
-            go.wait()
-            while not over.is_set() and (turn := next(turns, None)):
+            tell(ready)
+            gate.get()
+            while not errors and (turn := next(turns, None)):
                 found[turn[0]] = context.copy().run(turn[1])
         except BaseException as error:
             end(error)
-            started.release()
+            tell(ready)
+        finally:
+            tell(ended)
 
     n_threads = max(min(n_threads, len(tasks)), 1)
-    threads = [_Thread(target=work, name="skmade") for _ in range(n_threads)]
     try:
-        for thread in threads:
-            thread.start()
-        _wait(lambda: started.acquire(timeout=LONGEST_WAIT), n_threads)
+        for _ in range(n_threads):
+            start_new_thread(work, ())
+        _wait(news, lambda: len(ready) >= n_threads)
         begun()
-        go.set()
-        for thread in threads:
-            _wait(partial(thread.ended.wait, LONGEST_WAIT))
+        for _ in range(n_threads):
+            gate.put(None)
+        _wait(news, lambda: len(ended) == n_threads)
     except BaseException as error:
         end(error)
-        go.set()
-        for thread in threads:
-            if thread.ident is not None:  # it has begun
-                thread.ended.wait()
+        for _ in range(n_threads):
+            gate.put(None)
+        # A thread that is born later finds the error, and ends at once.
+        _wait(news, lambda: len(ended) == len(born))
         begun()
         raise
     if errors:
@@ -178,14 +172,14 @@ def on_threads(
     return [found[position] for position in range(len(tasks))]
 
 
-def _wait(happens: Callable[[], bool], times: int = 1) -> None:
-    """Wait until something has happened so many times.
+def _wait(news: SimpleQueue[None], happened: Callable[[], bool]) -> None:
+    """Wait until something has happened, of which there is news.
 
-    A Ctrl-C just before a wait is noticed only after it: so none may be long.
+    A Ctrl-C just before a wait is noticed only after it: so none is long.
     """
-    for _ in range(times):
-        while not happens():
-            pass
+    while not happened():
+        with suppress(Empty):
+            news.get(timeout=LONGEST_WAIT)
 
 
 def in_order(

@@ -1,6 +1,5 @@
 """Stacks of members trained side by side, each computed by one thread of ours."""
 
-import threading
 from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TypeVar
@@ -21,13 +20,14 @@ def side_by_side(
     stop. torch keeps the number of threads for each thread, and one for threads to come, which
     is as before once all of ours have begun.
     """
-    of_torch, stopped = torch.get_num_threads(), threading.Event()
+    of_torch = torch.get_num_threads()
+    stopped: list[bool] = []  # a step that Ctrl-C can't halve fills it
     return on_threads(
-        [partial(task, stopped.is_set) for task in tasks],
+        [partial(task, lambda: bool(stopped)) for task in tasks],
         of_torch if at_most is None else min(of_torch, at_most),
         begin=_one_thread,
         begun=lambda: torch.set_num_threads(of_torch),
-        stop=stopped.set,
+        stop=lambda: stopped.append(True),
     )
 
 
