@@ -37,12 +37,7 @@ from ._parameters import (
     read_recipes,
     read_schedule,
 )
-from ._table.checks import (
-    warn_constant,
-    warn_free_text,
-    warn_numbers_as_text,
-    warn_user,
-)
+from ._table.checks import warn_constant, warn_texts, warn_user
 from ._table.encoding import Table
 from ._table.frame import collected
 from ._table.layout import Layout
@@ -219,8 +214,8 @@ def learn(estimator, layout, kinds, bounds, surveyed, read, weight, seed):
         min_scale=estimator.min_scale,
     )
     warn_constant(table, layout)
-    warn_free_text(layout, surveyed.n_rows)
-    warn_numbers_as_text(layout, declared_words(estimator, len(kinds), layout.names))
+    declared = declared_words(estimator, len(kinds), layout.names)
+    warn_texts(layout, declared, table, surveyed.n_observed)
     return table
 
 

@@ -13,7 +13,7 @@ from .encoding import Table, known_range, outside_cells, transform
 from .layout import Layout
 from .rebuild import to_table
 from .regions import Asked
-from .texts import reading
+from .texts import in_python, reading
 from .times import WORDS
 
 Floats = NDArray[np.float64]
@@ -21,9 +21,9 @@ Floats = NDArray[np.float64]
 # An error lists so many of the labels that fit saw.
 MAX_LISTED = 8
 
-# A column of labels is taken for free text when it has this many levels, and a level for
-# every second row.
-MANY_LEVELS = 100
+# Labels are taken for identifiers or free text if there are so many, and one for every second
+# row; text also from fewer rows on, if it has one for so many of them.
+MANY_LEVELS, FEW_ROWS, MOST_ROWS = 100, 20, 0.8
 
 
 # What may lie between a user's line and a warning: this package, and who calls it for users.
@@ -277,23 +277,46 @@ def warn_not_rebuilt(layout: Layout, frame: Any) -> None:
         )
 
 
-def warn_numbers_as_text(layout: Layout, declared: Sequence[str]) -> None:
-    """Warn of text that means numbers, unless its column is declared to hold labels."""
+def warn_texts(
+    layout: Layout, declared: Sequence[str], table: Table, n_observed: NDArray[np.int64]
+) -> None:
+    """Warn of text that means something else, and of text that tells rows apart.
+
+    What a column is declared to hold is not told of, but personal text is.
+    """
     for position, labels in enumerate(layout.levels):
-        if labels is None or declared[position] != "auto" or layout.lists_labels(position):
+        if labels is None:
             continue
-        how = reading(labels)
-        if how is not None:
+        label, names = layout.label(position), layout.names
+        settled = layout.lists_labels(position) or declared[position] != "auto"
+        found = None if settled else reading(labels)
+        if found is not None:
+            how = in_python(found, position if names is None else names[position])
             warn_user(
-                f"{layout.label(position)} holds text, taken for {len(labels)} labels, that "
-                f"means numbers. Read it {how}; or declare it by feature_types='categorical'."
+                f"{label} holds text, taken for {len(labels)} labels, that means "
+                f"{found.means}. Read it {how}; or declare it by feature_types='categorical'."
+            )
+        elif tells_rows_apart(layout, position, table, n_observed):
+            warn_user(
+                f"{label} has {n_used(table, position)} levels in {n_observed[position]} rows. "
+                "If it is an identifier or personal text, drop it: draws hold it verbatim."
             )
 
 
-def warn_free_text(layout: Layout, n_samples: int) -> None:
-    """Warn of columns of labels in which nearly every row has its own."""
-    for position in np.flatnonzero(layout.n_levels >= max(MANY_LEVELS, n_samples / 2)):
-        warn_user(
-            f"{layout.label(int(position))} has {layout.n_levels[position]} levels in "
-            f"{n_samples} rows. If it is free text or an identifier, drop it."
-        )
+def n_used(table: Table, position: int) -> int:
+    """Return how many levels of a column some row has."""
+    return int(table.n_levels[position] - np.isfinite(table.absent[position]).sum())
+
+
+def tells_rows_apart(
+    layout: Layout, position: int, table: Table, n_observed: NDArray[np.int64]
+) -> bool:
+    """Whether a column has so many labels in so few rows that nearly each has its own."""
+    labels, used, n_rows = layout.levels[position], n_used(table, position), n_observed[position]
+    if labels is None or used >= max(MANY_LEVELS, n_rows / 2):
+        return labels is not None
+    dtype = layout.dtype(position)
+    in_order = layout.lists_labels(position) and isinstance(dtype, list) and dtype[-1] is True
+    if in_order or n_rows < FEW_ROWS or used < MOST_ROWS * n_rows:
+        return False
+    return all(isinstance(label, str) for label in labels) and reading(labels) is None

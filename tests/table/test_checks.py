@@ -1,5 +1,6 @@
 """What is refused or warned of names the column, and the user's line."""
 
+from dataclasses import replace
 from functools import partial
 
 import numpy as np
@@ -14,7 +15,7 @@ from skmade._table.checks import (
     check_new_cells,
     check_present,
     warn_constant,
-    warn_free_text,
+    warn_texts,
     warn_user,
 )
 from skmade._table.frame import UNKNOWN
@@ -118,13 +119,39 @@ def test_constant_columns_are_named():
     warn_constant(learn(column([0.5, 1.5])), layout_of(1))
 
 
-def test_free_text_is_named():
-    levels = [["a", "b"], [f"name {number}" for number in range(MANY_LEVELS)]]
-    layout = layout_of(2, levels, names=["group", "name"])
-    with pytest.warns(UserWarning, match="column 'name' has 100 levels in 200 rows") as caught:
-        warn_free_text(layout, 200)
+def warn_of(levels, n_rows, ordered=False, n_absent=0):
+    """Warn of a column of labels, each of which is in some row but for the last ones."""
+    layout = replace(layout_of(1, [levels], names=["name"]), ordered=[ordered])
+    cells = np.arange(n_rows) % (len(levels) - n_absent)
+    table = learn(column(cells), feature_types="categorical", n_levels=np.array([len(levels)]))
+    warn_texts(layout, ["auto"], table, np.array([n_rows]))
+
+
+NAMES = [f"name {number}" for number in range(MANY_LEVELS)]
+
+
+@pytest.mark.parametrize(("n_levels", "n_rows"), [(100, 200), (20, 20), (17, 20), (40, 50)])
+def test_labels_of_nearly_each_row_are_named(n_levels, n_rows):
+    told = rf"column 'name' has {n_levels} levels in {n_rows} rows. .* drop it: draws would"
+    with pytest.warns(UserWarning, match=told) as caught:
+        warn_of(NAMES[:n_levels], n_rows)
     assert len(caught) == 1
-    warn_free_text(layout, 201)
+
+
+@pytest.mark.parametrize(
+    ("levels", "n_rows", "options"),
+    [
+        (NAMES, 201, {}),
+        (NAMES[:19], 19, {}),
+        (NAMES[:15], 20, {}),
+        (NAMES[:20], 20, {"ordered": True}),
+        (NAMES[:30], 30, {"n_absent": 10}),
+        (list(range(20)), 20, {}),
+    ],
+    ids=["many rows", "few rows", "shared", "in an order", "unused", "numbers"],
+)
+def test_other_labels_are_not_named(levels, n_rows, options):
+    warn_of(levels, n_rows, **options)
 
 
 def called_from(modules, function):

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from skmade._table.texts import reading
+from skmade._table.texts import in_python, reading
 from tests.configurations import quick
 
 NUMBERS = np.round(np.random.RandomState(0).uniform(1000, 9000, size=40), 1)
@@ -39,7 +39,9 @@ MEANING_LABELS = {
     ("labels", "how"), MEANING_NUMBERS.values(), ids=MEANING_NUMBERS.keys()
 )
 def test_text_that_means_numbers(labels, how):
-    assert how in reading(labels)
+    found = reading(labels)
+    assert found.means == "numbers"
+    assert how in in_python(found, "x")
 
 
 @pytest.mark.parametrize("labels", MEANING_LABELS.values(), ids=MEANING_LABELS.keys())
