@@ -219,6 +219,8 @@ def test_an_interrupted_process_is_quiet_and_leaves_no_file(tmp_path, table):
             text=True,
         )
     with fit:
+        columns = [fit.stderr.readline() for _ in range(3)]
+        assert "50 rows, 1 columns" in columns[0]
         assert "epoch" in fit.stderr.readline()
         fit.send_signal(signal.SIGINT)
         assert all(", epoch " in line for line in fit.stderr)

@@ -2,6 +2,7 @@
 
 import sys
 import time
+import warnings
 from argparse import Namespace
 from collections.abc import Sequence
 from contextlib import redirect_stdout
@@ -13,26 +14,32 @@ import pandas as pd
 
 from .._density import MADEDensity
 from .._table.layout import Labels, Layout
-from .files import MISSING, load_model, read_csv, save_model, write_csv
-
-# So many columns of one kind are named in the summary.
-N_NAMED = 8
+from .._table.texts import ISO, ISO_FORMS, is_date
+from .columns import Column, Source, no_number, read_cells
+from .files import load_model, read_csv, save_model, write_csv
+from .form import MISSING, Form, options, read_form
+from .summary import describe_columns, describe_fit, look_at, warn_of_persons
 
 
 def fit(arguments: Namespace) -> None:
-    """Learn a table and save the density; say on stderr what was learned."""
+    """Learn a table and save the density; say on stderr what was made of it and learned."""
     start = time.perf_counter()
     density = MADEDensity(**read_parameters(arguments))
-    table = read_new_table(
-        arguments.table, arguments.delimiter, dict(arguments.types), arguments.drop
-    )
+    columns = read_new_columns(arguments.table, read_form(arguments), dict(arguments.types))
+    table = pd.DataFrame({name: column.cells for name, column in columns.items()})
+    looked = look_at(density, table)
+    what = {name: column.what for name, column in columns.items()}
+    for line in describe_columns(table, what, *looked, arguments.table):
+        print(line, file=sys.stderr)
+    warn_of_persons(table, *looked)
     # Lines for epochs and the bar go to stdout, which is for results.
-    with redirect_stdout(sys.stderr):
+    with redirect_stdout(sys.stderr), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message=".* identifier or personal text, drop it")
         show_progress(density)
         density.fit(table)
         density.set_callbacks()
     save_model(density, arguments.model, arguments.force)
-    for line in describe_fit(density, table):
+    for line in describe_fit(density):
         print(line, file=sys.stderr)
     seconds = time.perf_counter() - start
     print(f"Saved to {arguments.model} after {seconds:.1f} seconds.", file=sys.stderr)
@@ -41,9 +48,8 @@ def fit(arguments: Namespace) -> None:
 def score(arguments: Namespace) -> None:
     """Write the log-density of each row."""
     density, layout = load_model(arguments.model)
-    table = read_same_table(
-        layout, arguments.table, arguments.delimiter, arguments.ignore_extra
-    )
+    form = read_form(arguments)
+    table = read_same_table(density, layout, arguments.table, form, arguments.ignore_extra)
     scores, names = density.score_samples(table)[:, None], ["log_density"]
     if arguments.features:
         scores = np.hstack([scores, density.score_features(table)])
@@ -85,54 +91,36 @@ def read_parameters(arguments: Namespace) -> dict[str, Any]:
     return parameters
 
 
-def read_new_table(
-    path: str, delimiter: str, kinds: dict[str, str], dropped: Sequence[str]
-) -> pd.DataFrame:
+def read_new_columns(path: str, form: Form, kinds: dict[str, str]) -> dict[str, Column]:
     """Read a table to learn from, without the columns that are dropped."""
     texts = [name for name, kind in kinds.items() if kind == "categorical"]
-    table = read_csv(path, delimiter, texts)
-    for option, names in (("--types", kinds), ("--drop", dropped)):
+    # What is declared to be a label is one, but an empty cell.
+    labels = {name: [mark for mark in MISSING if mark] for name in texts}
+    table = read_csv(path, form, texts, labels)
+    dated = [name for name, _ in form.dates]
+    for option, names in (("--types", list(kinds)), ("--dates", dated)):
         for name in names:
+            if name in form.dropped:
+                raise ValueError(f"{option} and --drop both name {name!r}")
             if name not in table.columns:
                 raise ValueError(f"{option} names {name!r}, which is no column of {path}")
-    for name in set(kinds) & set(dropped):
-        raise ValueError(f"--types and --drop both name {name!r}")
-    table = table.drop(columns=list(dropped))
-    if table.shape[1] == 0:
-        raise ValueError(f"--drop leaves no column of {path}")
-    return table.apply(lambda cells: _as_numbers(cells, kinds.get(cells.name, "auto"), path))
-
-
-def _as_numbers(cells: "pd.Series[Any]", kind: str, path: str) -> "pd.Series[Any]":
-    """Refuse text where numbers are declared, or are most of what is not declared."""
-    if kind in ("categorical", "binary") or not isinstance(cells.dtype, pd.StringDtype):
-        return cells
-    numbers, text = _split_text(cells)
-    if text is None:
-        return numbers  # integers that are too large for pandas
-    if kind in ("continuous", "count"):
+    for name in {*dated} - {n for n in dated if kinds.get(n, "auto") in ("auto", "continuous")}:
+        raise ValueError(f"--dates names {name!r}, which --types declares {kinds[name]}")
+    columns = {
+        name: read_cells(table[name], kinds.get(name, "auto"), Source(name, path, form, True))
+        for name in table.columns
+    }
+    empty = [name for name, column in columns.items() if column.cells.isna().all()]
+    if empty:
         raise ValueError(
-            f"column {cells.name!r} of {path} holds {text!r}, which is no number: empty such "
-            f"cells, or declare --types {cells.name}=categorical"
+            f"{path} has an empty cell in every row of column {empty[0]!r}: give "
+            f"{options('--drop', empty)}, as there is nothing to learn of it"
         )
-    if numbers.notna().sum() > cells.notna().sum() / 2:
-        raise ValueError(
-            f"column {cells.name!r} of {path} holds numbers and text such as {text!r}: empty "
-            f"such cells, or declare --types {cells.name}=categorical"
-        )
-    return cells
-
-
-def _split_text(cells: "pd.Series[Any]") -> tuple["pd.Series[Any]", str | None]:
-    """Return a column as numbers, and the first cell that is none."""
-    cells = cells.astype("string")
-    numbers = pd.to_numeric(cells, errors="coerce").astype("Float64")
-    others = cells[numbers.isna() & cells.notna()]
-    return numbers, None if others.empty else others.iloc[0]
+    return columns
 
 
 def read_same_table(
-    layout: Layout, path: str, delimiter: str, ignore_extra: bool
+    density: MADEDensity, layout: Layout, path: str, form: Form, ignore_extra: bool
 ) -> pd.DataFrame:
     """Read a table with the columns that the model was fitted to, in their order."""
     names: Labels = list(layout.names or [])
@@ -140,25 +128,49 @@ def read_same_table(
         n: labels for n, labels in zip(names, layout.levels, strict=True) if labels is not None
     }
     texts = {name: spellings(labels) for name, labels in levels.items()}
-    # A label such as 'None' is a label, if the model knows it.
-    missing = {name: [m for m in MISSING if m not in known] for name, known in texts.items()}
-    table = read_csv(path, delimiter, list(texts), missing)
+    dated = [name for name, dtype in zip(names, layout.dtypes, strict=True) if is_dated(dtype)]
+    kept = _known(density, texts)
+    table = read_csv(path, form, [*texts, *dated], kept)
     absent = [name for name in names if name not in table.columns]
     if absent:
         raise ValueError(f"{path} lacks columns of the model: {', '.join(absent)}")
     extra = [name for name in table.columns if name not in names]
     if extra and not ignore_extra:
         raise ValueError(
-            f"{path} has columns that the model has not: {', '.join(extra)}; --ignore-extra "
-            "leaves them out"
+            f"{path} has columns that the model has not: {', '.join(extra)}; give "
+            f"{options('--drop', extra)}, or --ignore-extra for all of them"
         )
-    columns = {
-        name: _labels(table[name], texts[name])
-        if name in texts
-        else _numbers(table[name], path)
-        for name in names
-    }
+    columns = {}
+    for name in names:
+        source = Source(name, path, form, False)
+        if name in texts:
+            marks = {*MISSING, *form.missing} - {*kept[name]}
+            columns[name] = _labels(table[name], texts[name], marks)
+        elif name in dated:
+            columns[name] = _dates(table[name], source)
+        else:
+            columns[name] = _numbers(table[name], source)
     return pd.DataFrame(columns)
+
+
+def is_dated(dtype: str) -> bool:
+    """Whether a column of a dtype of pandas or polars holds dates or times."""
+    return dtype.startswith("datetime64") or dtype in ("Date", "Datetime")
+
+
+def _known(density: MADEDensity, texts: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
+    """Return the labels that stand for no missing cell, by column: 'None' may be one.
+
+    Those are labels which the model knows, and all in a column that was declared to hold them.
+    """
+    declared = density.feature_types if isinstance(density.feature_types, dict) else {}
+    return {
+        name: [
+            *known,
+            *(mark for mark in MISSING if mark and declared.get(name) == "categorical"),
+        ]
+        for name, known in texts.items()
+    }
 
 
 def spellings(labels: Labels) -> dict[str, Any]:
@@ -173,22 +185,42 @@ def spellings(labels: Labels) -> dict[str, Any]:
     return known
 
 
-def _labels(cells: "pd.Series[Any]", known: dict[str, Any]) -> "pd.Series[Any]":
+def _labels(
+    cells: "pd.Series[Any]", known: dict[str, Any], marks: set[str]
+) -> "pd.Series[Any]":
     """Replace texts by the labels of the model; others stay, for the model to refuse."""
-    labels = [None if pd.isna(cell) else known.get(cell, cell) for cell in cells]
-    return pd.Series(labels, dtype=object)
+    truth = all(isinstance(label, bool) for label in known.values())
+    read: dict[str, Any] = {
+        cell: None if cell not in known and cell.strip() in marks else known.get(cell, cell)
+        for cell in cells.dropna().unique()
+    }
+    if truth:
+        read |= {cell: known.get(cell.strip().lower(), label) for cell, label in read.items()}
+    return pd.Series([None if pd.isna(cell) else read[cell] for cell in cells], dtype=object)
 
 
-def _numbers(cells: "pd.Series[Any]", path: str) -> "pd.Series[Any]":
+def _dates(cells: "pd.Series[Any]", source: Source) -> "pd.Series[Any]":
+    """Return a column of dates, of ISO 8601 unless other formats are told."""
+    if not source.form.formats(source.name):
+        found = read_cells(cells, "auto", source)
+        if found.what.startswith(("date", "nothing")):
+            return pd.to_datetime(found.cells)
+        dates = (*source.form.dates, (source.name, ISO))  # which says what is wrong
+        source = source._replace(form=source.form._replace(dates=dates))
+        cells = cells.astype("string")
+    return pd.to_datetime(read_cells(cells, "auto", source).cells)
+
+
+def _numbers(cells: "pd.Series[Any]", source: Source) -> "pd.Series[Any]":
     """Return a column of numbers, and refuse anything else."""
-    if pd.api.types.is_numeric_dtype(cells) and not pd.api.types.is_bool_dtype(cells):
-        return cells
-    numbers, text = _split_text(cells)
-    if text is not None:
-        raise ValueError(
-            f"column {cells.name!r} of {path} holds {text!r}, where the model expects a number"
-        )
-    return numbers
+    if pd.api.types.is_bool_dtype(cells) and cells.notna().any():
+        raise ValueError(no_number(str(cells.dropna().iloc[0]), source))
+    column = read_cells(cells, "continuous", source)
+    if column.what.startswith("date"):
+        raise ValueError(no_number(str(cells.dropna().iloc[0]), source))
+    if column.what not in ("number", "nothing"):
+        print(f"{source.place}: {column.what}", file=sys.stderr)
+    return column.cells
 
 
 def read_given_cells(layout: Layout, cells: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
@@ -202,13 +234,27 @@ def read_given_cells(layout: Layout, cells: Sequence[tuple[str, str]]) -> dict[s
         if labels is not None:
             given[column] = spellings(labels).get(text, text)
             continue
-        try:
-            given[column] = float(text)
-        except ValueError:
-            given[column] = np.nan
-        if np.isnan(given[column]):
-            raise ValueError(f"--given {column}={text}: {text!r} is no number")
+        dtype = layout.dtypes[names.index(column)]
+        given[column] = _given_date(text) if is_dated(dtype) else _given_number(text)
+        if pd.isna(given[column]):
+            kind = "date, such as 2024-03-01" if is_dated(dtype) else "number"
+            raise ValueError(f"--given {column}={text}: {text!r} is no {kind}")
     return given or None
+
+
+def _given_number(text: str) -> float:
+    try:
+        return float(text)
+    except ValueError:
+        return np.nan
+
+
+def _given_date(text: str) -> Any:
+    """Read a date of ISO 8601."""
+    if not any(is_date(text, form) for form in ISO_FORMS):
+        return pd.NaT
+    date = pd.Timestamp(text.strip())
+    return date if date.tz is None else date.tz_convert(None)
 
 
 def show_progress(density: MADEDensity) -> None:
@@ -221,18 +267,3 @@ def show_progress(density: MADEDensity) -> None:
         density.set_callbacks(ProgressBar())
     except ImportError:
         print('No progress bar, as rich is missing: pip install "skmade[cli]"')
-
-
-def describe_fit(density: MADEDensity, table: pd.DataFrame) -> list[str]:
-    """Say what was learned: rows, the kind of each column, the held-out log-likelihood."""
-    n_missing = int(table.isna().to_numpy().sum())
-    lines = [f"{len(table)} rows, {table.shape[1]} columns, {n_missing} missing cells"]
-    for kind in sorted(set(density.feature_types_)):
-        names = table.columns[density.feature_types_ == kind]
-        more = f" and {len(names) - N_NAMED} more" if len(names) > N_NAMED else ""
-        lines.append(f"{kind}: {', '.join(names[:N_NAMED])}{more}")
-    if density.best_validation_score_ is not None:
-        lines.append(
-            f"held-out log-likelihood: {density.best_validation_score_:.3f} nats per row"
-        )
-    return lines

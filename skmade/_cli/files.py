@@ -1,17 +1,16 @@
 """The files of the command: tables as CSV, and models in the format of skops.
 
-Files are written whole or not at all. What a file holds is checked before it is used.
+Files are written whole or not at all. What a file holds is checked before it is used, by
+`dialect` if it is a table.
 """
 
-import csv
-import io
 import os
 import shutil
 import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, TextIO
+from typing import Any
 
 import pandas as pd
 import skops.io
@@ -19,15 +18,11 @@ import skops.io
 from .._density import MADEDensity
 from .._input import fitted_ensemble
 from .._table.layout import Layout
+from .dialect import check_text, open_text
+from .form import MISSING, Form
 
 # The one type in a saved model that skops does not know.
 TRUSTED = "skmade._density.MADEDensity"
-
-# What stands for a missing cell.
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>")
-
-# Separators that a header of one column probably holds by mistake.
-DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'"}
 
 
 @contextmanager
@@ -97,84 +92,47 @@ def _checked_layout(density: Any, path: Path) -> Layout:
 
 def read_csv(
     path: str,
-    delimiter: str,
+    form: Form | None = None,
     texts: Sequence[str] = (),
-    missing: Mapping[str, Sequence[str]] | None = None,
+    labels: Mapping[str, Collection[str]] | None = None,
 ) -> pd.DataFrame:
-    """Read a table with a header.
+    """Read a table with a header, without the columns that are dropped.
 
-    The columns in `texts` are read as text. `missing` says for each column what stands for
-    a missing cell in it, where that is not `MISSING`.
+    The columns in `texts` are read as text. `labels` says for some columns which texts are
+    labels, though others use them for missing cells; `form.missing` takes precedence.
     """
-    with _open(path) as handle:
-        try:
-            names = _check_rows(handle, path, delimiter)
-        except UnicodeDecodeError:
-            raise ValueError(f"{path} is not a CSV file: it is not text in UTF-8") from None
-        handle.seek(0)
-        return pd.read_csv(
+    form = form or Form()
+    with open_text(path, form.encoding) as binary:
+        header, handle = check_text(binary, path, form)
+        unread = {name for name, _ in form.dates} | set(texts)
+        # pandas renames columns of one name, before it leaves some out.
+        names = [f"column {position}" for position in range(header.n_columns)]
+        of_name = dict(zip(header.names, (names[k] for k in header.positions), strict=True))
+        missing = {
+            of_name[name]: [*_missing(form, (labels or {}).get(name, ()))]
+            for name in header.names
+        }
+        table = pd.read_csv(
             handle,
-            sep=delimiter,
+            sep=header.delimiter,
+            header=0,
+            names=names,
+            usecols=header.positions,
             index_col=False,
-            dtype=dict.fromkeys(texts, "string"),
+            dtype={of_name[name]: "string" for name in header.names if name in unread},
             dtype_backend="numpy_nullable",
+            decimal=form.style.decimal,
             keep_default_na=False,
-            na_values={name: list((missing or {}).get(name, MISSING)) for name in names},
+            na_values=missing,
             low_memory=False,
         )
+    table.columns = pd.Index(header.names)
+    return table
 
 
-def _open(path: str) -> TextIO:
-    """Open a text file, or standard input, so that it can be read twice."""
-    binary: Any = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
-    if path == "-":
-        binary = io.BytesIO(binary.read())
-    elif not binary.seekable():  # a named pipe
-        with binary:
-            binary = io.BytesIO(binary.read())
-    return io.TextIOWrapper(binary, encoding="utf-8-sig", newline="")
-
-
-def _check_rows(handle: TextIO, path: str, delimiter: str) -> list[str]:
-    """Return the names in the header, to which every row must have a cell.
-
-    pandas takes rows that are too short for rows with missing cells, and renames columns of
-    one name.
-    """
-    rows = csv.reader(handle, delimiter=delimiter, strict=True)
-    try:
-        names = _check_header(next(filter(None, rows), []), path)
-        n_rows = 0
-        for row in filter(None, rows):
-            n_rows += 1
-            if len(row) != len(names):
-                raise ValueError(
-                    f"{path}, line {rows.line_num}: {len(row)} cells where the header has "
-                    f"{len(names)}"
-                )
-    except csv.Error as error:
-        raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
-    if n_rows == 0:
-        raise ValueError(f"{path} has a header and no rows")
-    return names
-
-
-def _check_header(names: list[str], path: str) -> list[str]:
-    """Refuse a header that is missing, or has names missing or twice."""
-    if not names:
-        raise ValueError(f"{path} is empty")
-    for character, spelled in DELIMITERS.items():
-        if len(names) == 1 and character in names[0]:
-            raise ValueError(
-                f"{path} has the header {names[0]!r}: give --delimiter {spelled} if that is "
-                "what separates its cells"
-            )
-    for position, name in enumerate(names):
-        if not name.strip():
-            raise ValueError(f"{path}: column {position + 1} has no name in the header")
-        if name in names[:position]:
-            raise ValueError(f"{path}: the header has {name!r} twice")
-    return names
+def _missing(form: Form, labels: Collection[str]) -> set[str]:
+    """Return what stands for a missing cell in a column with some labels."""
+    return {mark for mark in MISSING if mark not in labels} | {*form.missing}
 
 
 def write_csv(text: str, output: Path | None) -> None:

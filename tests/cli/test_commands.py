@@ -14,6 +14,7 @@ from skmade import MADEDensity
 from skmade.__main__ import main
 from skmade._cli.commands import read_same_table, spellings
 from skmade._cli.files import load_model
+from skmade._cli.form import Form
 
 QUICK = {"n_estimators": 1, "max_iter": 2, "hidden_layer_sizes": (8,)}
 QUICK_OPTIONS = [f"--set={name}={value}" for name, value in QUICK.items()]
@@ -103,7 +104,8 @@ def test_scores_are_those_of_the_same_fit_in_python(run, density):
 def test_numbers_are_written_in_full(run, folder):
     out, _ = run("score", "model", "table.csv")
     loaded, layout = load_model(folder / "model")
-    table = read_same_table(layout, str(folder / "table.csv"), ",", ignore_extra=False)
+    path = str(folder / "table.csv")
+    table = read_same_table(loaded, layout, path, Form(), ignore_extra=False)
     lines = [repr(score) for score in loaded.score_samples(table).tolist()]
     assert out.splitlines()[1:] == lines
 
@@ -160,16 +162,25 @@ def test_fit_says_what_it_has_learned(run, folder):
     assert out == ""
     # Of 60 rows of noise there may be nothing to learn.
     lines = [line for line in err.splitlines() if "Training never improved" not in line]
-    n_missing = make_table().drop(columns="zip").isna().to_numpy().sum()
-    assert lines[:5] == [
-        f"60 rows, 6 columns, {n_missing} missing cells",
-        "binary: flag, zero_one",
-        "categorical: label",
-        "continuous: number, integer",
-        "count: count",
+    table = make_table().drop(columns="zip")
+    n_missing = table.isna().to_numpy().sum()
+    assert lines[0] == f"table.csv: 60 rows, 6 columns, {n_missing} missing cells"
+    assert lines[1].split("  ")[1].strip() == "column"
+    rows = [line.split() for line in lines[2:8]]
+    assert [row[1:3] for row in rows] == [
+        ["number", "continuous"],
+        ["integer", "continuous"],
+        ["count", "count"],
+        ["label", "categorical"],
+        ["flag", "binary"],
+        ["zero_one", "binary"],
     ]
-    assert np.isfinite(float(lines[5].removeprefix("held-out log-likelihood: ").split()[0]))
-    assert lines[6].startswith("Saved to model-2 after ")
+    assert [int(row[-1]) for row in rows] == table.isna().sum().tolist()
+    low, high = rows[0][4].split(":")
+    assert [float(low), float(high)] == [table["number"].min(), table["number"].max()]
+    assert "False, True" in lines[6]
+    assert np.isfinite(float(lines[8].removeprefix("held-out log-likelihood: ").split()[0]))
+    assert lines[9].startswith("Saved to model-2 after ")
 
 
 def test_bounds_are_passed_on(run, folder):
@@ -203,7 +214,7 @@ def test_progress_goes_to_a_terminal_and_to_stderr(run, folder, monkeypatch):
     monkeypatch.setitem(sys.modules, "rich", None)
     out, err = run("fit", "table.csv", "model-2", "--force", *QUICK_OPTIONS)
     assert out == ""
-    assert err.startswith('No progress bar, as rich is missing: pip install "skmade[cli]"\n')
+    assert 'No progress bar, as rich is missing: pip install "skmade[cli]"\n' in err
     (folder / "model-2").unlink()
 
 
@@ -220,7 +231,7 @@ def test_warnings_of_fit_are_lines(run, folder):
     ("content", "options", "problem"),
     [
         ("a,b\n1,inf\n2,3\n", [], "infinity in column 'b'"),
-        ("a,b\n1,\n2,\n", [], "every row of column 'b'"),
+        ("a,b\n1,\n2,\n", [], "every row of column 'b': give --drop b"),
         (
             "a,b\n1,5\n2,?\n3,6\n",
             [],
@@ -271,7 +282,7 @@ def test_an_existing_model_is_overwritten_by_force_only(run, refused, folder):
     ("change", "problem"),
     [
         (lambda table: table.drop(columns=["zip"]), "lacks columns of the model: zip"),
-        (lambda table: table.assign(id=1), "has columns that the model has not: id"),
+        (lambda table: table.assign(id=1), "that the model has not: id; give --drop id"),
         (lambda table: table.assign(label="blue"), "holds 'blue', which was not in fit"),
         (lambda table: table.assign(zip="1234"), "holds '1234', which was not in fit"),
         (lambda table: table.assign(flag="maybe"), "holds 'maybe', which was not in fit"),
@@ -294,6 +305,7 @@ def test_other_tables_are_refused(refused, folder, change, problem):
         (["score", "model", "missing.csv"], "missing.csv: No such file"),
         (["score", "table.csv", "model"], "table.csv is not a model"),
         (["sample", "model", "-n1", "--given=x=1"], "'x', which is no column of the model"),
+        (["score", "model", "table.csv", "--decimal=,", "--thousands=,"], "they must differ"),
         (["sample", "model", "-n1", "--given=number=x"], "'x' is no number"),
         (["sample", "model", "-n1", "--given=number=nan"], "'nan' is no number"),
         (["sample", "model", "-n1", "--given=number=inf"], "infinity in column 'number'"),
@@ -326,7 +338,7 @@ def test_integers_that_no_machine_has_are_numbers(run, folder):
     cells = [10**k for k in range(16, 36)]
     (folder / "large.csv").write_text("a\n" + "".join(f"{cell}\n" for cell in cells))
     _, err = run("fit", "large.csv", "large", *QUICK_OPTIONS)
-    assert "continuous: a\n" in err
+    assert err.splitlines()[2].split()[:4] == ["1", "a", "continuous", "number"]
     assert len(read(run("score", "large", "large.csv")[0])) == 20
 
 

@@ -13,6 +13,7 @@ import skops.io
 from sklearn.linear_model import LinearRegression
 
 from skmade._cli.files import load_model, read_csv, replacing, save_model, write_csv
+from skmade._cli.form import MISSING, Form
 from tests.configurations import quick
 
 RUN = []  # what hostile files have run
@@ -194,17 +195,17 @@ def test_a_model_in_which_a_bit_has_changed_is_refused(tmp_path, density):
         ("a;b\n1;2\n", "give --delimiter ';'"),
         ("a\tb\n1\t2\n", "give --delimiter tab"),
         (b"\x89PNG\r\n\x1a\n\xff\xfe", "is not a CSV file"),
-        ("café\n1\n".encode("latin-1"), "is not a CSV file"),
+        ("café\n1\n".encode("latin-1"), "is not UTF-8: give --encoding cp1252"),
     ],
 )
 def test_other_than_tables_are_refused(written, content, problem):
     with pytest.raises(ValueError, match=problem):
-        read_csv(written(content), ",")
+        read_csv(written(content), Form(","))
 
 
 def test_cells_become_numbers_truth_values_and_text(written):
     path = written("n,i,f,b,t\n1,1,0.1,true,x\n,2,1e300,FALSE,\n3,3,NA,,'y'\n")
-    table = read_csv(path, ",", texts=["n"])
+    table = read_csv(path, texts=["n"])
     assert [str(dtype) for dtype in table.dtypes] == [
         *("string", "Int64", "Float64", "boolean", "string")
     ]
@@ -215,12 +216,12 @@ def test_cells_become_numbers_truth_values_and_text(written):
 
 
 def test_leading_zeros_of_labels_stay(written):
-    assert read_csv(written("zip\n01234\n"), ",", texts=["zip"])["zip"].tolist() == ["01234"]
+    assert read_csv(written("zip\n01234\n"), texts=["zip"])["zip"].tolist() == ["01234"]
 
 
 def test_marks_of_missing_cells_can_be_labels(written):
     path = written("a,b\nNone,None\n,\n")
-    table = read_csv(path, ",", missing={"a": [""]})
+    table = read_csv(path, labels={"a": [mark for mark in MISSING if mark]})
     assert table["a"].isna().tolist() == [False, True]
     assert table["b"].isna().tolist() == [True, True]
 
@@ -232,25 +233,25 @@ def test_marks_of_missing_cells_can_be_labels(written):
 )
 def test_flavours_of_csv(written, content):
     expected = pd.DataFrame({"a": [1, 3], "b": [2, 4]}, dtype="Int64")
-    pd.testing.assert_frame_equal(read_csv(written(content), ","), expected)
+    pd.testing.assert_frame_equal(read_csv(written(content), Form(",")), expected)
 
 
 def test_a_cell_of_several_lines(written):
-    table = read_csv(written('a,b\n"x\ny",2\nz,4\n'), ",")
+    table = read_csv(written('a,b\n"x\ny",2\nz,4\n'))
     assert table["a"].tolist() == ["x\ny", "z"]
 
 
 def test_standard_input(monkeypatch):
     stdin = io.TextIOWrapper(io.BytesIO(b"a;b\n1;2\n"))
     monkeypatch.setattr(sys, "stdin", stdin)
-    assert read_csv("-", ";").to_numpy().tolist() == [[1, 2]]
+    assert read_csv("-", Form(";")).to_numpy().tolist() == [[1, 2]]
 
 
 def test_a_named_pipe_is_read_twice():
     reader, writer = os.pipe()
     os.write(writer, b"a,b\n1,2\n")
     os.close(writer)
-    assert read_csv(f"/dev/fd/{reader}", ",").to_numpy().tolist() == [[1, 2]]
+    assert read_csv(f"/dev/fd/{reader}").to_numpy().tolist() == [[1, 2]]
     os.close(reader)
 
 

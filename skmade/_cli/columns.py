@@ -1,0 +1,264 @@
+"""Columns of a CSV file: their cells as numbers, truth values, dates or labels.
+
+What could mean two things is refused, in one line with the options that make it run.
+"""
+
+import warnings
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+from .._table.texts import (
+    BRACKETS,
+    ISO,
+    ISO_FORMS,
+    Reading,
+    bare,
+    is_date,
+    is_number,
+    reading,
+    same_but_for_case,
+    to_number,
+)
+from .form import MISSING, Form, either, option, options
+
+# So many texts are named at most that may stand for missing cells.
+MAX_MISSING = 8
+
+TRUTH = {"true": True, "false": False}
+
+Cells = Any  # a pandas.Series
+
+
+class Source(NamedTuple):
+    """Where a column is from, for messages."""
+
+    name: str
+    path: str
+    form: Form
+    is_new: bool  # whether its kind may still be declared
+
+    @property
+    def place(self) -> str:
+        """Name the column."""
+        return f"column {self.name!r} of {self.path}"
+
+    def as_labels(self) -> str:
+        """Spell the option that keeps text as it is."""
+        return option("--types", f"{self.name}=categorical") if self.is_new else ""
+
+    def without(self) -> str:
+        """Spell the options that leave the column out, or else keep it as labels."""
+        return either([option("--drop", self.name), self.as_labels()])
+
+
+class Column(NamedTuple):
+    """Cells that were read, and in words what they are."""
+
+    cells: Cells
+    what: str
+
+
+def read_cells(cells: Cells, kind: str, source: Source) -> Column:
+    """Read a column of numbers, truth values, dates or labels, as its kind lets it be."""
+    formats = source.form.formats(source.name)
+    if kind == "categorical" and not formats:
+        return Column(cells.mask(cells.str.strip() == ""), "label")
+    if pd.api.types.is_bool_dtype(cells):
+        return Column(cells, "true or false")
+    if pd.api.types.is_numeric_dtype(cells):
+        return _finite(cells, source)
+    stripped = cells.str.strip()
+    cells = cells.mask(stripped.isin([*MISSING, *source.form.missing]))
+    if cells.isna().all():
+        return Column(cells.astype("Float64"), "nothing")
+    labels = list(cells.dropna().unique())
+    read, what = _meaning(labels, kind, source, formats)
+    if read is None:
+        alike = same_but_for_case(labels)
+        if alike:
+            warnings.warn(
+                f"{source.place} has labels that differ in case or blanks alone, "
+                f"{' and '.join(map(repr, alike[:3]))}, which are taken for different ones: "
+                "write them alike in the file if they mean the same",
+                stacklevel=2,
+            )
+        return Column(cells, what)
+    values = cells.map(read)
+    if what.startswith("date"):
+        return Column(pd.to_datetime(values), what)
+    return Column(values.astype("boolean" if what == "true or false" else "Float64"), what)
+
+
+def _meaning(
+    texts: list[str], kind: str, source: Source, formats: list[str]
+) -> tuple[dict[str, Any] | None, str]:
+    """Return what each text stands for, None if they are labels, and what they are."""
+    if formats:
+        return _dates(texts, formats, source), "date"
+    if kind in ("auto", "binary") and {text.strip().casefold() for text in texts} <= {*TRUTH}:
+        return {t: TRUTH[t.strip().casefold()] for t in texts}, "true or false"
+    expected = kind in ("continuous", "count")
+    numbers = _numbers(texts, source, expected)
+    if numbers is not None:
+        return numbers
+    found = reading(texts) or (reading(texts, "numbers") if expected else None)
+    if found is not None and _is_iso(found) and kind in ("auto", "continuous"):
+        utc = "" if found.formats[0][0] == ISO else " in UTC"
+        return _dates(texts, [ISO], source), f"date{utc}"
+    if found is not None:
+        raise ValueError(_refusal(found, texts, source))
+    if expected:
+        raise ValueError(no_number(texts[0], source))
+    return None, "label"
+
+
+def _is_iso(found: Reading) -> bool:
+    """Whether all texts are dates of ISO 8601, all with an offset or none."""
+    forms = [forms[0] for forms in found.formats]
+    return not found.missing and len(forms) == 1 and forms[0] in ISO_FORMS
+
+
+def no_number(text: str, source: Source) -> str:
+    """Say that a text is no number, and what to do."""
+    labels = source.as_labels()
+    return (
+        f"{source.place} holds {text!r}, which is no number: give "
+        f"{option('--missing', text.strip())} if such cells are missing"
+        + (f", or {labels} if it holds labels" if labels else "")
+    )
+
+
+def _finite(cells: Cells, source: Source) -> Column:
+    """Refuse infinite numbers, which are never values."""
+    n_infinite = int(np.isinf(cells.to_numpy(dtype=float, na_value=np.nan)).sum())
+    if n_infinite:
+        raise ValueError(
+            f"{source.path} has infinity in column {source.name!r} ({n_infinite} rows): inf is "
+            f"never a value; give {options('--missing', ['inf', '-inf'])} to make it missing"
+        )
+    return Column(cells, "number")
+
+
+def _numbers(
+    texts: list[str], source: Source, expected: bool
+) -> tuple[dict[str, Any], str] | None:
+    """Return the numbers that all texts stand for, if it is plain which."""
+    style = source.form.style
+    numbers = {text: bare(text) for text in texts}
+    signs = {number.sign for number in numbers.values()}
+    if len(signs) != 1 or not all(is_number(n.number, style) for n in numbers.values()):
+        return None
+    found = reading(texts, "numbers")
+    if found is None:
+        return None
+    told = source.form.decimal is not None or source.form.thousands is not None
+    if found.styles != (style,) and not told:  # a point that may be one of thousands
+        return None
+    sign = f" without {min(signs)!r}" if min(signs) else ""
+    brackets = ", (...) is negative" if BRACKETS in found.odd else ""
+    values = {text: to_number(number.number, style) for text, number in numbers.items()}
+    return values, f"number{sign}{brackets}"
+
+
+def _dates(texts: list[str], formats: list[str], source: Source) -> dict[str, Any]:
+    """Return the dates that all texts stand for, by the first format that reads each."""
+    dates: dict[str, Any] = {}
+    for form in formats:
+        rest = pd.Series([text for text in texts if text not in dates], dtype=object)
+        utc = form == ISO or "%z" in form
+        how = "ISO8601" if form == ISO else form
+        if form == ISO:  # pandas takes more for dates than has a day
+            rest = rest[[any(is_date(text, iso) for iso in ISO_FORMS) for text in rest]]
+        if not len(rest):
+            continue
+        read = pd.to_datetime(rest.str.strip(), format=how, errors="coerce", utc=utc)
+        read = read.dt.tz_localize(None) if utc else read
+        dates |= {t: date for t, date in zip(rest, read, strict=True) if not pd.isna(date)}
+    others = [text for text in texts if text not in dates]
+    if others:
+        missing = options("--missing", [text.strip() for text in others[:MAX_MISSING]])
+        raise ValueError(
+            f"{source.place} holds {others[0]!r}, which is no date of {', '.join(formats)}: "
+            f"give {missing} if such cells are missing, or another "
+            f"{_dates_option(source, 'FORMAT')}"
+        )
+    return dates
+
+
+def _dates_option(source: Source, form: str) -> str:
+    return option("--dates", source.name if form in ISO_FORMS else f"{source.name}={form}")
+
+
+def _refusal(found: Reading, texts: list[str], source: Source) -> str:
+    """Say what a column seems to hold, and with which options it is read."""
+    missing = options("--missing", [text.strip() for text in found.missing[:MAX_MISSING]])
+    labels = source.as_labels()
+    instead = f" (or {labels} to keep all as labels)" if labels else ""
+    if found.means == "dates":
+        return f"{source.place} holds {_dates_refusal(found, source, missing)}{instead}"
+    if len(found.signs) > 1 or found.partly:
+        kinds = [*map(repr, found.signs), *(["none"] if found.partly else [])]
+        return (
+            f"{source.place} holds numbers of several units, {' and '.join(kinds)}: give "
+            f"{source.without()}, or bring them to one unit in the file"
+        )
+    if _contradicts(found, source.form):
+        odd = next(
+            text for text in texts if not is_number(bare(text).number, source.form.style)
+        )
+        return (
+            f"{source.place} holds numbers in another style than the options say, such as "
+            f"{odd!r}: give {source.without()}, or write them alike in the file"
+        )
+    others = f" and text such as {found.missing[0]!r}" if found.missing else ""
+    ways = [_style_options(found, k, source.form, missing) for k in range(len(found.styles))]
+    example = next((t for t in texts if t not in found.missing), texts[0])
+    shown = f" such as {example!r}" if not others or len(ways) > 1 else ""
+    doubt = ", which may mean two things" if len(ways) > 1 else ""
+    return f"{source.place} holds numbers{shown}{others}{doubt}: give {either(ways)}{instead}"
+
+
+def _contradicts(found: Reading, form: Form) -> bool:
+    """Whether options ask for another style than the one in which numbers are written."""
+    style = found.styles[0]
+    decimal = form.decimal is not None and form.decimal != style.decimal
+    thousands = form.thousands is not None and style.thousands not in ("", form.thousands)
+    return decimal or thousands
+
+
+def _style_options(found: Reading, k: int, form: Form, missing: str) -> str:
+    """Spell the options that read a style of numbers."""
+    style = found.styles[k]
+    # Beside another style that fits, the plain one has to be asked for.
+    asked = style.decimal != form.style.decimal or (
+        len(found.styles) > 1 and not style.thousands
+    )
+    decimal = option("--decimal", style.decimal) if asked else ""
+    thousands = style.thousands not in ("", form.style.thousands)
+    return " ".join(
+        filter(
+            None,
+            [decimal, option("--thousands", style.thousands) if thousands else "", missing],
+        )
+    )
+
+
+def _dates_refusal(found: Reading, source: Source, missing: str) -> str:
+    """Say which formats of dates there are, and the options that read them."""
+    ways = [
+        " ".join(filter(None, [*(_dates_option(source, form) for form in forms), missing]))
+        for forms in _orders(found.formats)
+    ]
+    others = f" and text such as {found.missing[0]!r}" if found.missing else ""
+    if len(ways) > 1:
+        return f"dates{others} whose order of day and month can't be told: give {either(ways)}"
+    several = " in several formats" if len(found.formats) > 1 else ""
+    return f"dates{several}{others}: give {either(ways)}"
+
+
+def _orders(formats: tuple[tuple[str, ...], ...]) -> list[list[str]]:
+    """Return the lists of formats that read all cells: one for each way of what is open."""
+    n_ways = max(map(len, formats))
+    return [[forms[min(k, len(forms) - 1)] for forms in formats] for k in range(n_ways)]

@@ -1,0 +1,229 @@
+"""The dialect of a CSV file: its encoding, its delimiter, its header and its rows.
+
+What pandas would take without a word is refused here, with the option that makes it run.
+"""
+
+import csv
+import io
+import itertools
+import re
+import sys
+import warnings
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple, TextIO
+
+from .form import Form, option
+
+# What separates cells, the first where several do.
+DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
+
+# So many lines tell the delimiter.
+N_LINES = 200
+
+# What no text has.
+CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
+
+# Lines that are named in a warning, at most.
+MAX_NAMED = 3
+
+
+class Header(NamedTuple):
+    """The columns of a file that are read, and how."""
+
+    names: list[str]
+    positions: list[int]
+    n_columns: int
+    delimiter: str
+
+
+def open_text(path: str, encoding: str) -> TextIO:
+    """Open a text file, or standard input, so that it can be read twice."""
+    binary: Any = sys.stdin.buffer if path == "-" else open(path, "rb")  # noqa: SIM115
+    if path == "-":
+        binary = io.BytesIO(binary.read())
+    elif not binary.seekable():  # a named pipe
+        with binary:
+            binary = io.BytesIO(binary.read())
+    known = "utf-8-sig" if encoding.lower().replace("_", "-") in ("utf-8", "utf8") else encoding
+    return io.TextIOWrapper(binary, encoding=known, newline="")
+
+
+def check_text(handle: TextIO, path: str, form: Form) -> tuple[Header, TextIO]:
+    """Return the columns of a file in which every row has the cells of the header, and it."""
+    try:
+        delimiter = form.delimiter or _sniffed(handle)
+        header, repeated = _check_rows(handle, path, delimiter, form)
+    except UnicodeError:
+        handle.seek(0)
+        problem = encoding_problem(handle.buffer.read(), form.encoding)
+        raise ValueError(f"{path} is {problem}") from None
+    handle.seek(0)
+    if repeated:
+        handle = _without_headers(handle, delimiter)
+    return header, handle
+
+
+def encoding_problem(data: bytes, encoding: str) -> str:
+    """Say how text is encoded that could not be read."""
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and data.count(0) > len(data) / 4:
+        likely = "utf-16"
+    elif 0 in data or CONTROLS.search(data):
+        return "not a CSV file: it holds bytes that are no text"
+    else:
+        likely = _likely_encoding(data)
+    said = "not UTF-8" if encoding == "utf-8" else f"not {encoding}"
+    other = " (or latin-1)" if likely == "cp1252" else ""
+    return f"{said}: give --encoding {likely}{other}"
+
+
+def _likely_encoding(data: bytes) -> str:
+    for encoding in ("utf-8", "cp1252"):
+        try:
+            data.decode(encoding)
+        except UnicodeDecodeError:
+            continue
+        return encoding
+    return "latin-1"
+
+
+def _sniffed(handle: TextIO) -> str:
+    """Find what separates cells: what gives all rows as many as the header, and most."""
+    lines = list(itertools.islice(handle, N_LINES))
+    handle.seek(0)
+    best: tuple[Any, str] = ((False, 0.0, 0), ",")
+    for delimiter in DELIMITERS:
+        counts = _counts(lines, delimiter)
+        if not counts or counts[0] == 1:
+            continue
+        share = counts.count(counts[0]) / len(counts)
+        best = max(best, ((share == 1, share, counts[0]), delimiter), key=lambda one: one[0])
+    if best[0] == (False, 0.0, 0):  # one column, in whose cells there may be commas
+        alone = (d for d in (",", *DELIMITERS) if set(_counts(lines, d)) <= {1})
+        return next(alone, ",")
+    return best[1]
+
+
+def _counts(lines: Sequence[str], delimiter: str) -> list[int]:
+    """Count the cells of the first rows."""
+    try:
+        counts = [len(row) for row in csv.reader(lines, delimiter=delimiter) if row]
+    except csv.Error:
+        return []
+    # The last row may have been cut.
+    return counts[:-1] if len(lines) == N_LINES and len(counts) > 1 else counts
+
+
+def _check_rows(
+    handle: TextIO, path: str, delimiter: str, form: Form
+) -> tuple[Header, list[int]]:
+    """Return the header, to which every row must have a cell, and lines that repeat it.
+
+    pandas takes rows that are too short for rows with missing cells, and renames columns of
+    one name.
+    """
+    rows = csv.reader(handle, delimiter=delimiter, strict=True)
+    try:
+        names = next(filter(None, rows), [])
+        first = next(filter(None, rows), [])
+        _check_delimiter(names, first, path, delimiter)
+        header = _check_header(names, path, delimiter, form)
+        stripped, n_rows, repeated = [name.strip() for name in names], 0, []
+        for row in itertools.chain([first] if first else [], filter(None, rows)):
+            if len(row) != len(names):
+                raise ValueError(
+                    f"{path}, line {rows.line_num}: {len(row)} cells where the header has "
+                    f"{len(names)}"
+                )
+            # In one column a cell may well be called like the column.
+            if row[0].strip() == stripped[0] and len(row) > 1 and _same(row, stripped):
+                repeated.append(rows.line_num)
+            else:
+                n_rows += 1
+    except csv.Error as error:
+        raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+    if n_rows == 0:
+        raise ValueError(f"{path} has a header and no rows")
+    if repeated:
+        lines = ", ".join(map(str, repeated[:MAX_NAMED]))
+        more = ", ..." if len(repeated) > MAX_NAMED else ""
+        warnings.warn(
+            f"{path} has its header {len(repeated) + 1} times, as joined files have: left out "
+            f"where it is repeated, in line {lines}{more}",
+            stacklevel=2,
+        )
+    return header, repeated
+
+
+def _same(row: Sequence[str], names: Sequence[str]) -> bool:
+    return all(cell.strip() == name for cell, name in zip(row, names, strict=True))
+
+
+def _check_delimiter(names: list[str], first: list[str], path: str, delimiter: str) -> None:
+    """Refuse a delimiter where another one gives the first row as many cells as the header."""
+    if not names:
+        raise ValueError(f"{path} is empty")
+    if len(names) > 1 or len(first) > 1:
+        return
+    for character, spelled in DELIMITERS.items():
+        parts = len(names[0].split(character))
+        if character != delimiter and parts > 1:
+            if first and len(first[0].split(character)) != parts:
+                continue  # a name that has the character in it
+            raise ValueError(
+                f"{path} has the header {names[0]!r}: give --delimiter {spelled} if that is "
+                "what separates its cells"
+            )
+
+
+def _check_header(names: list[str], path: str, delimiter: str, form: Form) -> Header:
+    """Refuse a header with names missing or twice, unless their columns are dropped."""
+    dropped = _dropped(names, path, form)
+    kept = [position for position in range(len(names)) if position not in dropped]
+    if not kept:
+        raise ValueError(f"--drop leaves no column of {path}")
+    counts = Counter(names[position] for position in kept)
+    for position in kept:
+        name = names[position]
+        advice = f"give {option('--drop', str(position + 1))} to leave it out, or name it"
+        if not name.strip():
+            index = ": it is the index that pandas writes, perhaps" if position == 0 else ""
+            raise ValueError(
+                f"{path}: column {position + 1} has no name in the header{index}; {advice}"
+            )
+        if counts[name] > 1 and names.index(name) != position:
+            raise ValueError(
+                f"{path}: the header has {name!r} twice, the second time for column "
+                f"{position + 1}; {advice}"
+            )
+    return Header([names[position] for position in kept], kept, len(names), delimiter)
+
+
+def _dropped(names: list[str], path: str, form: Form) -> set[int]:
+    """Return the positions of columns that are left out, by name or position from one."""
+    dropped = set()
+    for name in form.dropped:
+        if name in names:
+            dropped |= {position for position, other in enumerate(names) if other == name}
+        elif name.isdecimal() and 1 <= int(name) <= len(names):
+            dropped.add(int(name) - 1)
+        else:
+            raise ValueError(
+                f"--drop names {name!r}, which is no column of {path}, by name or by position, "
+                f"1 to {len(names)}"
+            )
+    return dropped
+
+
+def _without_headers(handle: TextIO, delimiter: str) -> TextIO:
+    """Return a file without the lines that repeat its header."""
+    rows: Iterable[list[str]] = filter(None, csv.reader(handle, delimiter=delimiter))
+    rows = iter(rows)
+    names = next(rows)
+    stripped = [name.strip() for name in names]
+    text = io.StringIO()
+    writer = csv.writer(text, delimiter=delimiter)
+    writer.writerow(names)
+    writer.writerows(row for row in rows if not _same(row, stripped))
+    text.seek(0)
+    return text
