@@ -13,6 +13,7 @@ from .._table.texts import (
     BRACKETS,
     ISO,
     ISO_FORMS,
+    ISO_OFFSET,
     Reading,
     bare,
     is_date,
@@ -25,6 +26,8 @@ from .form import MISSING, Form, either, option, options
 
 # So many texts are named at most that may stand for missing cells.
 MAX_MISSING = 8
+
+ISO_DATES = {ISO: "date", ISO_OFFSET: "date in UTC"}
 
 TRUTH = {"true": True, "false": False}
 
@@ -103,21 +106,15 @@ def _meaning(
     numbers = _numbers(texts, source, expected)
     if numbers is not None:
         return numbers
+    for form, what in ISO_DATES.items() if kind in ("auto", "continuous") else ():
+        if all(is_date(text, form) for text in texts):
+            return _dates(texts, [ISO], source), what
     found = reading(texts) or (reading(texts, "numbers") if expected else None)
-    if found is not None and _is_iso(found) and kind in ("auto", "continuous"):
-        utc = "" if found.formats[0][0] == ISO else " in UTC"
-        return _dates(texts, [ISO], source), f"date{utc}"
     if found is not None:
         raise ValueError(_refusal(found, texts, source))
     if expected:
         raise ValueError(no_number(texts[0], source))
     return None, "label"
-
-
-def _is_iso(found: Reading) -> bool:
-    """Whether all texts are dates of ISO 8601, all with an offset or none."""
-    forms = [forms[0] for forms in found.formats]
-    return not found.missing and len(forms) == 1 and forms[0] in ISO_FORMS
 
 
 def no_number(text: str, source: Source) -> str:
@@ -126,7 +123,7 @@ def no_number(text: str, source: Source) -> str:
     return (
         f"{source.place} holds {text!r}, which is no number: give "
         f"{option('--missing', text.strip())} if such cells are missing"
-        + (f", or {labels} if it holds labels" if labels else "")
+        + (f" or {labels} if it holds labels" if labels else "")
     )
 
 
@@ -153,8 +150,9 @@ def _numbers(
     found = reading(texts, "numbers")
     if found is None:
         return None
-    told = source.form.decimal is not None or source.form.thousands is not None
-    if found.styles != (style,) and not told:  # a point that may be one of thousands
+    if found.styles != (style,) and not told(
+        source.form
+    ):  # a point that may be one of thousands
         return None
     sign = f" without {min(signs)!r}" if min(signs) else ""
     brackets = ", (...) is negative" if BRACKETS in found.odd else ""
@@ -181,7 +179,7 @@ def _dates(texts: list[str], formats: list[str], source: Source) -> dict[str, An
         missing = options("--missing", [text.strip() for text in others[:MAX_MISSING]])
         raise ValueError(
             f"{source.place} holds {others[0]!r}, which is no date of {', '.join(formats)}: "
-            f"give {missing} if such cells are missing, or another "
+            f"give {missing} if such cells are missing or another "
             f"{_dates_option(source, 'FORMAT')}"
         )
     return dates
@@ -202,22 +200,30 @@ def _refusal(found: Reading, texts: list[str], source: Source) -> str:
         kinds = [*map(repr, found.signs), *(["none"] if found.partly else [])]
         return (
             f"{source.place} holds numbers of several units, {' and '.join(kinds)}: give "
-            f"{source.without()}, or bring them to one unit in the file"
+            f"{source.without()} or bring them to one unit in the file"
         )
+    if told(source.form) and source.form.style in found.styles:
+        found = found._replace(styles=(source.form.style,))
     if _contradicts(found, source.form):
         odd = next(
             text for text in texts if not is_number(bare(text).number, source.form.style)
         )
         return (
             f"{source.place} holds numbers in another style than the options say, such as "
-            f"{odd!r}: give {source.without()}, or write them alike in the file"
+            f"{odd!r}: give {source.without()} or write them alike in the file"
         )
     others = f" and text such as {found.missing[0]!r}" if found.missing else ""
     ways = [_style_options(found, k, source.form, missing) for k in range(len(found.styles))]
     example = next((t for t in texts if t not in found.missing), texts[0])
     shown = f" such as {example!r}" if not others or len(ways) > 1 else ""
     doubt = ", which may mean two things" if len(ways) > 1 else ""
-    return f"{source.place} holds numbers{shown}{others}{doubt}: give {either(ways)}{instead}"
+    others = f",{others}" if others and doubt else others
+    return f"{source.place} holds numbers{shown}{doubt}{others}: give {either(ways)}{instead}"
+
+
+def told(form: Form) -> bool:
+    """Whether options say how numbers are written."""
+    return form.decimal is not None or form.thousands is not None
 
 
 def _contradicts(found: Reading, form: Form) -> bool:
@@ -253,7 +259,9 @@ def _dates_refusal(found: Reading, source: Source, missing: str) -> str:
     ]
     others = f" and text such as {found.missing[0]!r}" if found.missing else ""
     if len(ways) > 1:
-        return f"dates{others} whose order of day and month can't be told: give {either(ways)}"
+        others = f",{others}" if others else ""
+        doubt = "whose order of day and month can't be told"
+        return f"dates {doubt}{others}: give {either(ways)}"
     several = " in several formats" if len(found.formats) > 1 else ""
     return f"dates{several}{others}: give {either(ways)}"
 

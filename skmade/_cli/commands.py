@@ -114,7 +114,7 @@ def read_new_columns(path: str, form: Form, kinds: dict[str, str]) -> dict[str, 
     if empty:
         raise ValueError(
             f"{path} has an empty cell in every row of column {empty[0]!r}: give "
-            f"{options('--drop', empty)}, as there is nothing to learn of it"
+            f"{options('--drop', empty)} as there is nothing to learn of it"
         )
     return columns
 
@@ -138,7 +138,7 @@ def read_same_table(
     if extra and not ignore_extra:
         raise ValueError(
             f"{path} has columns that the model has not: {', '.join(extra)}; give "
-            f"{options('--drop', extra)}, or --ignore-extra for all of them"
+            f"{options('--drop', extra)} (or --ignore-extra for all of them)"
         )
     columns = {}
     for name in names:
@@ -153,9 +153,9 @@ def read_same_table(
     return pd.DataFrame(columns)
 
 
-def is_dated(dtype: str) -> bool:
+def is_dated(dtype: object) -> bool:
     """Whether a column of a dtype of pandas or polars holds dates or times."""
-    return dtype.startswith("datetime64") or dtype in ("Date", "Datetime")
+    return str(dtype).startswith(("datetime64", "Date"))
 
 
 def _known(density: MADEDensity, texts: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

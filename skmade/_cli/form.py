@@ -1,5 +1,6 @@
 """How a CSV file is written, as options say it, and options as messages show them."""
 
+import re
 import shlex
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
@@ -51,9 +52,10 @@ def read_form(arguments: Any) -> Form:
 
 def option(name: str, value: str) -> str:
     """Spell an option as a shell takes it."""
-    return (
-        f"{name}={shlex.quote(value)}" if value[:1] == "-" else f"{name} {shlex.quote(value)}"
-    )
+    quoted = shlex.quote(value)
+    if "'" in value and not re.search(r'["$`\\!]', value):  # easier to read
+        quoted = f'"{value}"'
+    return f"{name}={quoted}" if value[:1] == "-" else f"{name} {quoted}"
 
 
 def options(name: str, values: Iterable[str]) -> str:

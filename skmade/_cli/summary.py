@@ -102,17 +102,13 @@ def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
 
 def warn_of_persons(table: pd.DataFrame, new: NewTable, learned: Table) -> None:
     """Warn of columns that tell rows apart, with the option that leaves each out."""
-    layout = new.layout
-    for position, labels in enumerate(layout.levels):
-        if labels is None:
-            continue
-        used, n_observed = n_used(learned, position), int(new.survey.n_observed[position])
-        if tells_rows_apart(labels, used, n_observed, layout.ordered[position]):
-            name = table.columns[position]
+    n_observed = new.survey.n_observed
+    for position, name in enumerate(table.columns):
+        if tells_rows_apart(new.layout, position, learned, n_observed):
             warnings.warn(
-                f"{layout.label(position)} has {used} levels in {n_observed} rows: give "
-                f"{option('--drop', name)} if it is an identifier or personal "
-                "text, which draws would hold word for word",
+                f"{new.layout.label(position)} has {n_used(learned, position)} levels in "
+                f"{n_observed[position]} rows: give {option('--drop', name)} if it is an "
+                "identifier or personal text, which draws would hold verbatim",
                 stacklevel=2,
             )
 

@@ -180,9 +180,10 @@ def bare(text: str) -> Bare:
     if match is None or (match["before"] and match["after"]):
         return Bare(straight)
     after = match["after"] or ""
-    if after and not match["gap"] and not TIGHT.fullmatch(after):
-        return Bare(straight)
     number = match["number"].strip()
+    tight = number == match["number"] and not match["gap"]
+    if after and tight and not TIGHT.fullmatch(after):
+        return Bare(straight)
     signed = number.startswith(("+", "-"))
     if signed and match["minus"]:
         return Bare(straight)
@@ -213,12 +214,13 @@ def _pattern(style: Style) -> re.Pattern[str]:
 
 
 def same_but_for_case(labels: Sequence[Any]) -> list[str]:
-    """Return the first labels that differ in case or blanks alone, if there are any."""
+    """Return the labels that differ in case or blanks alone, of those with most spellings."""
     alike: dict[str, list[str]] = {}
     for label in labels:
         if isinstance(label, str):
             alike.setdefault(" ".join(label.casefold().split()), []).append(label)
-    return next((several for several in alike.values() if len(several) > 1), [])
+    most = max(alike.values(), key=len, default=[])
+    return most if len(most) > 1 else []
 
 
 def is_mark(text: str) -> bool:
@@ -309,17 +311,25 @@ def _as_dates(texts: Sequence[str], expected: bool) -> Reading | None:
         return None
     some = rest[:: max(len(rest) // N_TRIED, 1)]
     tried = [form for form in (*ISO_FORMS, *FORMATS) if any(is_date(t, form) for t in some)]
+    read = {form: {text for text in rest if is_date(text, form)} for form in tried}
     found: list[tuple[str, ...]] = []
-    least = max(1, len(rest) // 50)
-    while tried and rest and len(found) < MAX_FORMATS:
-        read = {form: [text for text in rest if is_date(text, form)] for form in tried}
-        most = max(map(len, read.values()))
-        if most < least:
+    least, left = max(1, len(rest) // 50), set(rest)
+    while tried and left and len(found) < MAX_FORMATS:
+        best = max(tried, key=lambda form: len(read[form] & left))  # the first of several
+        most = read[best] & left
+        if len(most) < least:
             break
-        same = [form for form in tried if len(read[form]) == most]
-        known = {text for form in same for text in read[form]}
-        found.append(tuple(form for form in same if not _instead(form, same)))
-        rest = [text for text in rest if text not in known]
+        same = [form for form in tried if len(read[form] & left) == len(most)]
+        same = [form for form in same if read[form] & most]
+        # What a format before has read too, in another order of day and month, is open.
+        again = [k for k, forms in enumerate(found) if read[forms[0]] & read[best]]
+        for k in again:
+            found[k], same = (found[k][0], best), [best, found[k][0]]
+        same = [form for form in same if not _instead(form, same)]
+        found.append(tuple(same))
+        if len(same) == 2 and read[same[0]] != read[same[1]] and not again:  # each reads some
+            found.append((same[1], same[0]))
+        left -= {text for form in same for text in read[form]}
     flat = [form for forms in found for form in forms]
     others = tuple(text for text in texts if not any(is_date(text, form) for form in flat))
     if not found or not _enough(len(texts) - len(others), others, expected):
