@@ -39,7 +39,7 @@ def read_form(arguments: Any) -> Form:
         arguments.encoding,
         arguments.decimal,
         arguments.thousands,
-        tuple(arguments.missing),
+        tuple(text.strip() for text in arguments.missing),
         tuple(arguments.dates),
         tuple(arguments.drop),
     )
@@ -52,6 +52,7 @@ def read_form(arguments: Any) -> Form:
 
 def option(name: str, value: str) -> str:
     """Spell an option as a shell takes it."""
+    value = " --" if value == "--" else value  # which argparse takes for the end of options
     quoted = shlex.quote(value)
     if "'" in value and not re.search(r'["$`\\!]', value):  # easier to read
         quoted = f'"{value}"'

@@ -108,7 +108,7 @@ def warn_of_persons(table: pd.DataFrame, new: NewTable, learned: Table) -> None:
             warnings.warn(
                 f"{new.layout.label(position)} has {n_used(learned, position)} levels in "
                 f"{n_observed[position]} rows: give {option('--drop', name)} if it is an "
-                "identifier or personal text, which draws would hold verbatim",
+                "identifier or personal text, which draws hold verbatim",
                 stacklevel=2,
             )
 

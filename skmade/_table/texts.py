@@ -306,8 +306,9 @@ def _styles_of(read: dict[Style, list[str]], numbers: Sequence[str]) -> tuple[St
 
 
 def _as_dates(texts: Sequence[str], expected: bool) -> Reading | None:
-    rest = [text for text in texts if expected or DATE_LIKE.match(text.strip())]
-    if not rest or not _enough(len(rest), [t for t in texts if t not in set(rest)], expected):
+    like = {text: expected or bool(DATE_LIKE.match(text.strip())) for text in texts}
+    rest, others = [t for t in texts if like[t]], [t for t in texts if not like[t]]
+    if not rest or not _enough(len(rest), others, expected):
         return None
     some = rest[:: max(len(rest) // N_TRIED, 1)]
     tried = [form for form in (*ISO_FORMS, *FORMATS) if any(is_date(t, form) for t in some)]
@@ -330,11 +331,11 @@ def _as_dates(texts: Sequence[str], expected: bool) -> Reading | None:
         if len(same) == 2 and read[same[0]] != read[same[1]] and not again:  # each reads some
             found.append((same[1], same[0]))
         left -= {text for form in same for text in read[form]}
-    flat = [form for forms in found for form in forms]
-    others = tuple(text for text in texts if not any(is_date(text, form) for form in flat))
-    if not found or not _enough(len(texts) - len(others), others, expected):
+    known = {text for forms in found for form in forms for text in read[form]}
+    missing = tuple(text for text in texts if text not in known)
+    if not found or not _enough(len(known), missing, expected):
         return None
-    return Reading("dates", others, formats=tuple(found))
+    return Reading("dates", missing, formats=tuple(found))
 
 
 def _instead(form: str, same: Sequence[str]) -> bool:

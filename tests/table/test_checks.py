@@ -132,7 +132,7 @@ NAMES = [f"name {number}" for number in range(MANY_LEVELS)]
 
 @pytest.mark.parametrize(("n_levels", "n_rows"), [(100, 200), (20, 20), (17, 20), (40, 50)])
 def test_labels_of_nearly_each_row_are_named(n_levels, n_rows):
-    told = rf"column 'name' has {n_levels} levels in {n_rows} rows. .* drop it: draws would"
+    told = rf"column 'name' has {n_levels} levels in {n_rows} rows. .* drop it: draws hold"
     with pytest.warns(UserWarning, match=told) as caught:
         warn_of(NAMES[:n_levels], n_rows)
     assert len(caught) == 1
