@@ -4,6 +4,7 @@ What could mean two things is refused, in one line with the options that make it
 """
 
 import warnings
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -15,6 +16,7 @@ from .._table.texts import (
     ISO_FORMS,
     ISO_OFFSET,
     Reading,
+    Style,
     bare,
     is_date,
     is_number,
@@ -51,9 +53,11 @@ class Source(NamedTuple):
         """Spell the option that keeps text as it is."""
         return option("--types", f"{self.name}=categorical") if self.is_new else ""
 
-    def without(self) -> str:
-        """Spell the options that leave the column out, or else keep it as labels."""
-        return either([option("--drop", self.name), self.as_labels()])
+    def without(self, texts: Sequence[str]) -> str:
+        """Spell the options that leave a new column out or keep its labels, or else texts."""
+        if self.is_new:
+            return either([option("--drop", self.name), self.as_labels()])
+        return options("--missing", [text.strip() for text in texts[:MAX_MISSING]])
 
 
 class Column(NamedTuple):
@@ -103,7 +107,7 @@ def _meaning(
     if kind in ("auto", "binary") and {text.strip().casefold() for text in texts} <= {*TRUTH}:
         return {t: TRUTH[t.strip().casefold()] for t in texts}, "true or false"
     expected = kind in ("continuous", "count")
-    numbers = _numbers(texts, source, expected)
+    numbers = _numbers(texts, source)
     if numbers is not None:
         return numbers
     for form, what in ISO_DATES.items() if kind in ("auto", "continuous") else ():
@@ -138,9 +142,7 @@ def _finite(cells: Cells, source: Source) -> Column:
     return Column(cells, "number")
 
 
-def _numbers(
-    texts: list[str], source: Source, expected: bool
-) -> tuple[dict[str, Any], str] | None:
+def _numbers(texts: list[str], source: Source) -> tuple[dict[str, Any], str] | None:
     """Return the numbers that all texts stand for, if it is plain which."""
     style = source.form.style
     numbers = {text: bare(text) for text in texts}
@@ -191,34 +193,39 @@ def _dates_option(source: Source, form: str) -> str:
 
 def _refusal(found: Reading, texts: list[str], source: Source) -> str:
     """Say what a column seems to hold, and with which options it is read."""
-    missing = options("--missing", [text.strip() for text in found.missing[:MAX_MISSING]])
+    form, missing = source.form, found.missing
+    if told(form) and form.style in found.styles:
+        found = found._replace(styles=(form.style,))
+    asked = options("--missing", [text.strip() for text in missing[:MAX_MISSING]])
     labels = source.as_labels()
     instead = f" (or {labels} to keep all as labels)" if labels else ""
     if found.means == "dates":
-        return f"{source.place} holds {_dates_refusal(found, source, missing)}{instead}"
+        return f"{source.place} holds {_dates_refusal(found, source, asked)}{instead}"
     if len(found.signs) > 1 or found.partly:
-        kinds = [*map(repr, found.signs), *(["none"] if found.partly else [])]
-        return (
-            f"{source.place} holds numbers of several units, {' and '.join(kinds)}: give "
-            f"{source.without()} or bring them to one unit in the file"
-        )
-    if told(source.form) and source.form.style in found.styles:
-        found = found._replace(styles=(source.form.style,))
-    if _contradicts(found, source.form):
-        odd = next(
-            text for text in texts if not is_number(bare(text).number, source.form.style)
-        )
+        return _several_units(found, texts, source)
+    if _contradicts(found, form):
+        other = [text for text in texts if not is_number(bare(text).number, form.style)]
         return (
             f"{source.place} holds numbers in another style than the options say, such as "
-            f"{odd!r}: give {source.without()} or write them alike in the file"
+            f"{other[0]!r}: give {source.without(other)} or write them alike in the file"
         )
-    others = f" and text such as {found.missing[0]!r}" if found.missing else ""
-    ways = [_style_options(found, k, source.form, missing) for k in range(len(found.styles))]
-    example = next((t for t in texts if t not in found.missing), texts[0])
-    shown = f" such as {example!r}" if not others or len(ways) > 1 else ""
+    ways = [_style_options(found, style, form, asked) for style in found.styles]
+    example = next(text for text in texts if text not in missing)
+    shown = "" if missing and len(ways) == 1 else f" such as {example!r}"
     doubt = ", which may mean two things" if len(ways) > 1 else ""
+    others = f" and text such as {missing[0]!r}" if missing else ""
     others = f",{others}" if others and doubt else others
     return f"{source.place} holds numbers{shown}{doubt}{others}: give {either(ways)}{instead}"
+
+
+def _several_units(found: Reading, texts: list[str], source: Source) -> str:
+    """Say that numbers can't be compared, as signs are beside them that differ."""
+    kinds = [*map(repr, found.signs), *(["none"] if found.partly else [])]
+    others = [text for text in texts if bare(text).sign != bare(texts[0]).sign]
+    return (
+        f"{source.place} holds numbers of several units, {' and '.join(kinds)}: give "
+        f"{source.without(others)} or bring them to one unit in the file"
+    )
 
 
 def told(form: Form) -> bool:
@@ -234,21 +241,15 @@ def _contradicts(found: Reading, form: Form) -> bool:
     return decimal or thousands
 
 
-def _style_options(found: Reading, k: int, form: Form, missing: str) -> str:
+def _style_options(found: Reading, style: Style, form: Form, missing: str) -> str:
     """Spell the options that read a style of numbers."""
-    style = found.styles[k]
     # Beside another style that fits, the plain one has to be asked for.
-    asked = style.decimal != form.style.decimal or (
-        len(found.styles) > 1 and not style.thousands
-    )
-    decimal = option("--decimal", style.decimal) if asked else ""
-    thousands = style.thousands not in ("", form.style.thousands)
-    return " ".join(
-        filter(
-            None,
-            [decimal, option("--thousands", style.thousands) if thousands else "", missing],
-        )
-    )
+    plain = len(found.styles) > 1 and not style.thousands
+    asked = [option("--decimal", style.decimal)]
+    asked = asked if plain or style.decimal != form.style.decimal else []
+    if style.thousands not in ("", form.style.thousands):
+        asked.append(option("--thousands", style.thousands))
+    return " ".join([*asked, missing]).strip()
 
 
 def _dates_refusal(found: Reading, source: Source, missing: str) -> str:

@@ -53,7 +53,9 @@ def describe_columns(
                 name,
                 str(learned.kinds[position]),
                 what[name],
-                _span(cells) if labels is None else _listed(labels),
+                _listed(labels)
+                if labels is not None
+                else _span(cells, learned.kinds[position]),
                 str(int(cells.isna().sum())),
             )
         )
@@ -63,10 +65,10 @@ def describe_columns(
     return lines + ([f"and {more} more columns"] if more > 0 else [])
 
 
-def _span(cells: Any) -> str:
-    """Spell the ends of a column as --bounds takes them."""
-    low, high = cells.min(), cells.max()
-    return "" if pd.isna(low) else f"{_spelled(low)}:{_spelled(high)}"
+def _span(cells: Any, kind: str = "continuous") -> str:
+    """Spell the ends of a column as --bounds takes them; what is binary has none."""
+    between = ", " if kind == "binary" else ":"
+    return between.join(map(_spelled, (cells.min(), cells.max())))
 
 
 def _spelled(value: Any) -> str:

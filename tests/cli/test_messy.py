@@ -12,6 +12,7 @@ import pytest
 from skmade.__main__ import main
 
 FOLDER = Path(__file__).parents[1] / "data" / "messy"
+DOCS = Path(__file__).parents[2] / "docs" / "user_guide" / "command.rst"
 QUICK = [
     "--set=n_estimators=1",
     "--set=max_iter=1",
@@ -95,6 +96,20 @@ def test_draws_are_dates_where_the_file_has_dates(call, tmp_path):
     code, out, err = call("sample", model, "-n", "3", "--seed=0", given)
     assert code == 0, err
     assert pd.read_csv(io.StringIO(out))["read at"].tolist() == ["2024-01-20 07:00:00"] * 3
+
+
+def test_the_docs_show_what_is_printed(call, tmp_path):
+    page = DOCS.read_text(encoding="utf-8")
+    shown = re.findall(r"^    (.*)$", page, re.MULTILINE)
+    head = shown.index("$ head -4 cars.csv") + 1
+    assert shown[head : head + 4] == Path("cars.csv").read_text().splitlines()[:4]
+    refused = shown.index("$ skmade fit cars.csv cars.skops --seed 0") + 1
+    code, _, err = call("fit", "cars.csv", str(tmp_path / "model"), "--seed=0")
+    assert (code, err) == (2, f"{shown[refused]}\n")
+    fitted = shown.index(f"{shown[refused - 1]} {asked_for(err)}") + 1
+    code, _, err = call("fit", "cars.csv", str(tmp_path / "model"), *QUICK, "--missing=?")
+    assert code == 0
+    assert err.splitlines()[:7] == shown[fitted : fitted + 7]
 
 
 def test_files_are_small():
