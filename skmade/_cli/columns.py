@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from .._table.texts import (
+    BEHIND,
     BRACKETS,
     ISO,
     ISO_FORMS,
@@ -19,6 +20,7 @@ from .._table.texts import (
     Style,
     bare,
     is_date,
+    is_mark,
     is_number,
     reading,
     same_but_for_case,
@@ -104,8 +106,13 @@ def _meaning(
     """Return what each text stands for, None if they are labels, and what they are."""
     if formats:
         return _dates(texts, formats, source), "date"
-    if kind in ("auto", "binary") and {text.strip().casefold() for text in texts} <= {*TRUTH}:
-        return {t: TRUTH[t.strip().casefold()] for t in texts}, "true or false"
+    if kind in ("auto", "binary"):
+        truth = {t: TRUTH[t.strip().casefold()] for t in texts if t.strip().casefold() in TRUTH}
+        others = [text for text in texts if text not in truth]
+        if truth and all(map(is_mark, others)):
+            if others:
+                raise ValueError(_truth_refusal(others, source))
+            return truth, "true or false"
     expected = kind in ("continuous", "count")
     numbers = _numbers(texts, source)
     if numbers is not None:
@@ -119,6 +126,16 @@ def _meaning(
     if expected:
         raise ValueError(no_number(texts[0], source))
     return None, "label"
+
+
+def _truth_refusal(others: list[str], source: Source) -> str:
+    """Say that there are marks of missing cells among true and false."""
+    labels = source.as_labels()
+    return (
+        f"{source.place} holds true and false and text such as {others[0]!r}: give "
+        f"{options('--missing', [text.strip() for text in others])}"
+        + (f" (or {labels} to keep all as labels)" if labels else "")
+    )
 
 
 def no_number(text: str, source: Source) -> str:
@@ -157,7 +174,8 @@ def _numbers(texts: list[str], source: Source) -> tuple[dict[str, Any], str] | N
     ):  # a point that may be one of thousands
         return None
     sign = f" without {min(signs)!r}" if min(signs) else ""
-    brackets = ", (...) is negative" if BRACKETS in found.odd else ""
+    minus = [mark for mark in (BRACKETS, BEHIND) if mark in found.odd]
+    brackets = f", {' and '.join(minus)} negative" if minus else ""
     values = {text: to_number(number.number, style) for text, number in numbers.items()}
     return values, f"number{sign}{brackets}"
 

@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple, TextIO
 
+from .._table.texts import Style, is_number
 from .form import Form, option
 
 # What separates cells, the first where several do.
@@ -20,6 +21,12 @@ DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 
 # So many lines tell the delimiter.
 N_LINES = 200
+
+# Such a share of rows is most of them.
+MOST = 0.8
+
+# A header is looked for below so many rows at most.
+MAX_ABOVE = 10
 
 # What no text has.
 CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
@@ -52,22 +59,41 @@ def open_text(path: str, encoding: str) -> TextIO:
 def check_text(handle: TextIO, path: str, form: Form) -> tuple[Header, TextIO]:
     """Return the columns of a file in which every row has the cells of the header, and it."""
     try:
-        delimiter = form.delimiter or _sniffed(handle)
-        header, repeated = _check_rows(handle, path, delimiter, form)
+        rows, delimiter, n_above = _below(handle, form)
+        delimiter = delimiter or _sniffed(rows)
+        header, repeated = _check_rows(rows, path, delimiter, form, n_above)
     except UnicodeError:
         handle.seek(0)
         problem = encoding_problem(handle.buffer.read(), form.encoding)
         raise ValueError(f"{path} is {problem}") from None
-    handle.seek(0)
-    if repeated:
-        handle = _without_headers(handle, delimiter)
-    return header, handle
+    rows.seek(0)
+    return header, _without_headers(rows, delimiter) if repeated else rows
+
+
+def _below(handle: TextIO, form: Form) -> tuple[TextIO, str | None, int]:
+    """Return a file from its header on, the delimiter that is told, and the lines above."""
+    first = handle.readline()
+    if "\0" in first:
+        raise UnicodeError
+    told = re.fullmatch(r'"?sep=(.)"?\s*', first)  # as spreadsheets write it
+    n_above = form.skipped or int(told is not None)
+    if not n_above:
+        handle.seek(0)
+        return handle, form.delimiter, 0
+    for _ in range(n_above - 1):
+        handle.readline()
+    delimiter = form.delimiter or (told[1] if told else None)
+    return io.StringIO(handle.read(), newline=""), delimiter, n_above
 
 
 def encoding_problem(data: bytes, encoding: str) -> str:
     """Say how text is encoded that could not be read."""
-    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and data.count(0) > len(data) / 4:
+    wide = {"utf-16-le": data[1::2], "utf-16-be": data[::2]}
+    wide_ones = [name for name, zeros in wide.items() if zeros.count(0) > len(data) / 4]
+    if data.startswith((b"\xff\xfe", b"\xfe\xff")) and wide_ones:
         likely = "utf-16"
+    elif wide_ones:
+        likely = wide_ones[0]
     elif 0 in data or CONTROLS.search(data):
         return "not a CSV file: it holds bytes that are no text"
     else:
@@ -98,10 +124,21 @@ def _sniffed(handle: TextIO) -> str:
             continue
         share = counts.count(counts[0]) / len(counts)
         best = max(best, ((share == 1, share, counts[0]), delimiter), key=lambda one: one[0])
-    if best[0] == (False, 0.0, 0):  # one column, in whose cells there may be commas
-        alone = (d for d in (",", *DELIMITERS) if set(_counts(lines, d)) <= {1})
-        return next(alone, ",")
-    return best[1]
+    if best[0] != (False, 0.0, 0):
+        return best[1]
+    below = [line for line in lines[1:] if line.strip()]
+    if all(is_number(line.strip(), Style(",")) for line in below):
+        return ";"  # one column, with decimal commas
+    # Rows of several cells below one cell are below a title, and are refused later.
+    several = (d for d in DELIMITERS if _are_wide(_counts(lines, d)))
+    alone = (d for d in (",", *DELIMITERS) if set(_counts(lines, d)) <= {1})
+    return next(itertools.chain(several, alone), ",")
+
+
+def _are_wide(counts: Sequence[int]) -> bool:
+    """Whether most rows below the first have the same number of cells, and several."""
+    below = Counter(counts[1:]).most_common(1)
+    return bool(below) and below[0][0] > 1 and below[0][1] > MOST * (len(counts) - 1)
 
 
 def _counts(lines: Sequence[str], delimiter: str) -> list[int]:
@@ -115,44 +152,54 @@ def _counts(lines: Sequence[str], delimiter: str) -> list[int]:
 
 
 def _check_rows(
-    handle: TextIO, path: str, delimiter: str, form: Form
+    handle: TextIO, path: str, delimiter: str, form: Form, n_above: int
 ) -> tuple[Header, list[int]]:
     """Return the header, to which every row must have a cell, and lines that repeat it.
 
     pandas takes rows that are too short for rows with missing cells, and renames columns of
-    one name.
+    one name. There are lines above these in the file.
     """
     rows = csv.reader(handle, delimiter=delimiter, strict=True)
     try:
         names = next(filter(None, rows), [])
         first = next(filter(None, rows), [])
         _check_delimiter(names, first, path, delimiter)
-        header = _check_header(names, path, delimiter, form)
         stripped, n_rows, repeated = [name.strip() for name in names], 0, []
         for row in itertools.chain([first] if first else [], filter(None, rows)):
+            line = rows.line_num + n_above
             if len(row) != len(names):
-                raise ValueError(
-                    f"{path}, line {rows.line_num}: {len(row)} cells where the header has "
-                    f"{len(names)}"
-                )
+                raise ValueError(_ragged(path, line, len(row), len(names), n_rows))
             # In one column a cell may well be called like the column.
             if row[0].strip() == stripped[0] and len(row) > 1 and _same(row, stripped):
-                repeated.append(rows.line_num)
+                repeated.append(line)
             else:
                 n_rows += 1
     except csv.Error as error:
-        raise ValueError(f"{path}, line {rows.line_num}: {error}") from None
+        raise ValueError(f"{path}, line {rows.line_num + n_above}: {error}") from None
+    header = _check_header(names, path, delimiter, form)
     if n_rows == 0:
         raise ValueError(f"{path} has a header and no rows")
     if repeated:
-        lines = ", ".join(map(str, repeated[:MAX_NAMED]))
-        more = ", ..." if len(repeated) > MAX_NAMED else ""
-        warnings.warn(
-            f"{path} has its header {len(repeated) + 1} times, as joined files have: left out "
-            f"where it is repeated, in line {lines}{more}",
-            stacklevel=2,
-        )
+        _warn_of_headers(repeated, path)
     return header, repeated
+
+
+def _ragged(path: str, line: int, n_cells: int, n_names: int, n_rows: int) -> str:
+    """Say that a row has other cells than the header, which may be below a title."""
+    wider = n_cells > n_names and n_rows <= MAX_ABOVE
+    hint = f": give --skip-lines {line - 1} if this line is the header" if wider else ""
+    return f"{path}, line {line}: {n_cells} cells where the header has {n_names}{hint}"
+
+
+def _warn_of_headers(repeated: list[int], path: str) -> None:
+    """Warn of lines that repeat the header."""
+    lines = ", ".join(map(str, repeated[:MAX_NAMED]))
+    more = ", ..." if len(repeated) > MAX_NAMED else ""
+    warnings.warn(
+        f"{path} has its header {len(repeated) + 1} times, as joined files have: left out "
+        f"where it is repeated, in line {lines}{more}",
+        stacklevel=2,
+    )
 
 
 def _same(row: Sequence[str], names: Sequence[str]) -> bool:

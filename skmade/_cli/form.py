@@ -21,6 +21,7 @@ class Form(NamedTuple):
     missing: tuple[str, ...] = ()  # beside MISSING
     dates: tuple[tuple[str, str], ...] = ()  # columns with a format
     dropped: tuple[str, ...] = ()
+    skipped: int = 0  # lines above the header
 
     @property
     def style(self) -> Style:
@@ -42,6 +43,7 @@ def read_form(arguments: Any) -> Form:
         tuple(text.strip() for text in arguments.missing),
         tuple(arguments.dates),
         tuple(arguments.drop),
+        arguments.skip_lines,
     )
     if form.style.decimal == form.style.thousands:
         raise ValueError(

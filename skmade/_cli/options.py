@@ -181,6 +181,13 @@ def _add_table(parser: Parser) -> None:
         help="what separates cells, such as ; or tab (default: found in the first rows)",
     )
     group.add_argument(
+        "--skip-lines",
+        type=_positive,
+        metavar="N",
+        default=0,
+        help="lines above the header, such as a title, that are left out",
+    )
+    group.add_argument(
         "--encoding", type=_encoding, metavar="NAME", default="utf-8", help=ENCODING_HELP
     )
     group.add_argument(
@@ -246,7 +253,7 @@ def _seed(text: str) -> int:
 
 
 def _positive(text: str) -> int:
-    """Read a number of rows."""
+    """Read a number of rows or lines."""
     if not text.isdecimal() or int(text) == 0:
         raise argparse.ArgumentTypeError(f"{text!r} is not a positive integer")
     return int(text)

@@ -67,7 +67,7 @@ MARKS = frozenset(
 # Characters of typesetters, and what machines read.
 ODD = {"\u2212": "-", "\u2013": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}
 STRAIGHT = str.maketrans(ODD)
-BRACKETS = "(...)"  # an accountant's minus
+BRACKETS, BEHIND = "(...)", "...-"  # an accountant's minus
 
 CURRENCIES = (
     r"US\$|[$€£¥₹₽₩]|EUR|USD|GBP|CHF|JPY|CNY|INR|CAD|AUD|NZD|SEK|NOK|DKK|PLN|CZK|HUF|BRL|"
@@ -176,6 +176,9 @@ def bare(text: str) -> Bare:
     if straight.startswith("(") and straight.endswith(")"):
         inner = f"-{straight[1:-1].strip()}"
         odd.add(BRACKETS)
+    elif re.search(r"\d\s?-$", straight):
+        inner = f"-{straight[:-1].strip()}"
+        odd.add(BEHIND)
     match = SIGNED.fullmatch(inner)
     if match is None or (match["before"] and match["after"]):
         return Bare(straight)
@@ -370,8 +373,9 @@ def in_python(found: Reading, column: Any) -> str:
         steps.append(f"in one unit, where some have {' and some '.join(signs)}")
     elif found.signs:
         steps.append(f"without {found.signs[0]!r}")
-    if BRACKETS in found.odd:
-        steps.append("with a minus for (...)")
+    minus = [mark for mark in (BRACKETS, BEHIND) if mark in found.odd]
+    if minus:
+        steps.append(f"with a minus in front for {' and '.join(minus)}")
     odd = [mark for mark in found.odd if mark in ODD]
     if odd:
         steps.append("with " + " and ".join(f"{ODD[mark]!r} for {mark!a}" for mark in odd))

@@ -23,7 +23,7 @@ def form_of(options):
     words, form = shlex.split(options.replace("=-", " -")), Form()
     for option, value in zip(words[::2], words[1::2], strict=True):
         if option == "--missing":
-            form = form._replace(missing=(*form.missing, value))
+            form = form._replace(missing=(*form.missing, value.strip()))
         elif option == "--dates":
             column, _, format_ = value.partition("=")
             form = form._replace(dates=(*form.dates, (column, format_ or "ISO 8601")))
@@ -36,6 +36,7 @@ NUMBERS = {
     "blanks": (["1.5", " 2.5", "3.5 ", "\u00a04"], [1.5, 2.5, 3.5, 4]),
     "signs of typesetters": (["\u22121.5", "\u20132", "3"], [-1.5, -2, 3]),
     "brackets": (["(1.5)", "2", "3"], [-1.5, 2, 3]),
+    "a minus behind": (["1.5-", "2", "3 -"], [-1.5, 2, -3]),
     "percent": (["34%", "35 %", "36\u202f%"], [34, 35, 36]),
     "dollars": (["$5", "-$6", "$-7.25"], [5, -6, -7.25]),
     "brackets and dollars": (["($5)", "$6", "$ 7"], [-5, 6, 7]),
@@ -60,7 +61,7 @@ def test_numbers_are_read(texts, values):
 
 
 def test_what_is_left_out_of_numbers_is_told():
-    assert read(["$5", "($6)"]).what == "number without '$', (...) is negative"
+    assert read(["$5", "($6)"]).what == "number without '$', (...) negative"
     assert read(["5", "6.5"]).what == "number"
 
 
@@ -177,6 +178,15 @@ def test_truth_in_any_case():
     column = read(["TRUE", "false", " True", None, "fALSE"])
     assert column.what == "true or false"
     assert column.cells.tolist() == [True, False, True, pd.NA, False]
+
+
+def test_truth_with_marks_of_missing_cells():
+    texts = ["True", "?", "FALSE", "--"]
+    with pytest.raises(ValueError, match=r"holds true and false and text such as '\?'") as told:
+        read(texts)
+    column = read(texts, form=form_of(asked_for(str(told.value))))
+    assert column.cells.tolist() == [True, pd.NA, False, pd.NA]
+    assert read(["True", "maybe"]).what == "label"
 
 
 def test_labels_that_differ_in_case_are_told_of():

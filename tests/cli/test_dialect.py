@@ -92,7 +92,10 @@ def test_one_column_with_a_delimiter_in_its_name(written):
 
 @pytest.mark.parametrize(
     ("encoding", "asked"),
-    [("latin-1", "cp1252"), ("cp1252", "cp1252"), ("utf-16", "utf-16")],
+    [
+        *(("latin-1", "cp1252"), ("cp1252", "cp1252"), ("utf-16", "utf-16")),
+        *(("utf-16-le", "utf-16-le"), ("utf-16-be", "utf-16-be")),
+    ],
 )
 def test_the_encoding_that_a_refusal_names_reads_the_file(written, encoding, asked):
     path = written("Stadt,Fläche\nKöln,1\nMünchen,2\n", encoding)
@@ -172,3 +175,29 @@ def test_decimal_commas_between_commas(written):
     pd.testing.assert_frame_equal(
         table, pd.DataFrame({"a": [1.5, 2.5], "b": [2, 3]}).convert_dtypes()
     )
+
+
+@pytest.mark.parametrize(
+    ("content", "asked"),
+    [
+        ("Sales of 2024\n\na,b\n1,2\n3,4\n", "--skip-lines 2"),
+        ("Sales, in EUR\n\na;b\n1;2\n3;4\n", None),
+        ("Sales\nof 2024\na;b;c\n" + "1;2;3\n" * 9, "--skip-lines 2"),
+    ],
+)
+def test_lines_above_the_header_are_left_out(written, content, asked):
+    path = written(content)
+    if asked:
+        with pytest.raises(ValueError, match=r"cells where the header has 1: give") as refusal:
+            cells(path)
+        assert asked_for(str(refusal.value)) == asked
+    expected = [line.replace(";", ",").split(",") for line in content.splitlines()[2:]]
+    assert cells(path, skipped=2) == expected
+    line = content.count("\n") + 1
+    with pytest.raises(ValueError, match=f"line {line}: 1 cells where the header has"):
+        cells(written(f"{content}1\n"), skipped=2)
+
+
+@pytest.mark.parametrize("first", ["sep=|\n", '"sep=|"\r\n'])
+def test_the_line_that_tells_the_delimiter(written, first):
+    assert cells(written(f"{first}a|b\n1,5|2\n")) == [["a", "b"], ["1,5", "2"]]

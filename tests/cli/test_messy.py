@@ -20,7 +20,7 @@ QUICK = [
     "--seed=0",
 ]
 WORD = r"""(?:'[^']*'|"[^"]*"|[^\s'"])+"""
-GIVEN = re.compile(rf"give ((?:--[a-z]+[= ]{WORD} ?)+)")
+GIVEN = re.compile(rf"give ((?:--[a-z-]+[= ]{WORD} ?)+)")
 
 # Files, with the options that refusals ask for one after the other.
 FILES = {
