@@ -199,6 +199,11 @@ def _add_table(parser: Parser) -> None:
         metavar="CHAR",
         help="what stands between thousands, such as , or ' ' (default: nothing)",
     )
+    _add_columns(group)
+
+
+def _add_columns(group: Any) -> None:
+    """Add what says which cells are missing, dates or of no use."""
     _add_repeated(
         group,
         "--missing",

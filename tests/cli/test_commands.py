@@ -243,6 +243,17 @@ def test_warnings_of_fit_are_lines(run, folder):
         ("a,b\n1,1\n2,2\n", ["--drop=c"], "--drop names 'c', which is no column"),
         ("a,b\n1,1\n2,2\n", ["--drop=a", "--drop=b"], "--drop leaves no column"),
         ("a,b\n1,1\n2,2\n", ["--drop=a", "--types=a=count"], "both name 'a'"),
+        ("a,b\n1,1\n2,2\n", ["--dates=c"], "--dates names 'c', which is no column"),
+        ("a,b\n1,1\n2,2\n", ["--dates=b", "--drop=b"], "--dates and --drop both name 'b'"),
+        ("a,b\n1,x\n2,y\n", ["--dates=b"], "'x', which is no date of ISO 8601"),
+        (
+            "a,b\n1,x\n2,y\n",
+            ["--dates=b", "--types=b=categorical"],
+            "--dates names 'b', which --types declares categorical",
+        ),
+        ("a,b\n1,1\n2,2\n", ["--delimiter=;"], "give --delimiter ','"),
+        (",b\n1,1\n2,2\n", [], "column 1 has no name in the header"),
+        ("a,b\n1,3/4/20\n2,5/6/20\n", [], "--dates b=%d/%m/%y or --dates b=%m/%d/%y"),
         ("a,b\n1,1\n2,2\n", ["--set=n_layers=2"], "'n_layers', which is no parameter"),
         ("a,b\n1,1\n2,2\n", ["--set=n_masks=0"], "'n_masks' parameter"),
         ("a,b\n1,1\n2,2\n", ["--set=ordering=none"], "'ordering' parameter"),
@@ -324,6 +335,69 @@ def test_missing_packages_are_named(refused, monkeypatch, package):
         monkeypatch.delitem(sys.modules, module)
     line = f'skmade: error: {package} is missing: pip install "skmade[cli]"\n'
     assert refused("sample", "model", "-n1") == line
+
+
+def test_marks_of_missing_cells_are_labels_where_they_are_declared(run, folder):
+    rng = np.random.RandomState(0)
+    table = pd.DataFrame(
+        {"x": rng.normal(size=60), "grade": rng.choice(["None", "NA", "A"], size=60)}
+    )
+    table.to_csv(folder / "grades.csv", index=False)
+    label, missing = ["--types=grade=categorical"], ["--missing", "NA"]
+    _, err = run("fit", "grades.csv", "grades", *label, *QUICK_OPTIONS)
+    assert "A, NA, None (3)" in err
+    assert run("score", "grades", "grades.csv")[1] == ""
+    parts = read(run("score", "grades", "grades.csv", "--features", *missing)[0])
+    assert ((parts["grade"] == 0) == (table["grade"] == "NA")).all()
+    _, err = run("fit", "grades.csv", "grades", "--force", *label, *missing, *QUICK_OPTIONS)
+    assert "A, None " in err
+    assert str((table["grade"] == "NA").sum()) in err.splitlines()[3]
+
+
+def test_a_declared_column_takes_no_mark_for_missing_that_fit_did_not_see(refused, folder):
+    table = make_table(holes=0)
+    table.assign(zip="NA").to_csv(folder / "bad.csv", index=False)
+    assert "holds 'NA', which was not in fit" in refused("score", "model", "bad.csv")
+
+
+def test_truth_is_scored_in_any_case(run, folder):
+    table = make_table(holes=0)
+    table.to_csv(folder / "plain.csv", index=False)
+    odd = table.assign(
+        flag=[[" tRUE", "TRUE "][k % 2] if f else "false" for k, f in enumerate(table["flag"])]
+    )
+    odd.to_csv(folder / "odd.csv", index=False)
+    assert run("score", "model", "odd.csv") == run("score", "model", "plain.csv")
+
+
+def test_numbers_are_scored_as_they_are_fitted(run, refused, folder):
+    plain = make_table(holes=0)
+    plain.to_csv(folder / "plain.csv", index=False)
+    odd = plain.assign(
+        integer=[f"{x:,.1f} €".replace(",", "'") for x in plain["integer"] * 100],
+        extra="x",
+    )
+    odd.to_csv(folder / "odd.csv", index=False)
+    told = refused("score", "model", "odd.csv")
+    assert "not: extra; give --drop extra (or --ignore-extra" in told
+    told = refused("score", "model", "odd.csv", "--drop", "extra")
+    assert "column 'integer' of odd.csv holds numbers such as" in told
+    assert told.endswith('give --thousands "\'"\n')
+    out, err = run("score", "model", "odd.csv", "--drop=8", "--thousands='")
+    assert err == "column 'integer' of odd.csv: number without '€'\n"
+    hundredfold = plain.assign(integer=plain["integer"] * 100)
+    hundredfold.to_csv(folder / "plain.csv", index=False)
+    assert out == run("score", "model", "plain.csv")[0]
+
+
+def test_what_score_cannot_read_may_be_missing(run, refused, folder):
+    table = make_table(holes=0).astype({"number": object})
+    table.loc[3, "number"] = "many"
+    table.to_csv(folder / "bad.csv", index=False)
+    told = refused("score", "model", "bad.csv")
+    assert "holds numbers and text such as 'many': give --missing many\n" in told
+    scores = read(run("score", "model", "bad.csv", "--missing=many", "--features")[0])
+    assert (scores["number"] == 0).tolist() == [k == 3 for k in range(len(table))]
 
 
 def test_a_column_without_cells_is_scored_as_missing(run, folder):
