@@ -105,7 +105,9 @@ def _meaning(
 ) -> tuple[dict[str, Any] | None, str]:
     """Return what each text stands for, None if they are labels, and what they are."""
     if formats:
-        return _dates(texts, formats, source), "date"
+        dates = _dates(texts, formats, source)
+        offset = all("%z" in form for form in formats) or _has_offset(texts)
+        return dates, ISO_DATES[ISO_OFFSET if offset else ISO]
     if kind in ("auto", "binary"):
         truth = {t: TRUTH[t.strip().casefold()] for t in texts if t.strip().casefold() in TRUTH}
         others = [text for text in texts if text not in truth]
@@ -126,6 +128,11 @@ def _meaning(
     if expected:
         raise ValueError(no_number(texts[0], source))
     return None, "label"
+
+
+def _has_offset(texts: list[str]) -> bool:
+    """Whether all texts are instants, with an offset from UTC."""
+    return all(is_date(text, ISO_OFFSET) for text in texts)
 
 
 def _truth_refusal(others: list[str], source: Source) -> str:

@@ -14,10 +14,18 @@ import pandas as pd
 
 from .._density import MADEDensity
 from .._table.layout import Labels, Layout
-from .._table.texts import ISO, ISO_FORMS, is_date
-from .columns import Column, Source, no_number, read_cells
+from .columns import Column, Source, read_cells
 from .files import load_model, read_csv, save_model, write_csv
 from .form import MISSING, Form, options, read_form
+from .known import (
+    EXAMPLES,
+    as_labels,
+    as_numbers,
+    as_times,
+    read_number,
+    read_time,
+    spellings,
+)
 from .summary import describe_columns, describe_fit, look_at, warn_of_persons
 
 
@@ -128,9 +136,9 @@ def read_same_table(
         n: labels for n, labels in zip(names, layout.levels, strict=True) if labels is not None
     }
     texts = {name: spellings(labels) for name, labels in levels.items()}
-    dated = [name for name, dtype in zip(names, layout.dtypes, strict=True) if is_dated(dtype)]
+    clocks = {n: clock for n, clock in zip(names, layout.clocks, strict=True) if clock}
     kept = _known(density, texts)
-    table = read_csv(path, form, [*texts, *dated], kept)
+    table = read_csv(path, form, [*texts, *clocks], kept)
     absent = [name for name in names if name not in table.columns]
     if absent:
         raise ValueError(f"{path} lacks columns of the model: {', '.join(absent)}")
@@ -145,17 +153,12 @@ def read_same_table(
         source = Source(name, path, form, False)
         if name in texts:
             marks = {*MISSING, *form.missing} - {*kept[name]}
-            columns[name] = _labels(table[name], texts[name], marks)
-        elif name in dated:
-            columns[name] = _dates(table[name], source)
+            columns[name] = as_labels(table[name], texts[name], marks)
+        elif name in clocks:
+            columns[name] = as_times(table[name], clocks[name], source)
         else:
-            columns[name] = _numbers(table[name], source)
+            columns[name] = as_numbers(table[name], source)
     return pd.DataFrame(columns)
-
-
-def is_dated(dtype: object) -> bool:
-    """Whether a column of a dtype of pandas or polars holds dates or times."""
-    return str(dtype).startswith(("datetime64", "Date"))
 
 
 def _known(density: MADEDensity, texts: dict[str, dict[str, Any]]) -> dict[str, list[str]]:
@@ -173,58 +176,8 @@ def _known(density: MADEDensity, texts: dict[str, dict[str, Any]]) -> dict[str, 
     }
 
 
-def spellings(labels: Labels) -> dict[str, Any]:
-    """Return the label that a text stands for, for every way in which a CSV file has it."""
-    known: dict[str, Any] = {}
-    for label in labels:
-        known[str(label)] = label
-        if isinstance(label, bool):
-            known |= {str(label).lower(): label, str(label).upper(): label}
-        elif isinstance(label, float) and label.is_integer():
-            known[str(int(label))] = label
-    return known
-
-
-def _labels(
-    cells: "pd.Series[Any]", known: dict[str, Any], marks: set[str]
-) -> "pd.Series[Any]":
-    """Replace texts by the labels of the model; others stay, for the model to refuse."""
-    truth = all(isinstance(label, bool) for label in known.values())
-    read: dict[str, Any] = {
-        cell: None if cell not in known and cell.strip() in marks else known.get(cell, cell)
-        for cell in cells.dropna().unique()
-    }
-    if truth:
-        read |= {cell: known.get(cell.strip().lower(), label) for cell, label in read.items()}
-    return pd.Series([None if pd.isna(cell) else read[cell] for cell in cells], dtype=object)
-
-
-def _dates(cells: "pd.Series[Any]", source: Source) -> "pd.Series[Any]":
-    """Return a column of dates, of ISO 8601 unless other formats are told."""
-    if not source.form.formats(source.name):
-        found = read_cells(cells, "auto", source)
-        if found.what.startswith(("date", "nothing")):
-            return pd.to_datetime(found.cells)
-        dates = (*source.form.dates, (source.name, ISO))  # which says what is wrong
-        source = source._replace(form=source.form._replace(dates=dates))
-        cells = cells.astype("string")
-    return pd.to_datetime(read_cells(cells, "auto", source).cells)
-
-
-def _numbers(cells: "pd.Series[Any]", source: Source) -> "pd.Series[Any]":
-    """Return a column of numbers, and refuse anything else."""
-    if pd.api.types.is_bool_dtype(cells) and cells.notna().any():
-        raise ValueError(no_number(str(cells.dropna().iloc[0]), source))
-    column = read_cells(cells, "continuous", source)
-    if column.what.startswith("date"):
-        raise ValueError(no_number(str(cells.dropna().iloc[0]), source))
-    if column.what not in ("number", "nothing"):
-        print(f"{source.place}: {column.what}", file=sys.stderr)
-    return column.cells
-
-
 def read_given_cells(layout: Layout, cells: Sequence[tuple[str, str]]) -> dict[str, Any] | None:
-    """Turn the texts of --given into numbers and labels."""
+    """Turn the texts of --given into numbers, times and labels."""
     names: Labels = list(layout.names or [])
     given: dict[str, Any] = {}
     for column, text in cells:
@@ -234,27 +187,12 @@ def read_given_cells(layout: Layout, cells: Sequence[tuple[str, str]]) -> dict[s
         if labels is not None:
             given[column] = spellings(labels).get(text, text)
             continue
-        dtype = layout.dtypes[names.index(column)]
-        given[column] = _given_date(text) if is_dated(dtype) else _given_number(text)
+        clock = layout.clocks[names.index(column)]
+        given[column] = read_number(text) if clock is None else read_time(text, clock)
         if pd.isna(given[column]):
-            kind = "date, such as 2024-03-01" if is_dated(dtype) else "number"
+            kind = "number" if clock is None else EXAMPLES[clock.kind]
             raise ValueError(f"--given {column}={text}: {text!r} is no {kind}")
     return given or None
-
-
-def _given_number(text: str) -> float:
-    try:
-        return float(text)
-    except ValueError:
-        return np.nan
-
-
-def _given_date(text: str) -> Any:
-    """Read a date of ISO 8601."""
-    if not any(is_date(text, form) for form in ISO_FORMS):
-        return pd.NaT
-    date = pd.Timestamp(text.strip())
-    return date if date.tz is None else date.tz_convert(None)
 
 
 def show_progress(density: MADEDensity) -> None:

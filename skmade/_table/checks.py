@@ -312,7 +312,8 @@ def tells_rows_apart(
     layout: Layout, position: int, table: Table, n_observed: NDArray[np.int64]
 ) -> bool:
     """Whether a column has so many labels in so few rows that nearly each has its own."""
-    labels, used, n_rows = layout.levels[position], n_used(table, position), n_observed[position]
+    labels, n_rows = layout.levels[position], n_observed[position]
+    used = n_used(table, position)
     if labels is None or used >= max(MANY_LEVELS, n_rows / 2):
         return labels is not None
     dtype = layout.dtype(position)

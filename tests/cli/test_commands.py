@@ -1,5 +1,6 @@
 """`skmade fit`, `score` and `sample`: from a CSV file to a CSV file."""
 
+import datetime
 import io
 import os
 import sys
@@ -438,6 +439,34 @@ def test_models_that_were_fitted_in_python(run, folder, frame):
     known = spellings(list(set(cells)))
     expected = density.sample(30, random_state=0)["a"].to_list()
     assert [known[cell.strip('"')] for cell in drawn[1:]] == expected
+
+
+TIMES = {
+    "instants of a zone": pd.date_range("2024-03-30", periods=60, freq="h", tz="Europe/Oslo"),
+    "days": pd.Series(pd.date_range("2024-03-01", periods=60)).astype("datetime64[s]"),
+    "durations": pd.to_timedelta(np.arange(60) * 1800, unit="s"),
+    "times of day": [datetime.time(k % 24, 30) for k in range(60)],
+}
+
+
+@pytest.mark.parametrize("times", TIMES.values(), ids=TIMES.keys())
+def test_models_of_times_that_were_fitted_in_python(run, refused, folder, times):
+    frame = pd.DataFrame({"when": times, "x": np.arange(60.0) % 7})
+    density = MADEDensity(**QUICK, random_state=0).fit(frame)
+    skops.io.dump(density, folder / "python")
+    frame.to_csv(folder / "times.csv", index=False)
+    scores = read(run("score", "python", "times.csv")[0])["log_density"]
+    np.testing.assert_allclose(scores, density.score_samples(frame))
+    value = pd.read_csv(folder / "times.csv", dtype=str)["when"][7]
+    out, _ = run("sample", "python", "-n", "3", "--seed", "0", f"--given=when={value}")
+    assert read(out)["when"].tolist() == [value] * 3
+    told = refused("sample", "python", "-n", "3", "--given=when=soon")
+    assert "'soon' is no" in told
+    assert "such as" in told
+    frame.assign(when="soon").to_csv(folder / "bad.csv", index=False)
+    told = refused("score", "python", "bad.csv")
+    assert "holds 'soon', which is no" in told
+    assert "give --missing soon if such cells are missing" in told
 
 
 def test_labels_are_found_however_they_are_spelled():

@@ -121,7 +121,8 @@ def test_constant_columns_are_named():
 
 def warn_of(levels, n_rows, ordered=False, n_absent=0):
     """Warn of a column of labels, each of which is in some row but for the last ones."""
-    layout = replace(layout_of(1, [levels], names=["name"]), ordered=[ordered])
+    dtypes = [["category", None, True]] if ordered else ["str"]
+    layout = replace(layout_of(1, [levels], names=["name"]), dtypes=dtypes)
     cells = np.arange(n_rows) % (len(levels) - n_absent)
     table = learn(column(cells), feature_types="categorical", n_levels=np.array([len(levels)]))
     warn_texts(layout, ["auto"], table, np.array([n_rows]))
