@@ -113,6 +113,8 @@ FORMATS = tuple(day + time for time in TIMES for day in DAYS)
 
 # Formats are tried on so many labels at first, and so many formats are told of a column.
 N_TRIED, MAX_FORMATS = 60, 3
+# Of more labels than this only so many are looked at, unless these say numbers.
+N_LOOKED_AT = 1000
 # Labels that are named in a message, at most.
 MAX_NAMED = 3
 
@@ -243,6 +245,9 @@ def _enough(n_read: int, others: Sequence[str], expected: bool) -> bool:
 
 
 def _as_numbers(texts: Sequence[str], expected: bool) -> Reading | None:
+    some = texts[:: max(len(texts) // N_LOOKED_AT, 1)]
+    if len(texts) > N_LOOKED_AT and sum(map(_is_digital, some)) < len(some) / 2:
+        return None  # without a look at all of so many
     numbers = {text: bare(text) for text in texts}
     read = {
         style: [text for text in texts if is_number(numbers[text].number, style)]
@@ -282,6 +287,12 @@ def _in_thousands(found: Sequence[Bare]) -> bool:
         and re.fullmatch(r"[+-]?[1-9]\d{0,2}\.\d{3}", number.number)
         for number in pointed
     )
+
+
+def _is_digital(text: str) -> bool:
+    """Whether a text is a number in some style."""
+    number = bare(text).number
+    return any(is_number(number, style) for style in STYLES)
 
 
 def _styles_of(read: dict[Style, list[str]], numbers: Sequence[str]) -> tuple[Style, ...]:
