@@ -33,6 +33,9 @@ MAX_MISSING = 8
 
 ISO_DATES = {ISO: "date", ISO_OFFSET: "date in UTC"}
 
+# Dates of eight digits.
+COMPACT = (1900_01_01, 2099_12_31)
+
 TRUTH = {"true": True, "false": False}
 
 Cells = Any  # a pandas.Series
@@ -98,6 +101,22 @@ def read_cells(cells: Cells, kind: str, source: Source) -> Column:
     if what.startswith("date"):
         return Column(pd.to_datetime(values), what)
     return Column(values.astype("boolean" if what == "true or false" else "Float64"), what)
+
+
+def warn_of_codes(cells: Cells, source: Source, zeros: str | None) -> None:
+    """Warn of numbers that are codes or dates, perhaps: those with zeros first, 20240301."""
+    if zeros is not None:
+        advice = f"{source.as_labels()} if they are codes"
+    elif pd.api.types.is_integer_dtype(cells) and cells.dropna().between(*COMPACT).all():
+        days = cells.dropna().unique()
+        if len(days) == 0 or not all(is_date(str(day), "%Y%m%d") for day in days):
+            return
+        zeros, advice = str(days[0]), f"{_dates_option(source, '%Y%m%d')} if they are dates"
+    else:
+        return
+    warnings.warn(
+        f"{source.place} is read as numbers, but holds {zeros}: give {advice}", stacklevel=2
+    )
 
 
 def _meaning(

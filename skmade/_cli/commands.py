@@ -14,7 +14,7 @@ import pandas as pd
 
 from .._density import MADEDensity
 from .._table.layout import Labels, Layout
-from .columns import Column, Source, read_cells
+from .columns import Column, Source, read_cells, warn_of_codes
 from .files import load_model, read_csv, save_model, write_csv
 from .form import MISSING, Form, options, read_form
 from .known import (
@@ -114,10 +114,12 @@ def read_new_columns(path: str, form: Form, kinds: dict[str, str]) -> dict[str, 
                 raise ValueError(f"{option} names {name!r}, which is no column of {path}")
     for name in {*dated} - {n for n in dated if kinds.get(n, "auto") in ("auto", "continuous")}:
         raise ValueError(f"--dates names {name!r}, which --types declares {kinds[name]}")
-    columns = {
-        name: read_cells(table[name], kinds.get(name, "auto"), Source(name, path, form, True))
-        for name in table.columns
-    }
+    columns = {}
+    for name in table.columns:
+        kind, source = kinds.get(name, "auto"), Source(name, path, form, True)
+        columns[name] = read_cells(table[name], kind, source)
+        if kind == "auto" and columns[name].what == "number":
+            warn_of_codes(table[name], source, table.attrs["zeros"].get(name))
     empty = [name for name, column in columns.items() if column.cells.isna().all()]
     if empty:
         raise ValueError(

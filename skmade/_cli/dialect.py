@@ -31,6 +31,9 @@ MAX_ABOVE = 10
 # What no text has.
 CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
+# Numbers that begin with zeros, as codes do; months and days do so too.
+CODE = re.compile(r"0\d\d+")
+
 # Lines that are named in a warning, at most.
 MAX_NAMED = 3
 
@@ -42,6 +45,7 @@ class Header(NamedTuple):
     positions: list[int]
     n_columns: int
     delimiter: str
+    zeros: dict[str, str]  # columns with a number that begins with zeros, and the first such
 
 
 def open_text(path: str, encoding: str) -> TextIO:
@@ -165,6 +169,7 @@ def _check_rows(
         first = next(filter(None, rows), [])
         _check_delimiter(names, first, path, delimiter)
         stripped, n_rows, repeated = [name.strip() for name in names], 0, []
+        zeros: dict[int, str] = {}
         for row in itertools.chain([first] if first else [], filter(None, rows)):
             line = rows.line_num + n_above
             if len(row) != len(names):
@@ -174,9 +179,11 @@ def _check_rows(
                 repeated.append(line)
             else:
                 n_rows += 1
+            if n_rows <= N_LINES:
+                zeros = {k: cell for k, cell in enumerate(row) if CODE.fullmatch(cell)} | zeros
     except csv.Error as error:
         raise ValueError(f"{path}, line {rows.line_num + n_above}: {error}") from None
-    header = _check_header(names, path, delimiter, form)
+    header = _check_header(names, path, delimiter, form, zeros)
     if n_rows == 0:
         raise ValueError(f"{path} has a header and no rows")
     if repeated:
@@ -223,7 +230,9 @@ def _check_delimiter(names: list[str], first: list[str], path: str, delimiter: s
             )
 
 
-def _check_header(names: list[str], path: str, delimiter: str, form: Form) -> Header:
+def _check_header(
+    names: list[str], path: str, delimiter: str, form: Form, zeros: dict[int, str]
+) -> Header:
     """Refuse a header with names missing or twice, unless their columns are dropped."""
     dropped = _dropped(names, path, form)
     kept = [position for position in range(len(names)) if position not in dropped]
@@ -243,7 +252,8 @@ def _check_header(names: list[str], path: str, delimiter: str, form: Form) -> He
                 f"{path}: the header has {name!r} twice, the second time for column "
                 f"{position + 1}; {advice}"
             )
-    return Header([names[position] for position in kept], kept, len(names), delimiter)
+    coded = {names[position]: zeros[position] for position in kept if position in zeros}
+    return Header([names[position] for position in kept], kept, len(names), delimiter, coded)
 
 
 def _dropped(names: list[str], path: str, form: Form) -> set[int]:

@@ -99,7 +99,8 @@ def read_csv(
     """Read a table with a header, without the columns that are dropped.
 
     The columns in `texts` are read as text. `labels` says for some columns which texts are
-    labels, though others use them for missing cells; `form.missing` takes precedence.
+    labels, though others use them for missing cells; `form.missing` takes precedence. The table
+    has an attribute `zeros`: columns with a number that begins with zeros, and the first one.
     """
     form = form or Form()
     with open_text(path, form.encoding) as binary:
@@ -127,6 +128,7 @@ def read_csv(
             low_memory=False,
         )
     table.columns = pd.Index(header.names)
+    table.attrs["zeros"] = header.zeros
     return table
 
 

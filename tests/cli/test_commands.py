@@ -3,6 +3,7 @@
 import datetime
 import io
 import os
+import re
 import sys
 
 import numpy as np
@@ -359,6 +360,28 @@ def test_a_declared_column_takes_no_mark_for_missing_that_fit_did_not_see(refuse
     table = make_table(holes=0)
     table.assign(zip="NA").to_csv(folder / "bad.csv", index=False)
     assert "holds 'NA', which was not in fit" in refused("score", "model", "bad.csv")
+
+
+@pytest.mark.parametrize(
+    ("cells", "asked", "read_as"),
+    [
+        ([f"{k * 37:05}" for k in range(40)], "--types code=categorical", "label"),
+        (
+            [f"2024{k % 12 + 1:02}{k % 28 + 1:02}" for k in range(40)],
+            "--dates code=%Y%m%d",
+            "date",
+        ),
+    ],
+)
+def test_numbers_that_are_codes_or_dates_are_told_of(run, folder, cells, asked, read_as):
+    frame = pd.DataFrame({"code": cells, "x": np.arange(40) % 7, "month": ["01", "10"] * 20})
+    frame.to_csv(folder / "codes.csv", index=False)
+    _, err = run("fit", "codes.csv", "codes", "--force", *QUICK_OPTIONS)
+    (told,) = (line for line in err.splitlines() if "is read as numbers, but holds" in line)
+    assert f"{cells[0]}: give {asked} if they are" in told
+    _, err = run("fit", "codes.csv", "codes", "--force", *asked.split(), *QUICK_OPTIONS)
+    assert "is read as numbers" not in err
+    assert re.search(rf"code +(categorical|continuous) +{read_as} ", err)
 
 
 def test_truth_is_scored_in_any_case(run, folder):
