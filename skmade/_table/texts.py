@@ -15,54 +15,13 @@ from typing import Any, NamedTuple
 MIN_SHARE, MIN_AMONG_OTHERS, MIN_AMONG_WORDS, MIN_AMONG_MARKS = 0.8, 10, 4, 2
 
 # What people write where a cell is missing, in lower case.
-MARKS = frozenset(
-    [
-        *(
-            "",
-            "?",
-            "??",
-            "???",
-            "-",
-            "--",
-            "---",
-            "\u2013",
-            "\u2014",
-            "_",
-            ".",
-            "..",
-            "...",
-            "*",
-        ),
-        *(
-            "**",
-            "#",
-            "x",
-            "na",
-            "n/a",
-            "n.a.",
-            "n.a",
-            "#n/a",
-            "#na",
-            "<na>",
-            "nan",
-            "nat",
-            "none",
-        ),
-        *("null", "nil", "missing", "unknown", "unk", "tbd", "tba", "n/d", "nd", "n.d.", "n/k"),
-        *("n.k.", "k.a.", "k. a.", "not available", "not applicable", "not known", "no data"),
-        *(
-            "inf",
-            "-inf",
-            "+inf",
-            "infinity",
-            "-infinity",
-            "#div/0!",
-            "#value!",
-            "#ref!",
-            "#num!",
-        ),
-    ]
-)
+WORDS = """
+    ? ?? ??? - -- --- \u2013 \u2014 _ . .. ... * ** # x na n/a n.a. n.a #n/a #na <na> nan nat none
+    null nil missing unknown unk tbd tba n/d nd n.d. n/k n.k. k.a. inf -inf +inf infinity
+    -infinity #div/0! #value! #ref! #num!
+"""
+PHRASES = ("", "k. a.", "not available", "not applicable", "not known", "no data")
+MARKS = frozenset([*WORDS.split(), *PHRASES])
 
 # Characters of typesetters, and what machines read.
 ODD = {"\u2212": "-", "\u2013": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}
