@@ -208,7 +208,6 @@ NO_TABLES = {
     "list of dicts": (lambda t: t.to_dict("records"), r"pandas\.DataFrame\(X\)"),
     "tuple of dicts": (lambda t: tuple(t.to_dict("records")), r"pandas\.DataFrame\(X\)"),
     "dict": (lambda t: t.to_dict("list"), r"pandas\.DataFrame\(X\)"),
-    "LazyFrame": (lambda t: pytest.importorskip("polars").from_pandas(t).lazy(), "collect"),
 }
 
 
@@ -240,3 +239,24 @@ def test_several_rows_of_given_cells_are_sent_to_impute(fitted, X):
     for rows in (X[:2], pd.DataFrame(X[:2])):
         with pytest.raises(ValueError, match=r"given.*use impute"):
             fitted.sample(5, given=rows)
+
+
+def test_lazy_frames_are_collected():
+    pl = pytest.importorskip("polars")
+    rows = pl.DataFrame({"a": np.arange(60.0), "b": ["x", "y", "z"] * 20})
+    weights = np.arange(60.0)
+    density = MADEDensity(n_estimators=1, **QUICK).fit(rows, X_val=rows, sample_weight=weights)
+    lazy = clone(density).fit(rows.lazy(), X_val=rows.lazy(), sample_weight=weights)
+    assert_array_equal(lazy.score_samples(rows.lazy()), density.score_samples(rows))
+    assert_array_equal(lazy.score_features(rows.lazy()), density.score_features(rows))
+    holes = rows.with_columns(b=pl.lit(None, pl.String))
+    completed = lazy.impute(holes.lazy(), random_state=0)
+    assert completed.equals(density.impute(holes, random_state=0))
+    assert lazy.conditional(rows.lazy(), "b").probabilities().shape == (60, 3)
+
+
+def test_a_table_of_another_library_is_refused_with_what_makes_one():
+    arrow = pytest.importorskip("pyarrow")
+    table = arrow.table({"a": np.arange(60.0), "b": ["x", "y", "z"] * 20})
+    with pytest.raises(TypeError, match=r"table of pyarrow.*to_pandas"):
+        MADEDensity(**QUICK).fit(table)

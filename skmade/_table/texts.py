@@ -16,8 +16,8 @@ MIN_SHARE, MIN_AMONG_OTHERS, MIN_AMONG_WORDS, MIN_AMONG_MARKS = 0.8, 10, 4, 2
 
 # What people write where a cell is missing, in lower case.
 WORDS = """
-    ? ?? ??? - -- --- \u2013 \u2014 _ . .. ... * ** # x na n/a n.a. n.a #n/a #na <na> nan nat none
-    null nil missing unknown unk tbd tba n/d nd n.d. n/k n.k. k.a. inf -inf +inf infinity
+    ? ?? ??? - -- --- \u2013 \u2014 _ . .. ... * ** # x na n/a n.a. n.a #n/a #na <na> nan nat
+    none null nil missing unknown unk tbd tba n/d nd n.d. n/k n.k. k.a. inf -inf +inf infinity
     -infinity #div/0! #value! #ref! #num!
 """
 PHRASES = ("", "k. a.", "not available", "not applicable", "not known", "no data")
