@@ -10,7 +10,7 @@ from sklearn.utils._param_validation import HasMethods, StrOptions
 from sklearn.utils.validation import _check_feature_names_in, check_is_fitted
 
 from ._density import STRATEGIES, MADEDensity
-from ._table.frame import collected, missing_cells
+from ._table.frame import holes_of
 
 
 class MADEImputer(TransformerMixin, BaseEstimator):
@@ -150,6 +150,8 @@ class MADEImputer(TransformerMixin, BaseEstimator):
         if self.indicator_ is None:
             return completed
         told = self.indicator_.transform(_holes(X))
+        if not hasattr(completed, "columns") and completed.dtype.kind in "mM":
+            raise TypeError("add_indicator needs a DataFrame beside dates: pass one to fit.")
         if not hasattr(completed, "columns"):
             return np.hstack([completed, told])
         names = self.get_feature_names_out()[self.n_features_in_ :]
@@ -181,5 +183,4 @@ class MADEImputer(TransformerMixin, BaseEstimator):
 
 def _holes(X):
     """Return a table of zeros, NaN where cells are missing."""
-    cells = X if isinstance(X, np.ndarray) else np.asarray(collected(X), dtype=object)
-    return np.where(missing_cells(cells), np.nan, 0.0)
+    return np.where(holes_of(X), np.nan, 0.0)

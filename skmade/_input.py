@@ -166,10 +166,10 @@ def learn_kinds(estimator, layout, surveyed):
     check_present(surveyed.n_observed, layout)
     words = declared_words(estimator, len(layout.levels), layout.names)
     kinds = resolve_kinds(words, surveyed, layout)
-    return kinds, read_bounds(estimator.bounds, kinds, layout)
+    return kinds, read_bounds(estimator.bounds, kinds, layout, -surveyed.least[1])
 
 
-def read_bounds(bounds, kinds, layout):
+def read_bounds(bounds, kinds, layout, largest):
     """Return the lowest and the highest number of each column, (2, D); None without bounds."""
     times_of_day = any(clock and clock.kind == "time" for clock in layout.clocks)
     if not bounds and not times_of_day:
@@ -186,8 +186,8 @@ def read_bounds(bounds, kinds, layout):
         ends[:, position] = _pair(pair, label, layout.clocks[position])
     for position, clock in enumerate(layout.clocks):
         if clock is not None and clock.kind == "time":  # a day ends
-            known = clock.ends
-            ends[:, position] = np.clip(ends[:, position], *known)
+            low, high = clock.ends
+            ends[:, position] = np.clip(ends[:, position], low, max(high, largest[position]))
     return ends
 
 

@@ -31,6 +31,7 @@ from ._dask.partitions import is_partitioned
 from ._density import MADEDensity
 from ._input import fitted_ensemble
 from ._robust_core import find_core
+from ._table.frame import collected
 
 # The default density. Smooth conditionals find outliers better than finer ones: with none, a
 # row of atoms (zeros, ends of a range) is far denser than others, and hides what is odd about
@@ -245,6 +246,7 @@ class MADEOutlierDetector(OutlierMixin, BaseEstimator):
             The fitted detector. After an error it is as it was before.
         """
         density, support = clone(self._density()), None
+        X = collected(X)
         criterion = self._criterion_for(density, X)
         if self.support_fraction < 1:
             support = self._fit_core(density, X, fit_params)

@@ -76,6 +76,7 @@ class _Predictor(BaseEstimator):
             )
         if get_config()["enable_metadata_routing"]:
             fit_params = process_routing(self, "fit", **fit_params).estimator.fit
+        X = collected(X)
         frame = _rows_of(self, X, reset=True)
         check_consistent_length(X, y)
         density = clone(self._density())

@@ -145,7 +145,7 @@ def test_bounds_are_dates():
     [
         TABLE.astype({"when": "M8[s]"}).astype({"when": object}),
         TABLE.assign(when=TABLE["when"].dt.date),
-        pl.from_pandas(TABLE),
+        "polars",
         np.stack([DAYS, DAYS + 3], axis=1),
         np.stack([DAYS - DAYS[0], DAYS - DAYS[1]], axis=1),
         TABLE.to_numpy(dtype=object),
@@ -153,6 +153,7 @@ def test_bounds_are_dates():
     ids=["objects", "dates", "polars", "array", "durations", "array of objects"],
 )
 def test_any_container_of_times_completes_rows(table):
+    table = pl.from_pandas(TABLE) if isinstance(table, str) else table
     density = quick().fit(table)
     rows = density.sample(20, random_state=0)
     assert type(rows) is type(table)
@@ -179,11 +180,12 @@ def test_completed_rows_keep_their_instants():
 
 
 def test_times_of_day_stay_in_the_day():
-    hours = np.minimum(np.random.RandomState(1).exponential(2, size=N_ROWS), 23.9)
+    hours = np.maximum(23.99 - np.random.RandomState(1).exponential(2, size=N_ROWS), 0)
     times = [datetime.time(int(hour), int(hour % 1 * 60)) for hour in hours]
     table = pd.DataFrame({"at": times, "x": OTHER})
     drawn = quick(max_iter=20).fit(table).sample(2000, random_state=0)
     assert all(type(cell) is datetime.time and cell.second == 0 for cell in drawn["at"])
+    assert np.mean([cell.hour < 6 for cell in drawn["at"]]) < 0.005
     polars = quick().fit(pl.DataFrame({"at": times, "x": OTHER}))
     assert polars.sample(5, random_state=0).dtypes == [pl.Time, pl.Float64]
 
@@ -199,7 +201,7 @@ def test_other_estimators_take_dates():
         assert completed.shape == (N_ROWS, 4)
         assert list(completed.dtypes[:2]) == list(TABLE.dtypes)
         late = NUMBER > 450
-        classifier = MADEClassifier(quick()).fit(TABLE, late)
+        classifier = MADEClassifier(quick(max_iter=20)).fit(TABLE, late)
         assert (classifier.predict(TABLE) == late).mean() > 0.7
     with pytest.raises(TypeError, match=r"array of dates.*DataFrame"):
         MADEClassifier(quick()).fit(DAYS[:, None], late)
@@ -221,3 +223,76 @@ def test_partial_fit_keeps_the_clock():
     density = MADEDensity(n_estimators=1, max_iter=2, random_state=0)
     density.partial_fit(TABLE[:200]).partial_fit(TABLE[200:])
     assert density.sample(3, random_state=0)["when"].dtype == TABLE["when"].dtype
+
+
+@pytest.mark.parametrize("zone", ["UTC+02:00", "Europe/Berlin"])
+def test_dates_in_a_zone_are_given_and_bounded(zone):
+    table = TABLE.assign(when=TABLE["when"].dt.tz_localize(zone))
+    first = table["when"].min()
+    density = quick(bounds={"when": (first, None)}).fit(table)
+    assert (density.sample(50, random_state=0)["when"] >= first).all()
+    assert (density.sample(3, random_state=0, given={"when": first})["when"] == first).all()
+    assert np.isfinite(density.log_probability({"when": (first, None)}))
+    assert_array_equal(
+        density.score_samples(table.astype({"when": object})), density.score_samples(table)
+    )
+
+
+def test_a_column_without_cells_may_have_any_dtype():
+    table = pd.DataFrame(
+        {
+            "wait": TABLE["when"] - TABLE["when"].min(),
+            "at": [datetime.time(int(k) % 24) for k in NUMBER],
+            "when": TABLE["when"].dt.tz_localize("UTC"),
+            "x": OTHER,
+        }
+    )
+    density = quick().fit(table)
+    for name in table:
+        expected = density.score_samples(table.assign(**{name: None}))
+        assert_array_equal(density.score_samples(table.assign(**{name: pd.NaT})), expected)
+
+
+def test_dates_without_a_zone_are_refused_where_fit_saw_one():
+    table = TABLE.assign(when=TABLE["when"].dt.tz_localize("UTC"))
+    density = quick().fit(table)
+    for cells in (TABLE["when"].dt.date, TABLE["when"].astype(str)):
+        with pytest.raises(TypeError, match=r"'when' of X holds times without a zone.*UTC"):
+            density.score_samples(table.assign(when=cells.astype(object)))
+
+
+def test_instants_that_not_all_libraries_know_are_refused():
+    late = (DAYS + 10_000 * 365).astype("M8[s]")
+    with pytest.raises(TypeError, match="'when' of X holds dates beyond the years 1 to 9999"):
+        quick().fit(TABLE.assign(when=late))
+    density = quick().fit(TABLE.assign(when=DAYS.astype("M8[s]")))
+    with pytest.raises(TypeError, match="'when' of given holds dates beyond the years"):
+        density.sample(given={"when": late[0]})
+    last = pd.Timestamp("9999-12-31 23:59:59")
+    with pytest.warns(UserWarning, match="'when' there is 9999-12-31 23:59:59, far"):
+        assert density.sample(given={"when": last})["when"][0] == last
+
+
+def test_arrays_keep_their_instants():
+    nanoseconds = np.random.RandomState(1).randint(0, 10**18, size=(N_ROWS, 2))
+    table = nanoseconds.astype("M8[ns]")
+    holes = table.copy()
+    holes[::3, 0] = "NaT"
+    completed = quick().fit(table).impute(holes, random_state=0)
+    assert_array_equal(completed[~np.isnat(holes)], table[~np.isnat(holes)])
+    assert not np.isnat(completed).any()
+
+
+def test_finer_instants_than_those_of_fit_are_kept():
+    days, hours = TABLE.astype({"when": "M8[s]"}), pd.Timedelta("20.25s")
+    rows = TABLE.assign(when=(TABLE["when"] + hours).mask(NUMBER > 800))
+    completed = quick().fit(days).impute(rows, random_state=0)
+    assert (completed["when"] == rows["when"])[rows["when"].notna()].all()
+
+
+def test_a_day_that_clocks_skip_is_no_hole():
+    days = pl.Series([datetime.datetime(2011, 12, 25 + k % 6) for k in NUMBER.tolist()])
+    table = pl.DataFrame(
+        {"when": days.dt.replace_time_zone("Pacific/Apia", non_existent="null")}
+    )
+    assert quick().fit(table.drop_nulls()).sample(500, random_state=0)["when"].null_count() == 0

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .plain import Plain, from_plain, to_plain
+from .plain import Plain, from_plain, is_missing, to_plain
 
 Labels = list[Any]
 
@@ -41,6 +41,8 @@ def describe_pandas(dtype: Any, cells: Any = ()) -> Plain:
         return ["string", dtype.storage, dtype.na_value is pd.NA]
     if dtype == np.dtype(object):
         return describe_objects(cells)
+    if isinstance(dtype, pd.SparseDtype):
+        return ["sparse", str(dtype.subtype), to_plain(dtype.fill_value)]
     if isinstance(dtype, pd.ArrowDtype):
         return describe_arrow(dtype)
     return str(dtype)
@@ -48,7 +50,7 @@ def describe_pandas(dtype: Any, cells: Any = ()) -> Plain:
 
 def describe_objects(cells: Any) -> Plain:
     """Describe a column of objects by the type of its cells, if it is one that is drawn."""
-    kinds = {type(cell).__name__ for cell in cells if cell is not None and cell == cell}
+    kinds = {type(cell).__name__ for cell in cells if not is_missing(cell)}
     kind = kinds.pop() if len(kinds) == 1 else None
     return ["object", kind] if kind in OBJECTS else "object"
 
@@ -76,12 +78,13 @@ def rebuild_pandas(described: Plain, labels: Labels | None = None) -> Any:
         known = described == "category" and labels is not None
         return pd.CategoricalDtype(labels) if known else pd.api.types.pandas_dtype(described)
     tag, *parts = described
-    if tag == "category" and labels is None:  # declared to hold numbers
-        return np.dtype(np.float64)
     if tag == "category":
         own, ordered = parts
-        index = labels if own is None else pd.Index(labels, dtype=rebuild_pandas(own))
-        return pd.CategoricalDtype(index, ordered)
+        if labels is None:  # declared to hold numbers
+            return np.dtype(np.float64)
+        return pd.CategoricalDtype(_index_of(labels, own), ordered)
+    if tag == "sparse":
+        return pd.SparseDtype(parts[0], from_plain(parts[1]))
     if tag == "string":
         storage, nullable = parts
         return pd.StringDtype(storage, na_value=pd.NA if nullable else np.nan)
@@ -91,6 +94,19 @@ def rebuild_pandas(described: Plain, labels: Labels | None = None) -> Any:
         schema = pa.ipc.read_schema(pa.py_buffer(bytes.fromhex(parts[1])))
         return pd.ArrowDtype(schema.field(0).type)
     return np.dtype(object)
+
+
+def _index_of(labels: Labels, described: Plain) -> Any:
+    """Return labels as an index of pandas, of the dtype of fit if it holds new ones as well."""
+    import pandas as pd
+
+    if described is None:
+        return pd.Index(labels)
+    try:
+        index = pd.Index(labels, dtype=rebuild_pandas(described))
+    except (TypeError, ValueError, OverflowError):
+        return pd.Index(labels, dtype=object)
+    return index if index.tolist() == labels else pd.Index(labels, dtype=object)
 
 
 def describe_polars(dtype: Any) -> Plain:
@@ -118,7 +134,8 @@ def rebuild_polars(described: Plain, labels: Labels | None = None) -> Any:
 def describe_header(columns: Any) -> Plain:
     """Describe an index of pandas that holds the names of columns, beside the names."""
     if columns.nlevels > 1:
-        return ["MultiIndex", *map(to_plain, columns.names)]
+        levels = [columns.get_level_values(k) for k in range(columns.nlevels)]
+        return ["MultiIndex", *map(describe_header, levels)]
     listed = getattr(columns, "categories", ())
     described = describe_pandas(columns.dtype, columns)
     return ["Index", described, to_plain(columns.name), *map(to_plain, listed)]
@@ -132,7 +149,9 @@ def rebuild_header(described: Plain, names: Labels) -> Any:
         return names
     tag, *parts = described
     if tag == "MultiIndex":
-        return pd.MultiIndex.from_tuples(names, names=list(map(from_plain, parts)))
+        levels = [list(level) for level in zip(*names, strict=True)]
+        indexes = [rebuild_header(own, level) for own, level in zip(parts, levels, strict=True)]
+        return pd.MultiIndex.from_arrays(indexes)
     described, name, *listed = parts
     dtype = rebuild_pandas(described, list(map(from_plain, listed)))
     return pd.Index(names, dtype=dtype, name=from_plain(name))
@@ -141,8 +160,8 @@ def rebuild_header(described: Plain, names: Labels) -> Any:
 def number_dtype(described: Plain) -> str:
     """Return the name of NumPy's dtype of numbers that is as wide; '' if there is none."""
     if isinstance(described, list):
-        return ""
-    name = described.removeprefix("Sparse[").split(",")[0].split("[")[0].rstrip("]").lower()
+        return number_dtype(described[1]) if described[0] == "sparse" else ""
+    name = described.split("[")[0].lower()
     name = SYNONYMS.get(name, name)
     return name if name in (*INTEGERS, *FLOATS) else ""
 

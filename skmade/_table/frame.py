@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 
 from .dtypes import describe_header, describe_objects, describe_pandas, describe_polars
 from .layout import Labels, Layout, column_label, place
-from .plain import to_plain
-from .times import WORDS, Clock, clock_of
+from .plain import is_missing, to_plain
+from .times import WORDS, Clock, clock_of, zone_of
 
 Floats = NDArray[np.float64]
 
@@ -96,11 +96,15 @@ def check_container(X: Any) -> None:
 
 def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
     """Remember the form of an open table; `words` are the columns' declared types."""
-    levels = [_levels(frame, position, word) for position, word in enumerate(words)]
-    clocks = [
-        _clock(frame, position) if labels is None else None
-        for position, labels in enumerate(levels)
-    ]
+    levels: list[Labels | None] = []
+    clocks: list[Clock | None] = []
+    for position, word in enumerate(words):
+        try:
+            levels.append(_levels(frame, position, word))
+            clocks.append(_clock(frame, position) if levels[position] is None else None)
+        except TypeError as error:
+            names = list(frame.columns) if isinstance(frame, nw.DataFrame) else None
+            raise TypeError(f"{column_label(position, names)} of X {error}") from None
     if not isinstance(frame, nw.DataFrame):
         dtypes: list[Any] = [str(frame.dtype)]
         if frame.dtype.kind == "O":
@@ -109,6 +113,12 @@ def learn_layout(frame: Any, words: Sequence[str]) -> Layout:
     native = frame.to_native()
     if frame.implementation.is_polars():
         dtypes = [describe_polars(dtype) for dtype in native.dtypes]
+        if "Object" in dtypes:
+            label = column_label(dtypes.index("Object"), frame.columns)
+            raise TypeError(
+                f"{label} of X is of dtype Object, of which polars can't say what it holds: "
+                "cast it to another one."
+            )
         return Layout("polars", list(frame.columns), dtypes, levels, clocks)
     if not frame.implementation.is_pandas():
         raise TypeError(
@@ -191,7 +201,7 @@ def missing_cells(cells: NDArray[Any]) -> NDArray[np.bool_]:
     """Return which cells of an array are missing, whatever stands for that."""
     if cells.dtype.kind in "fmM":
         return np.isnan(cells)
-    missing = [_is_missing(cell) for cell in cells.ravel().tolist()]
+    missing = [is_missing(cell) for cell in cells.ravel().tolist()]
     return np.array(missing, dtype=bool).reshape(cells.shape)
 
 
@@ -209,7 +219,7 @@ def _cells(frame: Any, position: int, zone: str | None = None) -> NDArray[Any]:
         return np.asarray(frame[:, position])
     series = frame[:, position]
     if series.dtype.is_numeric():
-        return series.cast(nw.Float64()).to_numpy().astype(np.float64)
+        return _floats(frame, series)
     own = _zone(series)
     if own is not None:
         return _on_clock(series, zone or own)
@@ -222,6 +232,15 @@ def _cells(frame: Any, position: int, zone: str | None = None) -> NDArray[Any]:
     return _objects(frame, position)
 
 
+def _floats(frame: Any, series: Any) -> Floats:
+    """Return a column of numbers as floats: casts of pyarrow refuse those that are rounded."""
+    if frame.implementation.is_pandas():
+        array = series.to_numpy()
+        if array.dtype.kind in "iuf":
+            return array.astype(np.float64)
+    return series.cast(nw.Float64()).to_numpy().astype(np.float64)
+
+
 def _zone(series: Any) -> str | None:
     """Return the time zone of a column, None without one.
 
@@ -229,7 +248,10 @@ def _zone(series: Any) -> str | None:
     """
     own = getattr(series.dtype, "time_zone", None)
     native = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
-    return own if own is not None or native is None else str(native)
+    name = str(native) if own is None and native is not None else own
+    if name is not None:
+        zone_of(name)  # refuses one that is not known by its name
+    return name
 
 
 def _on_clock(series: Any, zone: str) -> NDArray[Any]:
@@ -244,7 +266,7 @@ def _objects(frame: Any, position: int) -> NDArray[Any]:
     if not isinstance(frame, nw.DataFrame):
         return np.asarray(frame[:, position])
     series = frame[:, position]
-    if series.dtype.is_numeric() and not isinstance(series.dtype, nw.Decimal):
+    if series.dtype.is_float():
         return _cells(frame, position)
     cells = np.empty(len(series), dtype=object)
     cells[:] = series.to_list()
@@ -262,30 +284,41 @@ def _clock(frame: Any, position: int) -> Clock | None:
     return clock_of(_without_missing(_cells(frame, position, zone)), zone)
 
 
+def holes_of(X: Any) -> NDArray[np.bool_]:
+    """Return which cells of a table are missing, (n, D)."""
+    frame = open_filled(X)
+    if not isinstance(frame, nw.DataFrame):
+        return missing_cells(np.asarray(frame))
+    columns = [missing_cells(_cells(frame, j)) for j in range(frame.shape[1])]
+    return np.stack(columns, axis=1)
+
+
 def _without_missing(cells: NDArray[Any]) -> NDArray[Any]:
     """Return objects with None for every missing cell; times and numbers as they are."""
     if cells.dtype.kind != "O":
         return cells
-    return np.array([None if _is_missing(cell) else cell for cell in cells], dtype=object)
+    return np.array([None if is_missing(cell) else cell for cell in cells], dtype=object)
 
 
 def _seconds(frame: Any, position: int, clock: Clock) -> Floats:
     """Return a column of times as numbers."""
+    cells = _without_missing(_cells(frame, position, clock.zone))
+    if missing_cells(cells).all():
+        return np.full(len(cells), np.nan)
     if isinstance(frame, nw.DataFrame):
         series = frame[:, position]
         own = _zone(series)
-        instants = own is not None or isinstance(series.dtype, nw.Datetime)
-        if instants and (own is None) != (clock.zone is None):
+        aware = cells.dtype.kind == "O" and all(
+            getattr(cell, "tzinfo", None) for cell in cells if cell is not None
+        )
+        if clock.kind == "date" and not aware and (own is None) != (clock.zone is None):
             raise TypeError(
                 f"holds times {'without a zone' if own is None else 'in ' + str(own)}, where "
                 f"fit saw {clock.zone or 'none'}: turn them into those of fit by "
                 f"dt.tz_localize({clock.zone!r})."
             )
-    cells = _without_missing(_cells(frame, position, clock.zone))
     if cells.dtype.kind in "OMm":
         return clock.seconds(cells)
-    if cells.dtype.kind == "f" and np.isnan(cells).all():
-        return cells
     raise TypeError(f"holds numbers, where fit saw {WORDS[clock.kind]}.")
 
 
@@ -295,7 +328,7 @@ def _is_labelled(frame: Any, position: int) -> bool:
     if not isinstance(dtype, nw.Object | nw.Unknown):
         return isinstance(dtype, nw.Categorical | nw.Enum | nw.String | nw.Boolean)
     cells = _cells(frame, position)
-    present = [cell for cell in cells.tolist() if not _is_missing(cell)]
+    present = [cell for cell in cells.tolist() if not is_missing(cell)]
     return any(isinstance(cell, str) for cell in present) or (
         len(present) > 0 and all(isinstance(cell, bool | np.bool_) for cell in present)
     )
@@ -313,8 +346,7 @@ def _levels(frame: Any, position: int, word: str) -> Labels | None:
         for label in labels:
             to_plain(label)
     except TypeError as error:
-        label = column_label(position, list(frame.columns) if framed else None)
-        raise TypeError(f"{label} of X holds what cannot be a label: {error}.") from None
+        raise TypeError(f"holds what cannot be a label: {error}.") from None
     return labels
 
 
@@ -340,7 +372,7 @@ def _sorted_labels(cells: NDArray[Any]) -> Labels:
         raise TypeError("infinity, which is never a value")
     if cells.dtype.kind in "biuf":
         return np.unique(cells[~np.isnan(cells.astype(np.float64))]).tolist()
-    distinct = {cell for cell in cells.tolist() if not _is_missing(cell)}
+    distinct = {cell for cell in cells.tolist() if not is_missing(cell)}
     try:
         return sorted(distinct, key=place)
     except TypeError as error:
@@ -354,7 +386,7 @@ def _codes(cells: NDArray[Any], labels: Labels) -> Floats:
     try:
         return np.array(
             [
-                np.nan if _is_missing(cell) else code_of.get(cell, UNKNOWN)
+                np.nan if is_missing(cell) else code_of.get(cell, UNKNOWN)
                 for cell in cells.tolist()
             ]
         )
@@ -362,18 +394,10 @@ def _codes(cells: NDArray[Any], labels: Labels) -> Floats:
         raise TypeError(f"holds what cannot be a label: {error}.") from None
 
 
-def _is_missing(cell: Any) -> bool:
-    """Whether a cell is None, NaN, pandas.NA or NaT."""
-    return (
-        cell is None
-        or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
-        or type(cell).__name__ in ("NAType", "NaTType")
-        or (isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell)))
-    )
-
-
 def _numeric(cells: NDArray[Any]) -> Floats:
     """Convert cells that are no labels to floats, missing ones to NaN."""
+    if cells.dtype.kind in "mM" and np.isnat(cells).all():
+        return np.full(len(cells), np.nan)
     problem = _wrong_type(cells)
     if problem is not None:
         raise TypeError(problem)
@@ -381,7 +405,7 @@ def _numeric(cells: NDArray[Any]) -> Floats:
         return cells.astype(np.float64)
     try:
         return np.array(
-            [np.nan if _is_missing(cell) else float(cell) for cell in cells.tolist()]
+            [np.nan if is_missing(cell) else float(cell) for cell in cells.tolist()]
         )
     except (TypeError, ValueError) as error:
         raise TypeError(f"holds no number: {error}") from None
@@ -411,7 +435,7 @@ def _wrong_type(column: NDArray[Any]) -> str | None:
     for cell in column.tolist() if column.dtype.kind == "O" else ():
         if isinstance(cell, str | bytes):
             return text.format(cell)
-        if not _is_missing(cell) and not isinstance(cell, int | float):
+        if not is_missing(cell) and not isinstance(cell, int | float):
             problem = WRONG.get(type(cell).__name__)
             if problem is None and isinstance(cell, TIMES):
                 problem = MIXED

@@ -31,6 +31,16 @@ def to_plain(label: Any) -> Plain:
     raise TypeError(f"{label!r}, of type {kind}; turn such cells into text first")
 
 
+def is_missing(cell: Any) -> bool:
+    """Whether a cell is None, NaN, pandas.NA or NaT."""
+    return (
+        cell is None
+        or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
+        or type(cell).__name__ in ("NAType", "NaTType")
+        or (isinstance(cell, np.datetime64 | np.timedelta64) and bool(np.isnat(cell)))
+    )
+
+
 def from_plain(plain: Plain) -> Any:
     """Return the label that `to_plain` was given."""
     if not isinstance(plain, list):

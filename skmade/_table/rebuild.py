@@ -55,26 +55,40 @@ def to_table(
 
 
 def with_own_cells(layout: Layout, table: Any, X: Any, observed: NDArray[np.bool_]) -> Any:
-    """Return completed rows with cells of the user's own where these are no floats.
+    """Return completed rows with the user's own cells, where they came as numbers.
 
-    So are integers beyond 2**53, of columns that are complete, and times: nanoseconds, and the
-    second of two hours that clocks repeat.
+    As floats they may have lost something: integers beyond 2**53, digits of Decimals,
+    nanoseconds, and the second of two hours that clocks repeat.
     """
-    sign = {"pandas": "iloc", "polars": "with_columns"}.get(layout.container)
-    if sign is None or not hasattr(X, sign):
+    if layout.container == "array":
+        own = np.asarray(X) if layout.dtype(0) != "float64" else table
+        alike = own.shape == table.shape and own.dtype == table.dtype
+        return np.where(observed, own, table) if alike else table
+    of_pandas = layout.container == "pandas"
+    if not hasattr(X, "iloc" if of_pandas else "with_columns"):
         return table
-    for position, (own, made) in enumerate(zip(X.dtypes, table.dtypes, strict=True)):
-        kept, timed = observed[:, position], layout.clocks[position] is not None
-        if own != made or not (kept.all() or timed):
+    for position, own in enumerate(X.dtypes):
+        kept = observed[:, position]
+        if layout.levels[position] is not None and not kept.all():
             continue
-        if layout.container == "pandas":
-            cells = X.iloc[:, position]
-            cells = cells.copy() if kept.all() else cells.where(kept, table.iloc[:, position])
-            table.isetitem(position, cells)
-        else:
+        if of_pandas:
+            made = _alike(table.iloc[:, position], own)
+            if made.dtype == own:
+                cells = X.iloc[:, position]
+                cells = cells.copy() if kept.all() else cells.where(kept, made)
+                table.isetitem(position, cells)
+        elif table.dtypes[position] == own:
             cells = X[:, position].zip_with(_polars_mask(kept), table[:, position])
             table = table.with_columns(cells)
     return table
+
+
+def _alike(made: Any, own: Any) -> Any:
+    """Return drawn times in the unit of the user's, where that is finer than that of fit."""
+    both = made.dtype, own
+    if all(isinstance(dtype, np.dtype) and dtype.kind in "mM" for dtype in both):
+        return made.astype(np.promote_types(*both)) if made.dtype.kind == own.kind else made
+    return made
 
 
 def _polars_mask(mask: NDArray[np.bool_]) -> Any:
@@ -125,9 +139,10 @@ def _to_array(layout: Layout, numbers: Floats) -> NDArray[Any]:
     columns = [_cells(layout, position, column) for position, column in enumerate(numbers.T)]
     kinds = {column.dtype for column in columns}
     if len(kinds) == 1 and kinds.pop().kind in "Mm":
-        return np.array(columns).T.copy()
+        return np.array(columns).T.astype(str(layout.dtypes[0]))
     numeric = not any(layout.clocks) and all(
-        labels is None or all(isinstance(label, int | float) for label in labels)
+        labels is None
+        or all(isinstance(label, int | float) and float(label) == label for label in labels)
         for labels in layout.levels
     )
     table = np.empty(numbers.shape, dtype=np.float64 if numeric else object)
@@ -194,13 +209,15 @@ def _to_polars(layout: Layout, numbers: Floats) -> Any:
 
 
 def _in_zone(times: Any, zone: str) -> Any:
-    """Return times on the clock of a zone; one that its clocks skip is an hour later."""
+    """Return times on the clock of a zone; an hour or a day later where clocks skip it."""
 
     def placed(series: Any) -> Any:
         return series.dt.replace_time_zone(zone, ambiguous="earliest", non_existent="null")
 
     found = placed(times)
-    return found.zip_with(found.is_not_null(), placed(times.dt.offset_by("1h")))
+    for later in ("1h", "24h"):  # a zone may skip a day
+        found = found.zip_with(found.is_not_null(), placed(times.dt.offset_by(later)))
+    return found
 
 
 def _cells(layout: Layout, position: int, numbers: Floats) -> NDArray[Any]:
@@ -281,12 +298,15 @@ def _holds_labels(described: Plain, labels: Labels) -> bool:
         return numeric and _holds(described, np.array(labels, dtype=np.float64))
     if _is_boolean(described):
         return all(isinstance(label, bool) for label in labels)
-    return not _is_text(described) or all(isinstance(label, str) for label in labels)
+    if _is_text(described):
+        return all(isinstance(label, str) for label in labels)
+    return len({type(label) for label in labels}) <= 1 or described == "object"
 
 
 def _is_boolean(described: Plain) -> bool:
     """Whether a dtype is one of truth values."""
-    return str(described).lower().removeprefix("sparse[").startswith("bool")
+    name = described[1] if described[0] == "sparse" else described
+    return str(name).lower().startswith("bool")
 
 
 def _is_text(described: Plain) -> bool:

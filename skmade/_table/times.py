@@ -6,9 +6,10 @@ seconds have as many decimals as double precision allows.
 """
 
 import datetime
+import re
 from collections.abc import Iterable
 from typing import Any, NamedTuple
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,15 +18,23 @@ Floats = NDArray[np.float64]
 
 DAY = 86_400
 
+# Times of day end before midnight by more than the noise that grids of hours allow for.
+LAST_OF_DAY = 1e-3
+
 # Times come back in one of these units: parts of a second, or multiples.
 PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}
 UNITS = (*PER_SECOND, "m", "h", "D", "M", "Y")
 
-# Between these days, of year 1 and of year 9999, all libraries know all instants.
-FIRST, LAST = -62_135_596_800, 253_402_214_400
+# Between these, of year 1 and of year 9999, all libraries know all instants.
+FIRST, LAST = -62_135_596_800, 253_402_300_799
+
+# Zones that have an offset for a name.
+OFFSET = re.compile(r"(?:UTC)?([+-]\d\d:\d\d)")
 
 # The longest duration that Python knows, in seconds.
 LONGEST = 999_999_999 * DAY
+
+UTC = datetime.UTC
 
 # What a column of each kind holds, as messages call it.
 WORDS = {"date": "dates", "duration": "durations", "time": "times of day"}
@@ -43,7 +52,7 @@ class Clock(NamedTuple):
     def ends(self) -> tuple[float, float]:
         """Between which numbers all times of this kind are."""
         if self.kind == "time":
-            return 0.0, DAY - 1e-6
+            return 0.0, DAY - LAST_OF_DAY
         if self.kind == "date":
             return float(FIRST - self.origin), float(LAST - self.origin)
         return -float(LONGEST), float(LONGEST)
@@ -53,7 +62,7 @@ class Clock(NamedTuple):
         if cells.dtype.kind in "Mm":
             if cells.dtype.kind != ("M" if self.kind == "date" else "m"):
                 raise TypeError(f"holds no {WORDS[self.kind]}, where fit saw some")
-            return _seconds_of_ticks(cells, self.origin)
+            return self._within(_seconds_of_ticks(cells, self.origin))
         return np.array([np.nan if cell is None else self.second(cell) for cell in cells])
 
     def second(self, cell: Any) -> float:
@@ -61,7 +70,15 @@ class Clock(NamedTuple):
         ticks = _ticks(self._read(cell), self.zone)
         if ticks.dtype.kind != ("M" if self.kind == "date" else "m"):
             raise TypeError(f"holds {cell!r}, where fit saw {WORDS[self.kind]}")
-        return float(_seconds_of_ticks(ticks.reshape(1), self.origin)[0])
+        return float(self._within(_seconds_of_ticks(ticks.reshape(1), self.origin))[0])
+
+    def _within(self, numbers: Floats) -> Floats:
+        """Refuse times that some library does not know: they could not be drawn."""
+        low, high = self.ends
+        if (numbers < low).any() or (numbers >= high + 1).any():
+            limit = "beyond the years 1 to 9999" if self.kind == "date" else "too long"
+            raise TypeError(f"holds {WORDS[self.kind]} {limit}: make them missing")
+        return numbers
 
     def _read(self, cell: Any) -> Any:
         """Read text; refuse what is no time of this kind."""
@@ -80,11 +97,12 @@ class Clock(NamedTuple):
     def ticks(self, numbers: Floats, unit: str) -> NDArray[Any]:
         """Return numbers as datetime64 or timedelta64 of a unit, the nearest of it."""
         low, high = self.ends
-        inside = np.clip(numbers, low, high)
+        inside = np.clip(numbers, low, high if self.kind != "time" else DAY - 1e-6)
         code = "M8" if self.kind == "date" else "m8"
         if unit not in PER_SECOND:  # the nearest minute, hour or day; months begin on the first
             half = {"m": 30, "h": 1800, "D": DAY // 2}.get(unit, 0)
             seconds = np.rint(inside).astype(np.int64) + self.origin + half
+            seconds = np.minimum(seconds, LAST) if self.kind == "date" else seconds
             return seconds.astype(f"{code}[s]").astype(f"{code}[{unit}]")
         per, whole = PER_SECOND[unit], np.floor(inside)
         # What int64 can't hold in this unit is moved to its ends.
@@ -135,6 +153,20 @@ def clock_of(cells: NDArray[Any], zone: str | None = None) -> Clock | None:
     return clock._replace(origin=first // DAY * DAY)
 
 
+def zone_of(name: str) -> datetime.tzinfo:
+    """Return the time zone of a name, which may be an offset from UTC."""
+    offset = OFFSET.fullmatch(name)
+    if offset:
+        return datetime.datetime.fromisoformat(f"2000-01-01T00:00{offset[1]}").tzinfo or UTC
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise TypeError(
+            f"is in a time zone without a name that is known, {name}: give it one by "
+            "dt.tz_convert('UTC')"
+        ) from None
+
+
 def joined_clock(clocks: Iterable[Clock | None]) -> Clock | None:
     """Return the clock of a column in parts: with the first origin of all."""
     known = [clock for clock in clocks if clock is not None]
@@ -143,7 +175,7 @@ def joined_clock(clocks: Iterable[Clock | None]) -> Clock | None:
 
 def _kind(cell: Any) -> str | None:
     """Return the kind of time that an object is, None for anything else."""
-    if isinstance(cell, datetime.datetime) and cell.tzinfo is not None:
+    if getattr(cell, "tzinfo", None) is not None:
         return None
     for kind, types in (
         ("date", datetime.date | np.datetime64),
@@ -158,13 +190,15 @@ def _kind(cell: Any) -> str | None:
 def _ticks(cell: Any, zone: str | None) -> Any:
     """Return a date, time or duration as datetime64 or timedelta64, on the clock of a zone."""
     if isinstance(cell, datetime.time):
+        if cell.tzinfo is not None:
+            raise TypeError(f"holds {cell!r} with a time zone, which no time of day has")
         return np.timedelta64(
             ((cell.hour * 60 + cell.minute) * 60 + cell.second) * 10**6 + cell.microsecond, "us"
         )
     if isinstance(cell, datetime.datetime) and cell.tzinfo is not None:
         if zone is None:
             raise TypeError(f"holds {cell!r} with a time zone, where fit saw none")
-        cell = cell.astimezone(ZoneInfo(zone)).replace(tzinfo=None)
+        cell = cell.astimezone(zone_of(zone)).replace(tzinfo=None)
     if hasattr(cell, "to_datetime64"):
         return cell.to_datetime64()
     if hasattr(cell, "to_timedelta64"):
@@ -181,7 +215,9 @@ def _ticks(cell: Any, zone: str | None) -> Any:
 def _seconds_of_ticks(cells: NDArray[Any], origin: int) -> Floats:
     """Return datetime64 or timedelta64 of any unit as seconds since the origin."""
     missing, code = np.isnat(cells), cells.dtype.str[1:3]
-    unit = np.datetime_data(cells.dtype)[0]
+    unit, count = np.datetime_data(cells.dtype)
+    if count > 1 and unit in PER_SECOND:  # such as [60s]
+        cells = cells.astype(f"{code}[{unit}]")
     if unit in ("ps", "fs", "as"):
         cells, unit = cells.astype(f"{code}[ns]"), "ns"
     elif unit not in PER_SECOND:

@@ -3,7 +3,7 @@
 import numpy as np
 from sklearn.utils import _safe_indexing
 
-from ._estimators import open_density, rows_of
+from ._estimators import collected, open_density, rows_of
 from ._style import DATA, LIGHT, MARKED, MODEL, one_axes, tidy
 
 # Beyond so many widths of the widest band the axis becomes logarithmic.
@@ -127,6 +127,7 @@ class ContributionDisplay:
             The display, drawn.
         """
         density, transformers = open_density(estimator, cls.__name__, "score_features")
+        X = collected(X)
         table = _safe_indexing(X, [row]) if isinstance(row, int | np.integer) else row
         own, cells = rows_of(density, transformers, table)
         if len(cells[0].values) != 1:

@@ -49,13 +49,20 @@ def open_density(estimator, display, *methods):
 
 def rows_of(density, transformers, X):
     """Return rows as the density takes them, behind the transformers, and as columns."""
-    names = None
+    names, X = None, collected(X)
     for transformer in transformers:
         X = transformer.transform(X)
         if hasattr(transformer, "get_feature_names_out"):
             names = list(transformer.get_feature_names_out())
     names = getattr(density, "feature_names_in_", names)
     return X, read_columns(X, names)
+
+
+def collected(X):
+    """Return the rows of a LazyFrame of polars, and anything else as it is."""
+    # The twin of one in `_table`: displays of any density know nothing of that of a MADE.
+    lazy = isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame)
+    return X.collect() if lazy and hasattr(X, "collect") else X
 
 
 def generator(random_state):

@@ -99,7 +99,8 @@ def _frame_with(frame, cells, n_rows):
     columns = []
     for position, name in enumerate(frame.columns):
         feature, points = cells.get(position, (None, np.zeros(n_rows, dtype=int)))
-        if frame[name].dtype.is_numeric():
+        as_number = feature is not None and feature.levels is None and feature.days is None
+        if frame[name].dtype.is_numeric() or as_number:
             numbers = np.full(n_rows, np.nan) if feature is None else feature.grid[points]
             columns.append(
                 nw.new_series(name, numbers, nw.Float64, backend=frame.implementation)
