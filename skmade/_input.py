@@ -169,8 +169,11 @@ def learn_kinds(estimator, layout, surveyed):
     return kinds, read_bounds(estimator.bounds, kinds, layout, -surveyed.least[1])
 
 
-def read_bounds(bounds, kinds, layout, largest):
-    """Return the lowest and the highest number of each column, (2, D); None without bounds."""
+def read_bounds(bounds, kinds, layout, largest=None):
+    """Return the lowest and the highest number of each column, (2, D); None without bounds.
+
+    A day ends, with the `largest` time of it at the earliest.
+    """
     times_of_day = any(clock and clock.kind == "time" for clock in layout.clocks)
     if not bounds and not times_of_day:
         return None
@@ -185,9 +188,10 @@ def read_bounds(bounds, kinds, layout, largest):
             raise ValueError(f"{label} has bounds, but is {kinds[position]}: leave them out.")
         ends[:, position] = _pair(pair, label, layout.clocks[position])
     for position, clock in enumerate(layout.clocks):
-        if clock is not None and clock.kind == "time":  # a day ends
+        if clock is not None and clock.kind == "time":
             low, high = clock.ends
-            ends[:, position] = np.clip(ends[:, position], low, max(high, largest[position]))
+            high = high if largest is None else max(high, largest[position])
+            ends[:, position] = np.clip(ends[:, position], low, high)
     return ends
 
 

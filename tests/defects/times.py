@@ -84,7 +84,7 @@ def a_day_without_end():
     """Times of day have no bounds: those after midnight come as the last of the day."""
 
     @patch(_input, "read_bounds")
-    def read_bounds(old, bounds, kinds, layout, largest):
+    def read_bounds(old, bounds, kinds, layout, largest=None):
         return old(bounds, kinds, layout, largest) if bounds else None
 
 
