@@ -23,9 +23,9 @@ def ticks_of_any_unit():
         return np.where(np.isnat(cells), np.nan, ticks)
 
 
-@defect("API", TIMES + "microseconds_of_a_year_are_exact")
+@defect("API", TIMES + "microseconds_of_decades_and_nanoseconds_of_a_day_are_exact")
 def seconds_since_1970():
-    """All columns have the same origin, so far away that microseconds are rounded."""
+    """All columns have the same origin, so far away that nanoseconds are rounded."""
 
     @patch(times, "clock_of")
     def clock_of(old, cells, zone=None):

@@ -48,10 +48,11 @@ def test_the_origin_is_a_midnight_before_all_of_them():
     assert clock_of(DAYS[::-1]) == clock_of(DAYS)
 
 
-def test_microseconds_of_a_year_are_exact():
-    cells = np.datetime64("2024-01-01", "us") + RNG.randint(0, 3 * 10**13, size=1000)
+@pytest.mark.parametrize(("unit", "span"), [("us", 3 * 10**15), ("ns", 9 * 10**13)])
+def test_microseconds_of_decades_and_nanoseconds_of_a_day_are_exact(unit, span):
+    cells = np.datetime64("2024-01-01", unit) + RNG.randint(0, span, size=1000)
     clock = clock_of(cells)
-    assert_array_equal(clock.ticks(clock.seconds(cells), "us"), cells)
+    assert_array_equal(clock.ticks(clock.seconds(cells), unit), cells)
 
 
 def test_objects_of_python_come_back():
