@@ -19,6 +19,8 @@ from sklearn.utils.validation import (
 )
 
 from ._network.ensemble import Ensemble
+from ._table.bounds import read_bounds, read_ends
+from ._table.cells import holds_times, missing_cells, without_markers
 from ._table.checks import (
     check_binary,
     check_cells,
@@ -37,14 +39,11 @@ from ._table.frame import (
     check_types,
     collected,
     column_words,
-    holds_times,
     learn_layout,
-    missing_cells,
     open_filled,
     open_frame,
     to_numbers,
     unknown_labels,
-    without_markers,
     without_masked,
 )
 from ._table.layout import Labels, Layout
@@ -167,62 +166,6 @@ def learn_kinds(estimator, layout, surveyed):
     words = declared_words(estimator, len(layout.levels), layout.names)
     kinds = resolve_kinds(words, surveyed, layout)
     return kinds, read_bounds(estimator.bounds, kinds, layout, -surveyed.least[1])
-
-
-def read_bounds(bounds, kinds, layout, largest=None):
-    """Return the lowest and the highest number of each column, (2, D); None without bounds.
-
-    A day ends, with the `largest` time of it at the earliest.
-    """
-    times_of_day = any(clock and clock.kind == "time" for clock in layout.clocks)
-    if not bounds and not times_of_day:
-        return None
-    names = list(range(len(kinds))) if layout.names is None else list(layout.names)
-    ends = np.array([[-np.inf], [np.inf]]) * np.ones(len(kinds))
-    for column, pair in (bounds or {}).items():
-        if column not in names:
-            raise ValueError(f"bounds names {column!r}, which is no column of the table.")
-        position = names.index(column)
-        label = layout.label(position)
-        if kinds[position] in ("binary", "categorical"):
-            raise ValueError(f"{label} has bounds, but is {kinds[position]}: leave them out.")
-        ends[:, position] = _pair(pair, label, layout.clocks[position])
-    for position, clock in enumerate(layout.clocks):
-        if clock is not None and clock.kind == "time":
-            low, high = clock.ends
-            high = high if largest is None else max(high, largest[position])
-            ends[:, position] = np.clip(ends[:, position], low, high)
-    return ends
-
-
-def _pair(pair, label, clock):
-    """Return two ends of a column as floats, infinite where they are open."""
-    low, high = _ends(pair, label, clock)
-    if not low < high:
-        raise ValueError(
-            f"The bounds of {label} must be (low, high) with low < high, None for an open end, "
-            f"got {pair!r}."
-        )
-    return low, high
-
-
-def _ends(pair, label, clock):
-    """Read two ends, infinite where they are None, NaN where they are no pair of numbers.
-
-    Ends of a column of times are times, or text in ISO 8601.
-    """
-    try:
-        low, high = pair
-    except (TypeError, ValueError):
-        return np.nan, np.nan
-    read = float if clock is None else clock.second
-    try:
-        low = -np.inf if low is None else read(low)
-        return low, np.inf if high is None else read(high)
-    except (TypeError, ValueError) as error:
-        if clock is None:
-            return np.nan, np.nan
-        raise TypeError(f"An end of {label} {error}") from None
 
 
 class ReadTable(NamedTuple):
@@ -406,7 +349,7 @@ def _asked_between(pair, position, layout, table):
             f"{label} holds labels, of which there are no intervals: give a list of labels "
             f"instead of {pair!r}."
         )
-    low, high = _ends(pair, label, layout.clocks[position])
+    low, high = read_ends(pair, label, layout.clocks[position])
     if not low <= high or low == np.inf or high == -np.inf:
         raise ValueError(
             f"The interval of {label} must be (low, high) with low <= high, None for an open "

@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import numpy as np
 
-from ._input import declared_words, read_bounds
+from ._input import declared_words
 from ._network.ensemble import Architecture
 from ._network.masks import draw_ranks, warn_if_narrow
+from ._table.bounds import read_bounds
 from ._table.checks import warn_user
 from ._training.recipes import recipes
 from ._training.schedule import (

@@ -22,7 +22,8 @@ from ._density import MADEDensity
 from ._distributions import conditional_at
 from ._input import private_random_state
 from ._network.masks import random_orderings
-from ._table.frame import collected, holds_times
+from ._table.cells import holds_times
+from ._table.frame import collected
 
 # Orderings of the other columns to choose from.
 N_ORDERINGS = 64

@@ -22,7 +22,7 @@ from threadpoolctl import ThreadpoolController
 
 Result = TypeVar("Result")
 
-# Seconds, after which a wait begins anew, see `_wait`.
+# Seconds, after which a wait begins anew, see `_News.wait`.
 LONGEST_WAIT = 0.5
 
 # Whether a thread is one of ours: what it runs is no further cut.
@@ -97,6 +97,34 @@ def one_thread_inside() -> Iterator[int]:
         _limit.leave(call)
 
 
+class _News:
+    """What threads of ours tell: that they are born, ready and at their end.
+
+    They do so by plain lists and a queue of C, each step of which Ctrl-C can't halve: that
+    leaves the lock of an Event or a Condition taken, for which others then wait for good.
+    """
+
+    def __init__(self) -> None:
+        self.born: list[None] = []
+        self.ready: list[None] = []
+        self.ended: list[None] = []
+        self.told = SimpleQueue[None]()
+
+    def tell(self, those: list[None]) -> None:
+        """Tell that one more is among those."""
+        those.append(None)
+        self.told.put(None)
+
+    def wait(self, happened: Callable[[], bool]) -> None:
+        """Wait until something has happened, of which there is news.
+
+        A Ctrl-C just before a wait is noticed only after it: so none is long.
+        """
+        while not happened():
+            with suppress(Empty):
+                self.told.get(timeout=LONGEST_WAIT)
+
+
 def on_threads(
     tasks: Sequence[Callable[[], Result]],
     n_threads: int,
@@ -119,67 +147,48 @@ def on_threads(
     turns, context = enumerate(tasks), contextvars.copy_context()
     found: dict[int, Result] = {}
     errors: list[BaseException] = []
-    # Threads tell by plain lists and queues of C, each step of which Ctrl-C can't halve: that
-    # leaves the lock of an Event or a Condition taken, for which others then wait for good.
-    born: list[None] = []
-    ready: list[None] = []
-    ended: list[None] = []
-    news, gate = SimpleQueue[None](), SimpleQueue[None]()
+    news, gate = _News(), SimpleQueue[None]()
 
     def end(error: BaseException) -> None:
         errors.append(error)
         stop()
 
-    def tell(those: list[None]) -> None:
-        those.append(None)
-        news.put(None)
-
     def work() -> None:
-        born.append(None)
+        news.tell(news.born)
         _this_thread.is_ours = True
         try:
             if not errors:
                 begin()
-            tell(ready)
+            news.tell(news.ready)
             gate.get()
             while not errors and (turn := next(turns, None)):
                 found[turn[0]] = context.copy().run(turn[1])
         except BaseException as error:
             end(error)
-            tell(ready)
+            news.tell(news.ready)
         finally:
-            tell(ended)
+            news.tell(news.ended)
 
     n_threads = max(min(n_threads, len(tasks)), 1)
     try:
         for _ in range(n_threads):
             start_new_thread(work, ())
-        _wait(news, lambda: len(ready) >= n_threads)
+        news.wait(lambda: len(news.ready) >= n_threads)
         begun()
         for _ in range(n_threads):
             gate.put(None)
-        _wait(news, lambda: len(ended) == n_threads)
+        news.wait(lambda: len(news.ended) == n_threads)
     except BaseException as error:
         end(error)
         for _ in range(n_threads):
             gate.put(None)
         # A thread that is born later finds the error, and ends at once.
-        _wait(news, lambda: len(ended) == len(born))
+        news.wait(lambda: len(news.ended) == len(news.born))
         begun()
         raise
     if errors:
         raise errors[0]
     return [found[position] for position in range(len(tasks))]
-
-
-def _wait(news: SimpleQueue[None], happened: Callable[[], bool]) -> None:
-    """Wait until something has happened, of which there is news.
-
-    A Ctrl-C just before a wait is noticed only after it: so none is long.
-    """
-    while not happened():
-        with suppress(Empty):
-            news.get(timeout=LONGEST_WAIT)
 
 
 def in_order(

@@ -248,6 +248,7 @@ def test_far_cells_are_told_of_and_the_own_is_not():
         density.conditional([[0.0, 500.0]], 1)
 
 
+@pytest.mark.slow
 def test_far_cells_do_not_lead_beyond_the_end_of_a_column():
     X = np.random.RandomState(0).exponential(size=(300, 2))
     density = quick(bounds={1: (0, None)}, ordering="natural").fit(X)

@@ -263,6 +263,7 @@ def test_scoring_monitor_is_harmless():
     quick(max_iter=2).set_callbacks(ScoringMonitor(scoring=mean_log_likelihood)).fit(X)
 
 
+@pytest.mark.slow
 def test_progress_bar_across_processes(capsys):
     density = quick(n_estimators=9, max_iter=2, n_jobs=2)
     density.set_callbacks(ProgressBar()).fit(X)

@@ -5,7 +5,6 @@ Labels (text, categories, booleans, or numbers that are declared categorical) be
 missing cells become NaN.
 """
 
-import datetime
 import sys
 from collections import Counter
 from collections.abc import Mapping, Sequence
@@ -16,18 +15,24 @@ import numpy as np
 from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
+from .cells import (
+    TIMES,
+    cells_of,
+    is_labelled,
+    missing_cells,
+    objects_of,
+    without_missing,
+    zone_in,
+)
 from .dtypes import describe_header, describe_objects, describe_pandas, describe_polars
 from .layout import Labels, Layout, column_label, place
 from .plain import is_missing, to_plain
-from .times import WORDS, Clock, clock_of, zone_of
+from .times import WORDS, Clock, clock_of
 
 Floats = NDArray[np.float64]
 
 # The code of a label that fit did not see.
 UNKNOWN = -1.0
-
-# What dates, times and durations are as objects.
-TIMES = datetime.date | datetime.time | datetime.timedelta | np.datetime64 | np.timedelta64
 
 
 def open_frame(X: Any) -> Any:
@@ -172,14 +177,23 @@ def to_numbers(
             continue
         try:
             if labels is not None:
-                numbers[:, position] = _codes(_objects(frame, position), labels)
+                numbers[:, position] = _codes(objects_of(frame, position), labels)
             elif clock is not None:
                 numbers[:, position] = _seconds(frame, position, clock)
             else:
-                numbers[:, position] = _numeric(_cells(frame, position))
+                numbers[:, position] = _numeric(cells_of(frame, position))
         except (TypeError, ValueError) as error:
             raise TypeError(f"{layout.label(position)} of {name} {error}") from None
     return numbers
+
+
+def holes_of(X: Any) -> NDArray[np.bool_]:
+    """Return which cells of a table are missing, (n, D)."""
+    frame = open_filled(X)
+    if not isinstance(frame, nw.DataFrame):
+        return missing_cells(np.asarray(frame))
+    columns = [missing_cells(cells_of(frame, j)) for j in range(frame.shape[1])]
+    return np.stack(columns, axis=1)
 
 
 def unknown_labels(layout: Layout, numbers: Floats, frame: Any) -> dict[int, Labels]:
@@ -188,126 +202,29 @@ def unknown_labels(layout: Layout, numbers: Floats, frame: Any) -> dict[int, Lab
     for position, labels in enumerate(layout.levels):
         rows = np.flatnonzero(numbers[:, position] == UNKNOWN)
         if labels is not None and len(rows):
-            unknown[position] = list(dict.fromkeys(_objects(frame, position)[rows].tolist()))
+            unknown[position] = list(dict.fromkeys(objects_of(frame, position)[rows].tolist()))
     return unknown
-
-
-def without_markers(cells: NDArray[Any]) -> NDArray[Any]:
-    """Return an array of objects in which missing cells of any kind are NaN."""
-    return np.where(missing_cells(cells), np.nan, cells)
-
-
-def missing_cells(cells: NDArray[Any]) -> NDArray[np.bool_]:
-    """Return which cells of an array are missing, whatever stands for that."""
-    if cells.dtype.kind in "fmM":
-        return np.isnan(cells)
-    missing = [is_missing(cell) for cell in cells.ravel().tolist()]
-    return np.array(missing, dtype=bool).reshape(cells.shape)
-
-
-def holds_times(array: Any) -> bool:
-    """Whether some column of an array holds dates, times or durations."""
-    kind = getattr(getattr(array, "dtype", None), "kind", "")
-    if kind != "O" or getattr(array, "ndim", 2) != 2:
-        return kind in ("m", "M") and array.ndim == 2
-    return any(isinstance(cell, TIMES) for cell in array.ravel().tolist())
-
-
-def _cells(frame: Any, position: int, zone: str | None = None) -> NDArray[Any]:
-    """Return one column: numbers as floats, times on the clock of a zone, else objects."""
-    if not isinstance(frame, nw.DataFrame):
-        return np.asarray(frame[:, position])
-    series = frame[:, position]
-    if series.dtype.is_numeric():
-        return _floats(frame, series)
-    own = _zone(series)
-    if own is not None:
-        return _on_clock(series, zone or own)
-    if isinstance(series.dtype, nw.Datetime | nw.Duration):
-        return series.to_numpy()
-    if isinstance(series.dtype, nw.Unknown):  # sparse numbers, for one
-        array = series.to_numpy()
-        if array.dtype.kind in "iuf":
-            return array.astype(np.float64)
-    return _objects(frame, position)
-
-
-def _floats(frame: Any, series: Any) -> Floats:
-    """Return a column of numbers as floats: casts of pyarrow refuse those that are rounded."""
-    if frame.implementation.is_pandas():
-        array = series.to_numpy()
-        if array.dtype.kind in "iuf":
-            return array.astype(np.float64)
-    return series.cast(nw.Float64()).to_numpy().astype(np.float64)
-
-
-def _zone(series: Any) -> str | None:
-    """Return the time zone of a column, None without one.
-
-    narwhals does not read the names of all zones in dtypes of pandas (America/New_York).
-    """
-    own = getattr(series.dtype, "time_zone", None)
-    native = getattr(getattr(series.to_native(), "dtype", None), "tz", None)
-    name = str(native) if own is None and native is not None else own
-    if name is not None:
-        zone_of(name)  # refuses one that is not known by its name
-    return name
-
-
-def _on_clock(series: Any, zone: str) -> NDArray[Any]:
-    """Return instants in a zone as datetime64 on the clock of another."""
-    if isinstance(series.dtype, nw.Datetime):
-        return series.dt.convert_time_zone(zone).dt.replace_time_zone(None).to_numpy()
-    return np.asarray(series.to_native().dt.tz_convert(zone).dt.tz_localize(None))
-
-
-def _objects(frame: Any, position: int) -> NDArray[Any]:
-    """Return one column as objects; of an array as it is."""
-    if not isinstance(frame, nw.DataFrame):
-        return np.asarray(frame[:, position])
-    series = frame[:, position]
-    if series.dtype.is_float():
-        return _cells(frame, position)
-    cells = np.empty(len(series), dtype=object)
-    cells[:] = series.to_list()
-    return cells
 
 
 def _clock(frame: Any, position: int) -> Clock | None:
     """Return how a column is read if it holds dates, times or durations."""
     if not isinstance(frame, nw.DataFrame):
-        return clock_of(_without_missing(np.asarray(frame[:, position])))
+        return clock_of(without_missing(np.asarray(frame[:, position])))
     series = frame[:, position]
     if series.dtype.is_numeric():
         return None
-    zone = _zone(series)
-    return clock_of(_without_missing(_cells(frame, position, zone)), zone)
-
-
-def holes_of(X: Any) -> NDArray[np.bool_]:
-    """Return which cells of a table are missing, (n, D)."""
-    frame = open_filled(X)
-    if not isinstance(frame, nw.DataFrame):
-        return missing_cells(np.asarray(frame))
-    columns = [missing_cells(_cells(frame, j)) for j in range(frame.shape[1])]
-    return np.stack(columns, axis=1)
-
-
-def _without_missing(cells: NDArray[Any]) -> NDArray[Any]:
-    """Return objects with None for every missing cell; times and numbers as they are."""
-    if cells.dtype.kind != "O":
-        return cells
-    return np.array([None if is_missing(cell) else cell for cell in cells], dtype=object)
+    zone = zone_in(series)
+    return clock_of(without_missing(cells_of(frame, position, zone)), zone)
 
 
 def _seconds(frame: Any, position: int, clock: Clock) -> Floats:
     """Return a column of times as numbers."""
-    cells = _without_missing(_cells(frame, position, clock.zone))
+    cells = without_missing(cells_of(frame, position, clock.zone))
     if missing_cells(cells).all():
         return np.full(len(cells), np.nan)
     if isinstance(frame, nw.DataFrame):
         series = frame[:, position]
-        own = _zone(series)
+        own = zone_in(series)
         aware = cells.dtype.kind == "O" and all(
             getattr(cell, "tzinfo", None) for cell in cells if cell is not None
         )
@@ -322,27 +239,15 @@ def _seconds(frame: Any, position: int, clock: Clock) -> Floats:
     raise TypeError(f"holds numbers, where fit saw {WORDS[clock.kind]}.")
 
 
-def _is_labelled(frame: Any, position: int) -> bool:
-    """Whether a DataFrame's column holds labels: text, categories, or only booleans."""
-    dtype = frame[:, position].dtype
-    if not isinstance(dtype, nw.Object | nw.Unknown):
-        return isinstance(dtype, nw.Categorical | nw.Enum | nw.String | nw.Boolean)
-    cells = _cells(frame, position)
-    present = [cell for cell in cells.tolist() if not is_missing(cell)]
-    return any(isinstance(cell, str) for cell in present) or (
-        len(present) > 0 and all(isinstance(cell, bool | np.bool_) for cell in present)
-    )
-
-
 def _levels(frame: Any, position: int, word: str) -> Labels | None:
     """Return a column's labels in the order of their codes, None for numbers."""
     framed = isinstance(frame, nw.DataFrame)
-    labelled = framed and _is_labelled(frame, position)
+    labelled = framed and is_labelled(frame, position)
     if word in ("continuous", "count") or (word != "categorical" and not labelled):
         return None
     try:
         labels = _declared_levels(frame, position) if framed else None
-        labels = _sorted_labels(_objects(frame, position)) if labels is None else labels
+        labels = _sorted_labels(objects_of(frame, position)) if labels is None else labels
         for label in labels:
             to_plain(label)
     except TypeError as error:
@@ -420,7 +325,7 @@ def check_types(frame: Any, name: str = "X") -> None:
     if names is None and frame.dtype.kind in "biufc":
         return
     for position in range(frame.shape[1]):
-        problem = _wrong_type(_cells(frame, position))
+        problem = _wrong_type(cells_of(frame, position))
         if problem is not None:
             raise TypeError(f"{column_label(position, names)} of {name} {problem}")
 

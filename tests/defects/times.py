@@ -4,8 +4,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from skmade import _input
-from skmade._table import dtypes, frame, layout, rebuild, times
+from skmade._table import bounds, cells, dtypes, layout, rebuild, times
 
 from .planting import defect, patch
 
@@ -47,7 +46,7 @@ def not_a_time_is_the_first_instant():
 def clocks_of_greenwich():
     """Instants in a zone are read in UTC, where its days begin at any hour."""
 
-    @patch(frame, "_on_clock")
+    @patch(cells, "_on_clock")
     def _on_clock(old, series, zone):
         return old(series, "UTC")
 
@@ -56,9 +55,9 @@ def clocks_of_greenwich():
 def zones_of_the_table_at_hand():
     """Instants are read on the clock of their own zone, and not on that of fit."""
 
-    @patch(frame, "_on_clock")
+    @patch(cells, "_on_clock")
     def _on_clock(old, series, zone):
-        return old(series, frame._zone(series))
+        return old(series, cells.zone_in(series))
 
 
 @defect("API", TIMES + "numbers_go_to_the_nearest_day")
@@ -83,9 +82,9 @@ def instants_from_floats():
 def a_day_without_end():
     """Times of day have no bounds: those after midnight come as the last of the day."""
 
-    @patch(_input, "read_bounds")
-    def read_bounds(old, bounds, kinds, layout, largest=None):
-        return old(bounds, kinds, layout, largest) if bounds else None
+    @patch(bounds, "read_bounds")
+    def read_bounds(old, asked, kinds, layout, largest=None):
+        return old(asked, kinds, layout, largest) if asked else None
 
 
 @defect("API", DTYPES + "a_dtype_comes_back_or_is_refused")
@@ -93,8 +92,8 @@ def categories_without_their_dtype():
     """Categories come back with the dtype that pandas finds for them."""
 
     @patch(dtypes, "describe_pandas")
-    def describe_pandas(old, dtype, cells=()):
-        described = old(dtype, cells)
+    def describe_pandas(old, dtype, column=()):
+        described = old(dtype, column)
         is_category = isinstance(described, list) and described[0] == "category"
         return ["category", None, described[2]] if is_category else described
 

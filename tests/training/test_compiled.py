@@ -62,6 +62,7 @@ def fits(path, how):
     return np.load(path)
 
 
+@pytest.mark.slow
 def test_fits_are_the_same_without_torchscript(tmp_path):
     expected, found = (fits(tmp_path / f"{how}.npz", how) for how in ("with", "without"))
     assert len(expected.files) == 8
