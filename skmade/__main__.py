@@ -5,6 +5,7 @@ What a sub-command needs is imported when it runs: asking for help is quick.
 
 import argparse
 import os
+import re
 import sys
 import warnings
 from collections.abc import Sequence
@@ -64,7 +65,8 @@ def show_warning(message: Warning | str, *_: Any, **__: Any) -> None:
 
 
 def _one_line(message: object) -> str:
-    return " ".join(str(message).split()) or type(message).__name__
+    # Blanks within a line may be those of a name, which an option has to repeat.
+    return re.sub(r"\s*[\n\r\v\f]\s*", " ", str(message)).strip() or type(message).__name__
 
 
 def _describe(error: Exception) -> str:

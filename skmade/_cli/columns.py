@@ -16,12 +16,14 @@ from .._table.texts import (
     ISO,
     ISO_FORMS,
     ISO_OFFSET,
+    STYLES,
     Reading,
     Style,
     bare,
     is_date,
     is_mark,
     is_number,
+    is_sign,
     reading,
     same_but_for_case,
     to_number,
@@ -35,6 +37,9 @@ ISO_DATES = {ISO: "date", ISO_OFFSET: "date in UTC"}
 
 # Dates of eight digits.
 COMPACT = (1900_01_01, 2099_12_31)
+
+# Whole numbers up to this are exact.
+MAX_EXACT = 2**53
 
 TRUTH = {"true": True, "false": False}
 
@@ -88,6 +93,13 @@ def read_cells(cells: Cells, kind: str, source: Source) -> Column:
     labels = list(cells.dropna().unique())
     read, what = _meaning(labels, kind, source, formats)
     if read is None:
+        marks = [text.strip() for text in labels if is_sign(text)]
+        if marks:
+            warnings.warn(
+                f"{source.place} holds {marks[0]!r}, which is taken for a label: give "
+                f"{options('--missing', marks)} if such cells are missing",
+                stacklevel=2,
+            )
         alike = same_but_for_case(labels)
         if alike:
             warnings.warn(
@@ -105,6 +117,13 @@ def read_cells(cells: Cells, kind: str, source: Source) -> Column:
 
 def warn_of_codes(cells: Cells, source: Source, zeros: str | None) -> None:
     """Warn of numbers that are codes or dates, perhaps: those with zeros first, 20240301."""
+    if pd.api.types.is_integer_dtype(cells) and (cells.dropna().abs() > MAX_EXACT).any():
+        warnings.warn(
+            f"{source.place} is read as numbers, which lose digits beyond {MAX_EXACT}: give "
+            f"{source.without([])} if they are codes",
+            stacklevel=2,
+        )
+        return
     if zeros is not None:
         advice = f"{source.as_labels()} if they are codes"
     elif pd.api.types.is_integer_dtype(cells) and cells.dropna().between(*COMPACT).all():
@@ -223,10 +242,16 @@ def _dates(texts: list[str], formats: list[str], source: Source) -> dict[str, An
     others = [text for text in texts if text not in dates]
     if others:
         missing = options("--missing", [text.strip() for text in others[:MAX_MISSING]])
+        found = reading(others, "dates")
+        another = _dates_option(source, "FORMAT")
+        way = f"{missing} if such cells are missing or another {another}"
+        if found is not None:
+            forms = [*formats, *(some[0] for some in found.formats)]
+            read = " ".join(_dates_option(source, form) for form in forms)
+            way = f"{read} to read such dates too, or {missing} if such cells are missing"
         raise ValueError(
             f"{source.place} holds {others[0]!r}, which is no date of {', '.join(formats)}: "
-            f"give {missing} if such cells are missing or another "
-            f"{_dates_option(source, 'FORMAT')}"
+            f"give {way}"
         )
     return dates
 
@@ -240,6 +265,9 @@ def _refusal(found: Reading, texts: list[str], source: Source) -> str:
     form, missing = source.form, found.missing
     if told(form) and form.style in found.styles:
         found = found._replace(styles=(form.style,))
+    elif told(form) and found.means == "numbers":
+        fitting = _fitting(found, texts, form)
+        found = found._replace(styles=fitting) if fitting else found
     asked = options("--missing", [text.strip() for text in missing[:MAX_MISSING]])
     labels = source.as_labels()
     instead = f" (or {labels} to keep all as labels)" if labels else ""
@@ -275,6 +303,18 @@ def _several_units(found: Reading, texts: list[str], source: Source) -> str:
 def told(form: Form) -> bool:
     """Whether options say how numbers are written."""
     return form.decimal is not None or form.thousands is not None
+
+
+def _fitting(found: Reading, texts: list[str], form: Form) -> tuple[Style, ...]:
+    """Return the first style of all numbers that adds something to what the options say."""
+    numbers = [bare(text).number for text in texts if text not in found.missing]
+    return tuple(
+        style
+        for style in STYLES
+        if form.decimal in (None, style.decimal)
+        and (form.thousands is None or style.thousands in ("", form.thousands))
+        and all(is_number(number, style) for number in numbers)
+    )[:1]
 
 
 def _contradicts(found: Reading, form: Form) -> bool:

@@ -4,8 +4,8 @@ import sys
 import time
 import warnings
 from argparse import Namespace
-from collections.abc import Sequence
-from contextlib import redirect_stdout
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, redirect_stdout
 from typing import Any
 
 import narwhals.stable.v2 as nw
@@ -33,7 +33,9 @@ def fit(arguments: Namespace) -> None:
     """Learn a table and save the density; say on stderr what was made of it and learned."""
     start = time.perf_counter()
     density = MADEDensity(**read_parameters(arguments))
-    columns = read_new_columns(arguments.table, read_form(arguments), dict(arguments.types))
+    with told_at_the_end():
+        form, kinds = read_form(arguments), dict(arguments.types)
+        columns = read_new_columns(arguments.table, form, kinds)
     table = pd.DataFrame({name: column.cells for name, column in columns.items()})
     looked = look_at(density, table)
     what = {name: column.what for name, column in columns.items()}
@@ -57,7 +59,8 @@ def score(arguments: Namespace) -> None:
     """Write the log-density of each row."""
     density, layout = load_model(arguments.model)
     form = read_form(arguments)
-    table = read_same_table(density, layout, arguments.table, form, arguments.ignore_extra)
+    with told_at_the_end():
+        table = read_same_table(density, layout, arguments.table, form, arguments.ignore_extra)
     scores, names = density.score_samples(table)[:, None], ["log_density"]
     if arguments.features:
         scores = np.hstack([scores, density.score_features(table)])
@@ -72,6 +75,16 @@ def sample(arguments: Namespace) -> None:
     drawn = density.sample(arguments.n_samples, random_state=arguments.seed, given=given)
     # The density gives back pandas or polars, as it was fitted.
     write_csv(nw.from_native(drawn, eager_only=True).write_csv(), arguments.output)
+
+
+@contextmanager
+def told_at_the_end() -> Iterator[None]:
+    """Keep warnings until all went well: an error is one line."""
+    with warnings.catch_warnings(record=True) as told:
+        warnings.simplefilter("always")
+        yield
+    for one in told:
+        warnings.warn(one.message, one.category, stacklevel=3)
 
 
 def read_parameters(arguments: Namespace) -> dict[str, Any]:

@@ -22,8 +22,8 @@ DELIMITERS = {";": "';'", "\t": "tab", "|": "'|'", ",": "','"}
 # So many lines tell the delimiter.
 N_LINES = 200
 
-# Such a share of rows is most of them.
-MOST = 0.8
+# More than such a share of rows is most of them.
+MOST = 0.5
 
 # A header is looked for below so many rows at most.
 MAX_ABOVE = 10
@@ -33,6 +33,9 @@ CONTROLS = re.compile(rb"[\x01-\x08\x0e-\x1a\x1c-\x1f]")
 
 # Numbers that begin with zeros, as codes do; months and days do so too.
 CODE = re.compile(r"0\d\d+")
+
+# Numbers that are names of columns less often than cells.
+FRACTION = re.compile(r"[+-]?\d*[.,]\d+([eE][+-]?\d+)?")
 
 # Lines that are named in a warning, at most.
 MAX_NAMED = 3
@@ -65,6 +68,9 @@ def check_text(handle: TextIO, path: str, form: Form) -> tuple[Header, TextIO]:
     try:
         rows, delimiter, n_above = _below(handle, form)
         delimiter = delimiter or _sniffed(rows)
+        if form.headless:
+            rows, n_above = _with_names(rows, delimiter), n_above - 1
+        _check_first_rows(rows, path, delimiter, form, n_above)
         header, repeated = _check_rows(rows, path, delimiter, form, n_above)
     except UnicodeError:
         handle.seek(0)
@@ -121,14 +127,15 @@ def _sniffed(handle: TextIO) -> str:
     """Find what separates cells: what gives all rows as many as the header, and most."""
     lines = list(itertools.islice(handle, N_LINES))
     handle.seek(0)
-    best: tuple[Any, str] = ((False, 0.0, 0), ",")
+    best: tuple[Any, str] = ((False, 0.0), ",")
     for delimiter in DELIMITERS:
         counts = _counts(lines, delimiter)
         if not counts or counts[0] == 1:
             continue
         share = counts.count(counts[0]) / len(counts)
-        best = max(best, ((share == 1, share, counts[0]), delimiter), key=lambda one: one[0])
-    if best[0] != (False, 0.0, 0):
+        # Of several that fit all rows the first: commas may be in decimals.
+        best = max(best, ((share == 1, share), delimiter), key=lambda one: one[0])
+    if best[0] != (False, 0.0):
         return best[1]
     below = [line for line in lines[1:] if line.strip()]
     if all(is_number(line.strip(), Style(",")) for line in below):
@@ -173,7 +180,9 @@ def _check_rows(
         for row in itertools.chain([first] if first else [], filter(None, rows)):
             line = rows.line_num + n_above
             if len(row) != len(names):
-                raise ValueError(_ragged(path, line, len(row), len(names), n_rows))
+                alike = all(len(other) == len(row) for other in filter(None, rows))
+                wider = alike and len(row) > len(names) and n_rows <= MAX_ABOVE
+                raise ValueError(_ragged(path, line, len(row), len(names), wider))
             # In one column a cell may well be called like the column.
             if row[0].strip() == stripped[0] and len(row) > 1 and _same(row, stripped):
                 repeated.append(line)
@@ -191,9 +200,8 @@ def _check_rows(
     return header, repeated
 
 
-def _ragged(path: str, line: int, n_cells: int, n_names: int, n_rows: int) -> str:
+def _ragged(path: str, line: int, n_cells: int, n_names: int, wider: bool) -> str:
     """Say that a row has other cells than the header, which may be below a title."""
-    wider = n_cells > n_names and n_rows <= MAX_ABOVE
     hint = f": give --skip-lines {line - 1} if this line is the header" if wider else ""
     return f"{path}, line {line}: {n_cells} cells where the header has {n_names}{hint}"
 
@@ -241,13 +249,17 @@ def _check_header(
     counts = Counter(names[position] for position in kept)
     for position in kept:
         name = names[position]
-        advice = f"give {option('--drop', str(position + 1))} to leave it out, or name it"
+        # A column that is called like the position would be left out instead.
+        told = str(position + 1) if str(position + 1) not in names else name
+        advice = f"give {option('--drop', told)} to leave it out, or name it"
         if not name.strip():
             index = ": it is the index that pandas writes, perhaps" if position == 0 else ""
             raise ValueError(
                 f"{path}: column {position + 1} has no name in the header{index}; {advice}"
             )
         if counts[name] > 1 and names.index(name) != position:
+            if FRACTION.fullmatch(name.strip()):
+                advice = f"give --no-header if the first line is a row, or {advice[5:]}"
             raise ValueError(
                 f"{path}: the header has {name!r} twice, the second time for column "
                 f"{position + 1}; {advice}"
@@ -270,6 +282,47 @@ def _dropped(names: list[str], path: str, form: Form) -> set[int]:
                 f"1 to {len(names)}"
             )
     return dropped
+
+
+def _with_names(handle: TextIO, delimiter: str) -> TextIO:
+    """Return a file with a header: its columns are called by their positions."""
+    first = next(filter(None, csv.reader(handle, delimiter=delimiter)), [])
+    handle.seek(0)
+    names = delimiter.join(f"column {k + 1}" for k in range(len(first)))
+    return io.StringIO(f"{names}\n{handle.read()}", newline="")
+
+
+def _check_first_rows(
+    handle: TextIO, path: str, delimiter: str, form: Form, n_above: int
+) -> None:
+    """Refuse a title above the header, or blanks between cells; warn of no header at all."""
+    try:
+        rows = csv.reader(handle, delimiter=delimiter)
+        first = [
+            (row, rows.line_num) for row in itertools.islice(filter(None, rows), MAX_ABOVE)
+        ]
+    except csv.Error:  # told later, with the line
+        first = []
+    handle.seek(0)
+    names = first[0][0] if first else []
+    if 2 * sum(not name.strip() for name in names) > len(names):
+        lines = (line for row, line in first if all(cell.strip() for cell in row))
+        for line in itertools.islice(lines, 1):
+            skipped = option("--skip-lines", str(line - 1 + n_above))
+            raise ValueError(f"{path} has a title above its header: give {skipped}")
+    n_words = {len(row[0].split()) for row, _ in first} if len(names) == 1 else set()
+    if form.delimiter is None and len(first) > 1 and len(n_words) == 1 and n_words != {1}:
+        raise ValueError(
+            f"{path} has the header {names[0]!r}, and as many words in its rows: give "
+            "--delimiter ' ' if blanks separate cells or --delimiter , if it is one column"
+        )
+    numbers = [name for name in names if FRACTION.fullmatch(name.strip())]
+    if numbers:
+        warnings.warn(
+            f"{path} has {numbers[0]!r} in its header, which is a number: give --no-header if "
+            "the first line is a row",
+            stacklevel=2,
+        )
 
 
 def _without_headers(handle: TextIO, delimiter: str) -> TextIO:

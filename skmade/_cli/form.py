@@ -22,6 +22,7 @@ class Form(NamedTuple):
     dates: tuple[tuple[str, str], ...] = ()  # columns with a format
     dropped: tuple[str, ...] = ()
     skipped: int = 0  # lines above the header
+    headless: bool = False  # whether the first line is a row
 
     @property
     def style(self) -> Style:
@@ -44,6 +45,7 @@ def read_form(arguments: Any) -> Form:
         tuple(arguments.dates),
         tuple(arguments.drop),
         arguments.skip_lines,
+        arguments.no_header,
     )
     if form.style.decimal == form.style.thousands:
         raise ValueError(

@@ -188,6 +188,11 @@ def _add_table(parser: Parser) -> None:
         help="lines above the header, such as a title, that are left out",
     )
     group.add_argument(
+        "--no-header",
+        action="store_true",
+        help="the first line is a row: columns are called 'column 1', 'column 2', ...",
+    )
+    group.add_argument(
         "--encoding", type=_encoding, metavar="NAME", default="utf-8", help=ENCODING_HELP
     )
     group.add_argument(

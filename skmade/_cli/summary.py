@@ -50,7 +50,7 @@ def describe_columns(
         rows.append(
             (
                 str(position + 1),
-                name,
+                name.replace("\n", " "),
                 str(learned.kinds[position]),
                 what[name],
                 _listed(labels)

@@ -54,20 +54,24 @@ DAY = r"\d{4}-\d\d-\d\d"
 TIME = r"[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?"
 ISO_FORMS = {
     ISO: re.compile(rf"{DAY}(?:{TIME})?"),
-    ISO_OFFSET: re.compile(rf"{DAY}{TIME}\s?(?:Z|[+-]\d\d:?\d\d)"),
+    ISO_OFFSET: re.compile(rf"{DAY}{TIME}\s?(?:Z|[+-]\d\d(?::?\d\d)?)"),
 }
 DATE_LIKE = re.compile(
     r"\d{1,4}[-./ ]\s?(?:\d{1,2}|[^\W\d]{3,9})\b|[^\W\d]{3,9}\.? \d{1,2},? \d"
+    r"|\d{1,2}[-./]\d{4}$|[^\W\d]{3,9}[- ](?:\d{4}|\d\d)$"
 )
 DAYS = (
     *(f"%d{mark}%m{mark}%{year}" for year in "Yy" for mark in "./-"),
     *(f"%m{mark}%d{mark}%{year}" for year in "Yy" for mark in "/-."),
-    *("%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m", "%Y-%d-%m", "%y-%m-%d", "%y/%m/%d"),
+    *("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y/%d/%m", "%Y-%d-%m", "%y-%m-%d", "%y/%m/%d"),
     *(f"%d{mark}%b{mark}%{year}" for year in "Yy" for mark in " -."),
     *("%d %B %Y", "%d. %B %Y", "%b %d, %Y", "%B %d, %Y", "%b %d %Y", "%B %d %Y"),
-    *("%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y"),
+    *("%Y-%m", "%Y/%m", "%m/%Y", "%m.%Y", "%b %Y", "%B %Y", "%b-%Y", "%b-%y"),
 )
-TIMES = ("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", " %I:%M %p", " %I:%M:%S %p")
+TIMES = (
+    *("", " %H:%M", " %H:%M:%S", " %H:%M:%S.%f", ", %H:%M", ", %H:%M:%S"),
+    *(" %I:%M %p", " %I:%M:%S %p", " %I:%M%p", " %I:%M:%S%p", ", %I:%M %p", ", %I:%M:%S %p"),
+)
 FORMATS = tuple(day + time for time in TIMES for day in DAYS)
 
 # Formats are tried on so many labels at first, and so many formats are told of a column.
@@ -122,9 +126,12 @@ def reading(labels: Sequence[Any], expected: str = "") -> Reading | None:
 
     Few labels among others are no evidence, unless 'numbers' or 'dates' are `expected`.
     """
-    texts = [label for label in labels if isinstance(label, str)]
-    if not texts or len(texts) < len(labels):
+    if not any(isinstance(label, str) for label in labels):
         return None
+    known = (str, int, float)  # numbers in a column of objects, beside text
+    if not all(isinstance(label, known) and not isinstance(label, bool) for label in labels):
+        return None
+    texts = [label if isinstance(label, str) else repr(label) for label in labels]
     dates = None if expected == "numbers" else _as_dates(texts, bool(expected))
     return dates or (None if expected == "dates" else _as_numbers(texts, bool(expected)))
 
@@ -185,6 +192,12 @@ def same_but_for_case(labels: Sequence[Any]) -> list[str]:
             alike.setdefault(" ".join(label.casefold().split()), []).append(label)
     most = max(alike.values(), key=len, default=[])
     return most if len(most) > 1 else []
+
+
+def is_sign(text: str) -> bool:
+    """Whether a text is a mark of a missing cell that is no word, such as '?' or 'n/a'."""
+    mark = text.strip().casefold()
+    return mark in MARKS and not mark.isalpha() and mark not in PHRASES
 
 
 def is_mark(text: str) -> bool:
@@ -313,6 +326,8 @@ def _as_dates(texts: Sequence[str], expected: bool) -> Reading | None:
 
 def _instead(form: str, same: Sequence[str]) -> bool:
     """Whether another of the formats that read the same is the one that people use."""
+    if form.startswith("%Y-%m-%d") and {ISO, ISO_OFFSET} & {*same}:
+        return True
     year_first = form.startswith(("%Y-%d", "%Y/%d"))  # nobody has the day in the middle
     usual = ISO in same or form.replace("%d/%m", "%m/%d").replace("%d-%m", "%m-%d") in same
     return (year_first and usual) or ("%B" in form and form.replace("%B", "%b") in same)  # May

@@ -159,7 +159,6 @@ LABELS = {
     "some numbers": ["1", "2", "3", "4+"],
     "names with numbers": ["room 1", "room 2"],
     "codes": ["A1", "B2", "C3"],
-    "postcodes": ["01234", "00501", "?"],
     "telephones": ["040 123 456", "040 123 457"],
     "times": ["12:30", "13:30"],
     "versions": ["1.2.3", "1.2.4"],
@@ -172,6 +171,48 @@ LABELS = {
 def test_labels_stay_as_they_are(texts):
     column = read(texts)
     assert (column.what, column.cells.tolist()) == ("label", texts)
+
+
+@pytest.mark.parametrize("texts", [["01234", "00501", "?"], ["Private", "Gov", "?", "n/a"]])
+def test_marks_of_missing_cells_among_labels_are_told_of(texts):
+    with pytest.warns(UserWarning, match=r"column 'x' .* holds '\?', .* give --missing '\?'"):
+        assert read(texts).what == "label"
+
+
+def test_year_month_and_day_without_zeros_are_no_guess():
+    texts = ["2023-3-4", "2023-11-7", "2023-12-10"]
+    with pytest.raises(ValueError, match="holds dates: give --dates x=%Y-%m-%d"):
+        read(texts)
+    column = read(texts, form=Form(dates=(("x", "%Y-%m-%d"),)))
+    assert column.cells.tolist()[0] == pd.Timestamp("2023-03-04")
+
+
+@pytest.mark.parametrize(
+    ("texts", "form"),
+    [
+        (["Jan 2024", "Mar 2024", "Dec 2023"], "%b %Y"),
+        (["05/2024", "11/2023", "12/2022"], "%m/%Y"),
+        (["01/13/2024 10:16PM", "12/20/2023 09:05AM"], "%m/%d/%Y %I:%M%p"),
+        (["1/15/2024, 10:00:00 AM", "12/20/2023, 9:05:10 PM"], "%m/%d/%Y, %I:%M:%S %p"),
+    ],
+)
+def test_more_formats_of_dates(texts, form):
+    with pytest.raises(ValueError, match="holds dates") as told:
+        read(texts)
+    assert form in str(told.value)
+    assert read(texts, form=Form(dates=(("x", form),))).cells.notna().all()
+
+
+def test_dates_of_another_format_than_the_options_say_are_named():
+    with pytest.raises(ValueError, match=r"--dates x=%d/%m/%Y to read such dates too"):
+        read(["13/05/2024", "14/05/2024", "01/02/2024"], form=Form(dates=(("x", "%m/%d/%Y"),)))
+
+
+def test_whole_amounts_with_points_beside_decimal_commas():
+    with pytest.raises(ValueError, match=r"give --thousands \."):
+        read(["7.041", "1.230", "695"], form=Form(decimal=","))
+    column = read(["7.041", "1.230", "695"], form=Form(decimal=",", thousands="."))
+    assert column.cells.tolist() == [7041, 1230, 695]
 
 
 def test_truth_in_any_case():

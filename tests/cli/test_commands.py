@@ -496,3 +496,20 @@ def test_labels_are_found_however_they_are_spelled():
     assert spellings([False]) == {"False": False, "false": False, "FALSE": False}
     assert spellings([1.0, 2.5]) == {"1.0": 1.0, "1": 1.0, "2.5": 2.5}
     assert spellings(["1", 2]) == {"1": "1", "2": 2}
+
+
+def test_an_error_is_one_line_whatever_was_to_be_warned_of(folder, refused):
+    (folder / "warned.csv").write_text(
+        "answer,day\nYes,1/05/2024\nyes,13/05/2024\nno,2/05/2024\n"
+    )
+    assert "--dates day=%d/%m/%Y" in refused("fit", "warned.csv", "new")
+
+
+def test_ids_that_no_float_holds_are_warned_of(folder, run):
+    ids = "\n".join(f"{1234567890123456700 + k},{k % 7}" for k in range(40))
+    (folder / "ids.csv").write_text(f"id,x\n{ids}\n")
+    _, err = run("fit", "ids.csv", "ids", *QUICK_OPTIONS, "--types", "id=continuous")
+    assert "lose digits" not in err
+    _, err = run("fit", "ids.csv", "ids", "--force", *QUICK_OPTIONS)
+    assert "column 'id' of ids.csv is read as numbers, which lose digits beyond" in err
+    assert "--drop id or --types id=categorical" in err

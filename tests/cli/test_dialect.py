@@ -201,3 +201,35 @@ def test_lines_above_the_header_are_left_out(written, content, asked):
 @pytest.mark.parametrize("first", ["sep=|\n", '"sep=|"\r\n'])
 def test_the_line_that_tells_the_delimiter(written, first):
     assert cells(written(f"{first}a|b\n1,5|2\n")) == [["a", "b"], ["1,5", "2"]]
+
+
+ADVISED = {
+    "title of a spreadsheet": ("Sales;;\n;;\nregion;units;money\nred;1;2\n", "--skip-lines 2"),
+    "title of several lines": ("Report\nBy: me\nid,v,w\n1,2,x\n3,4,y\n", "--skip-lines 2"),
+    "blanks": ("a b c\n1 2 9\n3 4 8\n", "--delimiter ' '"),
+    "columns that are called by numbers": (",0,1\n0,0.1,0.2\n1,0.3,0.4\n", "--drop ''"),
+}
+
+
+@pytest.mark.parametrize(("text", "advice"), ADVISED.values(), ids=ADVISED.keys())
+def test_advice_names_what_reads_the_file(tmp_path, text, advice):
+    path = tmp_path / "a.csv"
+    path.write_text(text)
+    with pytest.raises(ValueError, match=advice):
+        read_csv(str(path))
+
+
+def test_a_row_in_place_of_a_header_is_warned_of(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("5.1,3.5,setosa\n4.9,3.0,setosa\n")
+    with pytest.warns(UserWarning, match="'5.1' in its header, which is a number.*--no-header"):
+        read_csv(str(path))
+    table = read_csv(str(path), Form(headless=True))
+    assert list(table.columns) == ["column 1", "column 2", "column 3"]
+    assert len(table) == 2
+
+
+def test_of_several_delimiters_commas_are_those_of_decimals(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("Preis, EUR;Fläche, m\n64,42;30,4\n61,36;12,5\n")
+    assert list(read_csv(str(path)).columns) == ["Preis, EUR", "Fläche, m"]

@@ -141,3 +141,9 @@ def test_fit_warns_of_dates_with_the_line_that_reads_them():
 def test_labels_that_differ_in_case():
     assert same_but_for_case(["no", "Yes", "yes ", "YES", "No"]) == ["Yes", "yes ", "YES"]
     assert same_but_for_case(["a", "b", 1, None]) == []
+
+
+def test_numbers_and_text_in_a_column_of_objects():
+    assert reading([*[k + 0.5 for k in range(30)], "?"]).missing == ("?",)
+    assert reading([1, 2, 3, "a", "b"]) is None
+    assert reading([True, False, "?"]) is None
