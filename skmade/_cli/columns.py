@@ -82,6 +82,11 @@ def read_cells(cells: Cells, kind: str, source: Source) -> Column:
     formats = source.form.formats(source.name)
     if kind == "categorical" and not formats:
         return Column(cells.mask(cells.str.strip() == ""), "label")
+    if pd.api.types.is_bool_dtype(cells) and kind in ("continuous", "count"):
+        raise ValueError(
+            f"{source.place} holds true and false, which are no numbers: give "
+            f"{option('--types', f'{source.name}=binary')}"
+        )
     if pd.api.types.is_bool_dtype(cells):
         return Column(cells, "true or false")
     if pd.api.types.is_numeric_dtype(cells):
@@ -275,6 +280,11 @@ def _refusal(found: Reading, texts: list[str], source: Source) -> str:
         return f"{source.place} holds {_dates_refusal(found, source, asked)}{instead}"
     if len(found.signs) > 1 or found.partly:
         return _several_units(found, texts, source)
+    if len(missing) > MAX_MISSING and source.is_new:
+        return (
+            f"{source.place} holds numbers and {len(missing)} other texts, such as "
+            f"{missing[0]!r}: give {source.without(missing)} or write numbers in the file"
+        )
     if _contradicts(found, form):
         other = [text for text in texts if not is_number(bare(text).number, form.style)]
         return (

@@ -36,7 +36,7 @@ def fit(arguments: Namespace) -> None:
     with told_at_the_end():
         form, kinds = read_form(arguments), dict(arguments.types)
         columns = read_new_columns(arguments.table, form, kinds)
-    table = pd.DataFrame({name: column.cells for name, column in columns.items()})
+    table = with_cells(pd.DataFrame({name: own.cells for name, own in columns.items()}))
     looked = look_at(density, table)
     what = {name: column.what for name, column in columns.items()}
     for line in describe_columns(table, what, *looked, arguments.table):
@@ -140,6 +140,18 @@ def read_new_columns(path: str, form: Form, kinds: dict[str, str]) -> dict[str, 
             f"{options('--drop', empty)} as there is nothing to learn of it"
         )
     return columns
+
+
+def with_cells(table: pd.DataFrame) -> pd.DataFrame:
+    """Return a table without the rows that have no cell, such as those below many sheets."""
+    empty = table.isna().all(axis=1)
+    if not empty.any() or empty.all():
+        return table
+    warnings.warn(
+        f"{int(empty.sum())} rows have an empty cell in every column: they are left out",
+        stacklevel=2,
+    )
+    return table[~empty].reset_index(drop=True)
 
 
 def read_same_table(

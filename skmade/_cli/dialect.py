@@ -172,10 +172,10 @@ def _check_rows(
     """
     rows = csv.reader(handle, delimiter=delimiter, strict=True)
     try:
-        names = next(filter(None, rows), [])
+        names = [name.strip() for name in next(filter(None, rows), [])]
         first = next(filter(None, rows), [])
         _check_delimiter(names, first, path, delimiter)
-        stripped, n_rows, repeated = [name.strip() for name in names], 0, []
+        n_rows, repeated = 0, []
         zeros: dict[int, str] = {}
         for row in itertools.chain([first] if first else [], filter(None, rows)):
             line = rows.line_num + n_above
@@ -184,7 +184,7 @@ def _check_rows(
                 wider = alike and len(row) > len(names) and n_rows <= MAX_ABOVE
                 raise ValueError(_ragged(path, line, len(row), len(names), wider))
             # In one column a cell may well be called like the column.
-            if row[0].strip() == stripped[0] and len(row) > 1 and _same(row, stripped):
+            if row[0].strip() == names[0] and len(row) > 1 and _same(row, names):
                 repeated.append(line)
             else:
                 n_rows += 1

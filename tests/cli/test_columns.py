@@ -303,3 +303,14 @@ def test_infinite_numbers_are_refused():
     )
     with pytest.raises(ValueError, match=told):
         read_cells(cells, "auto", Source("x", "a.csv", Form(), True))
+
+
+def test_truth_is_no_number():
+    with pytest.raises(ValueError, match="no numbers: give --types x=binary"):
+        read_cells(pd.Series([True, False]), "continuous", Source("x", "a.csv", Form(), True))
+
+
+def test_many_texts_among_numbers_are_not_all_missing():
+    texts = [*map(str, range(60)), *(f"{k}.5*" for k in range(12))]
+    with pytest.raises(ValueError, match=r"12 other texts.* --drop x or --types x=categorical"):
+        read(texts)

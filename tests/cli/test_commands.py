@@ -513,3 +513,11 @@ def test_ids_that_no_float_holds_are_warned_of(folder, run):
     _, err = run("fit", "ids.csv", "ids", "--force", *QUICK_OPTIONS)
     assert "column 'id' of ids.csv is read as numbers, which lose digits beyond" in err
     assert "--drop id or --types id=categorical" in err
+
+
+def test_rows_without_a_cell_are_left_out(folder, run):
+    rows = "\n".join(f"{k},{k % 3}.5" for k in range(30))
+    (folder / "sheet.csv").write_text(f"a, b \n{rows}\n,\n,\n")
+    _, err = run("fit", "sheet.csv", "sheet", *QUICK_OPTIONS, "--types", "b=continuous")
+    assert "2 rows have an empty cell in every column: they are left out" in err
+    assert "sheet.csv: 30 rows, 2 columns, 0 missing cells" in err
