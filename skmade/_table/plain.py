@@ -12,6 +12,9 @@ from typing import Any
 
 import numpy as np
 
+# Types of cells that are never missing.
+PRESENT = frozenset({str, int, bool})
+
 Plain = Any  # None, bool, int, float, str, or a list that begins with a tag
 
 
@@ -33,6 +36,8 @@ def to_plain(label: Any) -> Plain:
 
 def is_missing(cell: Any) -> bool:
     """Whether a cell is None, NaN, pandas.NA or NaT."""
+    if type(cell) in PRESENT:  # as most cells are
+        return False
     return (
         cell is None
         or (isinstance(cell, float | np.floating) and bool(np.isnan(cell)))
