@@ -14,6 +14,8 @@ import pytest
 import skops.io
 from numpy.testing import assert_array_equal
 
+from skmade._table import dtypes as dtypes_of_tables
+from skmade._table import rebuild as rebuild_of_tables
 from skmade._table.plain import is_missing
 from tests.configurations import quick
 
@@ -85,7 +87,7 @@ PANDAS = {
     "category of integers": category(WHOLE % 3),
     "category of numbers": category(PARTS.round(0)),
     "category of truths": category(TRUTHS),
-    "category of datetimes": category(pd.DatetimeIndex(DAYS).shift(0, "D")),
+    "category of datetimes": category(pd.DatetimeIndex(DAYS)),
     "category of datetimes in a zone": category(pd.DatetimeIndex(DAYS, tz="Europe/Berlin")),
     "category of timedeltas": category(pd.to_timedelta(SPANS)),
     "category of intervals": category(pd.cut(PARTS, 3)),
@@ -370,3 +372,30 @@ def test_new_labels_of_another_type_stay_as_they_are(labels, new):
     completed = quick(handle_unknown="smoothed").fit(table).impute(rows, random_state=0)
     assert completed["own"].tolist() == rows["own"].tolist()
     assert completed["other"].notna().all()
+
+
+def test_a_column_that_can_not_be_made_again_is_named(monkeypatch):
+    rebuild = dtypes_of_tables.rebuild_pandas
+
+    def unknown(described, labels=None):
+        if described == "float32":
+            raise TypeError("data type 'float32' not understood")
+        return rebuild(described, labels)
+
+    for module in (dtypes_of_tables, rebuild_of_tables):
+        monkeypatch.setattr(module, "rebuild_pandas", unknown)
+    table = table_of(pd.Series(PARTS).astype("float32"))
+    with pytest.warns(
+        UserWarning, match=r"column 'own' can't be made .*not understood.*scored"
+    ):
+        density = quick().fit(table)
+    assert np.isfinite(density.score_samples(table)).all()
+
+
+def test_a_column_that_comes_back_otherwise_is_named():
+    categories = pl.Categories("colours") if hasattr(pl, "Categories") else None
+    if categories is None:
+        pytest.skip("polars has one pool of categories")
+    own = pl.Series(TEXT.tolist(), dtype=pl.Categorical(categories))
+    with pytest.warns(UserWarning, match=r"column 'own' is of .* will be drawn as"):
+        quick().fit(table_of(own))

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from .._table.grid import MAX_EXACT
 from .._table.texts import (
     BEHIND,
     BRACKETS,
@@ -37,9 +38,6 @@ ISO_DATES = {ISO: "date", ISO_OFFSET: "date in UTC"}
 
 # Dates of eight digits.
 COMPACT = (1900_01_01, 2099_12_31)
-
-# Whole numbers up to this are exact.
-MAX_EXACT = 2**53
 
 TRUTH = {"true": True, "false": False}
 
@@ -124,8 +122,8 @@ def warn_of_codes(cells: Cells, source: Source, zeros: str | None) -> None:
     """Warn of numbers that are codes or dates, perhaps: those with zeros first, 20240301."""
     if pd.api.types.is_integer_dtype(cells) and (cells.dropna().abs() > MAX_EXACT).any():
         warnings.warn(
-            f"{source.place} is read as numbers, which lose digits beyond {MAX_EXACT}: give "
-            f"{source.without([])} if they are codes",
+            f"{source.place} is read as numbers, which lose digits beyond {MAX_EXACT:.0f}: "
+            f"give {source.without([])} if they are codes",
             stacklevel=2,
         )
         return

@@ -251,15 +251,21 @@ def warn_not_rebuilt(layout: Layout, frame: Any) -> None:
     """Warn of columns that will not come back as they are: of a table without rows."""
     if layout.container == "array":
         return
-    none = np.empty((0, len(layout.levels)))
-    try:
-        rebuilt = to_table(Layout.from_state(layout.to_state()), none)
-    except Exception as error:  # whatever libraries raise about dtypes that we do not know
-        warn_user(
-            f"Tables like this one can't be made from what is remembered of it ({error}): rows "
-            "can be scored, but not drawn or completed. Convert its columns to other dtypes."
-        )
+    remembered = Layout.from_state(layout.to_state())
+    lost = False
+    for position in range(len(layout.levels)):
+        try:
+            to_table(remembered.only(position), np.empty((0, 1)))
+        except Exception as error:  # whatever libraries raise about dtypes that we do not know
+            lost = True
+            warn_user(
+                f"{layout.label(position)} can't be made from what is remembered of it "
+                f"({error}): rows can be scored, but not drawn or completed. Convert it to "
+                "another dtype."
+            )
+    if lost:
         return
+    rebuilt = to_table(remembered, np.empty((0, len(layout.levels))))
     for position, (own, other) in enumerate(zip(frame.dtypes, rebuilt.dtypes, strict=True)):
         as_declared = layout.levels[position] is None and layout.lists_labels(position)
         if own != other and not as_declared:

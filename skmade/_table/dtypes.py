@@ -10,9 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from .layout import Labels
 from .plain import Plain, from_plain, is_missing, to_plain
-
-Labels = list[Any]
 
 # Dtypes of numbers in NumPy, and what others call them (in capitals or not).
 INTEGERS = ("int8", "int16", "int32", "int64", "uint8", "uint16", "uint32", "uint64")

@@ -71,6 +71,17 @@ class Layout:
         """Name a column the way its user does: by name, or else by position."""
         return column_label(position, self.names)
 
+    def only(self, column: int) -> "Layout":
+        """Return the layout of one column of a DataFrame, as a table of it alone."""
+        assert self.names is not None
+        return Layout(
+            self.container,
+            [self.names[column]],
+            [self.dtypes[column]],
+            [self.levels[column]],
+            [self.clocks[column]],
+        )
+
     def dtype(self, position: int) -> Plain:
         """Return the dtype of a column."""
         return self.dtypes[position if len(self.dtypes) == len(self.levels) else 0]

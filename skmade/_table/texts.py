@@ -15,13 +15,13 @@ from typing import Any, NamedTuple
 MIN_SHARE, MIN_AMONG_OTHERS, MIN_AMONG_WORDS, MIN_AMONG_MARKS = 0.8, 10, 4, 2
 
 # What people write where a cell is missing, in lower case.
-WORDS = """
+MARK_WORDS = """
     ? ?? ??? - -- --- \u2013 \u2014 _ . .. ... * ** # x na n/a n.a. n.a #n/a #na <na> nan nat
     none null nil missing unknown unk tbd tba n/d nd n.d. n/k n.k. k.a. inf -inf +inf infinity
     -infinity #div/0! #value! #ref! #num!
 """
-PHRASES = ("", "k. a.", "not available", "not applicable", "not known", "no data")
-MARKS = frozenset([*WORDS.split(), *PHRASES])
+MARK_PHRASES = ("", "k. a.", "not available", "not applicable", "not known", "no data")
+MARKS = frozenset([*MARK_WORDS.split(), *MARK_PHRASES])
 
 # Characters of typesetters, and what machines read.
 ODD = {"\u2212": "-", "\u2013": "-", "\u00a0": " ", "\u202f": " ", "\u2009": " ", "\u2019": "'"}
@@ -197,7 +197,7 @@ def same_but_for_case(labels: Sequence[Any]) -> list[str]:
 def is_sign(text: str) -> bool:
     """Whether a text is a mark of a missing cell that is no word, such as '?' or 'n/a'."""
     mark = text.strip().casefold()
-    return mark in MARKS and not mark.isalpha() and mark not in PHRASES
+    return mark in MARKS and not mark.isalpha() and mark not in MARK_PHRASES
 
 
 def is_mark(text: str) -> bool:

@@ -29,12 +29,10 @@ UNITS = (*PER_SECOND, "m", "h", "D", "M", "Y")
 FIRST, LAST = -62_135_596_800, 253_402_300_799
 
 # Zones that have an offset for a name.
-OFFSET = re.compile(r"(?:UTC)?([+-]\d\d:\d\d)")
+OFFSET = re.compile(r"(?:UTC)?([+-])(\d\d):(\d\d)")
 
 # The longest duration that Python knows, in seconds.
 LONGEST = 999_999_999 * DAY
-
-UTC = datetime.UTC
 
 # What a column of each kind holds, as messages call it.
 WORDS = {"date": "dates", "duration": "durations", "time": "times of day"}
@@ -157,7 +155,8 @@ def zone_of(name: str) -> datetime.tzinfo:
     """Return the time zone of a name, which may be an offset from UTC."""
     offset = OFFSET.fullmatch(name)
     if offset:
-        return datetime.datetime.fromisoformat(f"2000-01-01T00:00{offset[1]}").tzinfo or UTC
+        ahead = datetime.timedelta(hours=int(offset[2]), minutes=int(offset[3]))
+        return datetime.timezone(ahead if offset[1] == "+" else -ahead)
     try:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
