@@ -1,4 +1,4 @@
-"""Scorers for any density estimator."""
+"""The scorer of density estimators."""
 
 from typing import Any
 

@@ -1,0 +1,1 @@
+"""Scores of densities, and of drawn rows."""
