@@ -5,9 +5,8 @@
     python benchmarks/anomaly.py --only glass WBC --methods MADEOutlierDetector KNN
     python benchmarks/anomaly.py --report                    # tables of what has been run
 
-Each run (protocol, table, method, seed) is kept in benchmarks/results, so that a benchmark
-that was stopped goes on where it was. `--report` prints tables as Markdown and writes them
-to docs/benchmarks. What is compared is in detectors.py.
+Each run (protocol, table, method, seed) is kept by store.py. What is compared is in
+detectors.py.
 
 Clean: fitted to a random half of the normal rows, scored on the other half and all anomalies.
 Contaminated: fitted to the whole table, anomalies included, and scored on it. Where more than
@@ -30,20 +29,18 @@ means of five seeds, in `anomaly/published_auroc.csv` (github.com/vicliv/DTE, IC
 
 import argparse
 import csv
-import platform
 import time
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass
-from importlib.metadata import version
 
 import numpy as np
 import torch
-from detectors import DETECTORS, OUR_CORE, OURS, PEERS
-from report import standard_error, write
+from detectors import DETECTORS, OUR_CORE, OURS, PEERS, is_installed
+from report import beside, draw_beside, standard_error, write
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
-from store import load_facts, path_of, save_facts
+from store import is_done, keep, measured
 from tables import DATA, read
 
 SEEDS = range(5)
@@ -52,6 +49,8 @@ METRICS = {"auroc": "", "aupr": "_aupr"}
 MAX_TRAIN_ROWS, MAX_NORMAL_ROWS = 20_000, 10_000
 N_NORMAL_PER_ANOMALY = 9
 PUBLISHED = ("DTE-NP", "KNN", "LOF", "OCSVM", "IForest", "ECOD", "DeepSVDD")
+# The table that is drawn.
+PICTURE = "anomaly_aupr"
 # Columns of few values, or of one: what scikit-learn says of them is of no use here.
 EXPECTED = (ConvergenceWarning, UserWarning, RuntimeWarning)
 
@@ -114,10 +113,9 @@ PROTOCOLS = {
 }
 
 
-def facts_path(protocol, table, method, seed):
-    """Return the file of a run."""
-    path = path_of(f"anomaly-{protocol}", table, method, seed)
-    return path.with_name(path.stem + ".json")
+def name_of(protocol):
+    """Return the name by which runs of a protocol are kept."""
+    return f"anomaly-{protocol}"
 
 
 def measure(split, method, seed):
@@ -135,16 +133,12 @@ def measure(split, method, seed):
         "n_columns": split.train.shape[1],
         "n_test": len(split.test),
         "n_anomalies": int(split.is_anomaly.sum()),
-        "threads": torch.get_num_threads(),
-        "machine": platform.machine(),
-        "versions": {name: version(name) for name in ("skmade", "torch", "scikit-learn")},
     }
 
 
 def run(protocol, table, methods, seed):
     """Run methods on one split, except for those that have been run."""
-    paths = {method: facts_path(protocol, table, method, seed) for method in methods}
-    missing = [method for method, path in paths.items() if load_facts(path) is None]
+    missing = [m for m in methods if not is_done(name_of(protocol), table, m, seed)]
     if not missing:
         return
     split = split_table(table, PROTOCOLS[protocol].divide, seed)
@@ -153,7 +147,8 @@ def run(protocol, table, methods, seed):
             for category in EXPECTED:
                 warnings.simplefilter("ignore", category)
             facts = measure(split, method, seed)
-        save_facts(paths[method], facts)
+        packages = ["pyod"] if method == "ECOD" else []
+        keep(name_of(protocol), table, method, seed, facts, packages)
         areas = ", ".join(f"{facts[metric]:.2f}" for metric in METRICS)
         seconds = f"{facts['fit_seconds']:.1f} + {facts['score_seconds']:.1f} s"
         print(f"{protocol} {table} {method} seed {seed}: {areas} in {seconds}", flush=True)
@@ -174,31 +169,37 @@ def published():
     }
 
 
-def figures(protocol, table):
-    """Return facts of the first method's runs, and means of methods run as often, by metric."""
-    runs = {
-        method: [load_facts(facts_path(protocol, table, method, seed)) for seed in SEEDS]
-        for method in PROTOCOLS[protocol].methods
+def figures(runs, methods, table):
+    """Return our runs of a table, and means of methods run with as many seeds, by metric.
+
+    A line may have the mean of several seeds.
+    """
+    found = {
+        m: [own for (t, name, _), own in runs.items() if (t, name) == (table, m)]
+        for m in methods
     }
-    done = {method: [f is not None for f in facts] for method, facts in runs.items()}
-    first = PROTOCOLS[protocol].methods[0]
-    runs = {
-        method: [f for f in facts if f is not None]
-        for method, facts in runs.items()
-        if done[method] == done[first]
-    }
+    n_seeds = {m: sum(own.get("n_seeds", 1) for own in facts) for m, facts in found.items()}
     means = {
         metric: {
-            m: float(np.mean([f[metric] for f in facts])) for m, facts in runs.items() if facts
+            m: float(
+                np.average(
+                    [own[metric] for own in facts],
+                    weights=[own.get("n_seeds", 1) for own in facts],
+                )
+            )
+            for m, facts in found.items()
+            if facts and n_seeds[m] == n_seeds[OURS]
         }
         for metric in METRICS
     }
-    return runs[first], means
+    return found[OURS], means
 
 
-def measured(protocol):
+def measured_of(protocol):
     """Return what `figures` tells of the tables that have been run."""
-    found = {table: figures(protocol, table) for table in file_names()}
+    runs, methods = measured(name_of(protocol)), PROTOCOLS[protocol].methods
+    tables = sorted({table for table, _, _ in runs}, key=str.lower)
+    found = {table: figures(runs, methods, table) for table in tables}
     return {table: both for table, both in found.items() if both[0]}
 
 
@@ -242,29 +243,38 @@ def summary(first, values, n_blank):
     yield [f"{first} ahead by", *blank, "", *cells]
 
 
+def draw(rows, methods):
+    """Draw how far others are from us, without the lines of means."""
+    of_tables = [row for row in rows if row[4] != ""]
+    others = beside(of_tables, OURS, methods[1:])
+    names = [row[0] for row in of_tables[1:]]
+    draw_beside("anomalies", "average precision in percent", names, others, linear=2)
+
+
 def write_reports():
     """Write a table for each protocol that has been run."""
     for name, protocol in {"anomaly": "clean", "anomaly_contaminated": "contaminated"}.items():
-        found = measured(protocol)
+        found = measured_of(protocol)
         if not found:
             continue
         run_on_all = set.intersection(*(set(means["auroc"]) for _, means in found.values()))
         methods = [m for m in PROTOCOLS[protocol].methods if m in run_on_all]
         for metric, ending in METRICS.items():
             rows = list(own_rows(found, methods, metric))
-            write(name + ending, [row + [""] * (len(rows[0]) - len(row)) for row in rows])
+            rows = [row + [""] * (len(rows[0]) - len(row)) for row in rows]
+            write(name + ending, rows)
+            if name + ending == PICTURE:
+                draw(rows, methods)
     others = published()
-    if others and (found := measured("clean")):
+    if others and (found := measured_of("clean")):
         write("anomaly_published", published_rows(found, others))
 
 
 def main():
     """Run what is asked for, or write the tables."""
-    if not file_names():
-        raise SystemExit(f"{DATA / 'anomaly'} has no tables: see the top of {__file__}.")
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--protocol", nargs="*", choices=PROTOCOLS, default=list(PROTOCOLS))
-    parser.add_argument("--only", nargs="*", choices=file_names(), help="tables")
+    parser.add_argument("--only", nargs="*", help="tables")
     parser.add_argument("--methods", nargs="*", choices=DETECTORS, default=list(DETECTORS))
     parser.add_argument("--seeds", nargs="*", type=int, choices=SEEDS, default=list(SEEDS))
     parser.add_argument("--threads", type=int, default=2, help="of torch")
@@ -273,10 +283,13 @@ def main():
     if chosen.report:
         write_reports()
         return
+    if not file_names():
+        raise SystemExit(f"{DATA / 'anomaly'} has no tables: see the top of {__file__}.")
     torch.set_num_threads(chosen.threads)
+    wanted = [method for method in chosen.methods if is_installed(method)]
     for seed in chosen.seeds:
         for protocol in chosen.protocol:
-            methods = [m for m in PROTOCOLS[protocol].methods if m in chosen.methods]
+            methods = [m for m in PROTOCOLS[protocol].methods if m in wanted]
             for table in chosen.only or file_names():
                 run(protocol, table, methods, seed)
 

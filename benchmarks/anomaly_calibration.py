@@ -16,11 +16,15 @@ false_discovery_rate=0.1. "false" is the mean share of ordinary rows among those
 Tables are those of tables.py and mixed.py.
 """
 
+import argparse
+
 import numpy as np
 import pandas as pd
+from likelihood import means, of_seeds
 from mixed import read as read_mixed
 from report import standard_error, write
 from scipy.stats import kstest
+from store import is_done, keep, measured
 from tables import real_columns
 
 from skmade import MADEOutlierDetector
@@ -33,31 +37,48 @@ CONTAMINATION, RATE = 0.05, 0.1
 N_RUNS, N_TRAIN, N_NEW, N_ODD = 50, 1000, 500, 50
 
 
+TABLES, ROWS = "anomaly-calibration", "anomaly-discoveries"
+OURS = "MADEOutlierDetector"
+
+
 def tables():
-    """Yield names and tables."""
-    for name in CONTINUOUS:
-        yield name, pd.DataFrame(real_columns(name))
-    for name, file in MIXED.items():
-        yield name, read_mixed(file, name)
-    yield "two moons", pd.DataFrame(TwoMoons().sample(2000, random_state=0))
+    """Return names and functions that read tables."""
+    continuous = {name: lambda n=name: pd.DataFrame(real_columns(n)) for name in CONTINUOUS}
+    mixed = {name: lambda n=name, f=file: read_mixed(f, n) for name, file in MIXED.items()}
+    moons = {"two moons": lambda: pd.DataFrame(TwoMoons().sample(2000, random_state=0))}
+    return continuous | mixed | moons
+
+
+def calibrate(name, table, seed):
+    """Keep how far what is said of new rows of a table holds."""
+    rows = table.sample(frac=1, random_state=seed).reset_index(drop=True)
+    half = min(len(rows) // 2, MAX_ROWS)
+    train, new = rows[:half], rows[half : 2 * half]
+    detector = MADEOutlierDetector(contamination=CONTAMINATION).fit(train)
+    test = kstest(detector.p_values(new), "uniform")
+    facts = {
+        "flagged": float((detector.predict(new) == -1).mean()),
+        "distance": float(test.statistic),
+        "p": float(test.pvalue),
+        "n_train": len(train),
+        "n_columns": table.shape[1],
+        "n_new": len(new),
+    }
+    keep(TABLES, name, OURS, seed, facts)
 
 
 def calibration():
-    """Yield a row for each table."""
+    """Yield a row for each table that has been run."""
     yield ["table", "fitted", "columns", "new", "flagged", "distance", "least p of the test"]
-    for name, table in tables():
-        flagged, tests = [], []
-        for seed in SPLITS:
-            rows = table.sample(frac=1, random_state=seed).reset_index(drop=True)
-            half = min(len(rows) // 2, MAX_ROWS)
-            train, new = rows[:half], rows[half : 2 * half]
-            detector = MADEOutlierDetector(contamination=CONTAMINATION).fit(train)
-            flagged.append((detector.predict(new) == -1).mean())
-            tests.append(kstest(detector.p_values(new), "uniform"))
-        distance = np.mean([test.statistic for test in tests])
-        least = min(test.pvalue for test in tests)
-        sizes = len(train), table.shape[1], len(new)
-        yield [name, *sizes, f"{np.mean(flagged):.3f}", f"{distance:.3f}", f"{least:.1g}"]
+    runs = measured(TABLES)
+    for name in tables():
+        facts = of_seeds(runs, name, OURS)
+        if facts:
+            about = facts[SPLITS[0]]
+            sizes = about["n_train"], about["n_columns"], about["n_new"]
+            flagged, distance = (means(facts, key).mean() for key in ("flagged", "distance"))
+            least = means(facts, "p").min()
+            yield [name, *sizes, f"{flagged:.3f}", f"{distance:.3f}", f"{least:.1g}"]
 
 
 def shifted(rows, rng):
@@ -70,29 +91,55 @@ def shifted(rows, rng):
     return odd
 
 
+SOURCES = {"Gaussian of 5": CorrelatedGaussian(5), "two moons": TwoMoons()}
+
+
+def discover(name, run):
+    """Keep what was found among new rows of a source."""
+    rng = np.random.RandomState(run)
+    drawn = SOURCES[name].sample(N_TRAIN + N_NEW, random_state=run)
+    train, new = drawn[:N_TRAIN], drawn[N_TRAIN:]
+    new[:N_ODD] = shifted(new[:N_ODD], rng)
+    detector = MADEOutlierDetector(false_discovery_rate=RATE).fit(train)
+    found = detector.predict(new) == -1
+    facts = {
+        "false": float(found[N_ODD:].sum() / max(found.sum(), 1)),
+        "power": float(found[:N_ODD].mean()),
+    }
+    keep(ROWS, name, OURS, run, facts)
+
+
 def discoveries():
     """Yield what was found in each kind of generated rows."""
     yield ["rows", "runs", "false", "power"]
-    for name, source in {
-        "Gaussian of 5": CorrelatedGaussian(5),
-        "two moons": TwoMoons(),
-    }.items():
-        false, power = [], []
-        for run in range(N_RUNS):
-            rng = np.random.RandomState(run)
-            drawn = source.sample(N_TRAIN + N_NEW, random_state=run)
-            train, new = drawn[:N_TRAIN], drawn[N_TRAIN:]
-            new[:N_ODD] = shifted(new[:N_ODD], rng)
-            detector = MADEOutlierDetector(false_discovery_rate=RATE).fit(train)
-            found = detector.predict(new) == -1
-            false.append(found[N_ODD:].sum() / max(found.sum(), 1))
-            power.append(found[:N_ODD].mean())
-        cells = (
-            f"{np.mean(x):.3f} ± {standard_error(np.array(x)):.3f}" for x in (false, power)
-        )
-        yield [name, N_RUNS, *cells]
+    runs = measured(ROWS)
+    for name in SOURCES:
+        facts = of_seeds(runs, name, OURS)
+        if len(facts) > 1:
+            cells = (means(facts, key) for key in ("false", "power"))
+            yield [
+                name,
+                len(facts),
+                *(f"{own.mean():.3f} ± {standard_error(own):.3f}" for own in cells),
+            ]
+
+
+def main():
+    """Run what has not been, and write the tables."""
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    if not parser.parse_args().report:
+        for name, read in tables().items():
+            for seed in SPLITS:
+                if not is_done(TABLES, name, OURS, seed):
+                    calibrate(name, read(), seed)
+        for name in SOURCES:
+            for run in range(N_RUNS):
+                if not is_done(ROWS, name, OURS, run):
+                    discover(name, run)
+    write("anomaly_calibration", calibration())
+    write("anomaly_discoveries", discoveries())
 
 
 if __name__ == "__main__":
-    write("anomaly_calibration", calibration())
-    write("anomaly_discoveries", discoveries())
+    main()

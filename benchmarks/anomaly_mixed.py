@@ -30,7 +30,7 @@ from sklearn.impute import SimpleImputer
 from sklearn.metrics import average_precision_score, normalized_mutual_info_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from store import load, path_of, save
+from store import is_done, keep, measured
 
 from skmade import MADEOutlierDetector
 
@@ -127,33 +127,31 @@ METHODS = {
 }
 
 
+PROTOCOL = "anomaly-mixed"
+METRICS = {"auroc": roc_auc_score, "aupr": average_precision_score}
+
+
 def run(name, kind, method, seed):
-    """Keep the scores of a method, and which rows have anomalies."""
-    path = path_of("anomaly-mixed", f"{name}-{kind.replace(' ', '-')}", method, seed)
-    if load(path) is not None:
+    """Keep both areas of a method, in percent."""
+    table = f"{name}, {kind}"
+    if is_done(PROTOCOL, table, method, seed):
         return
     train, test, is_odd = split(name, kind, seed)
     scores = METHODS[method](seed).fit(train).score_samples(test)
-    save(path, np.stack([scores, is_odd]), {"n_train": len(train)})
-    area = 100 * roc_auc_score(is_odd, -scores)
-    print(f"{name}, {kind}, {method}, seed {seed}: {area:.2f}", flush=True)
+    areas = {area: 100 * float(metric(is_odd, -scores)) for area, metric in METRICS.items()}
+    keep(PROTOCOL, table, method, seed, areas | {"n_train": len(train)})
+    print(f"{table}, {method}, seed {seed}: {areas['auroc']:.2f}", flush=True)
 
 
 def areas(name, kind):
     """Return the areas (metrics, methods, seeds) that have been measured by all methods."""
-    folder = f"{name}-{kind.replace(' ', '-')}"
-    found = {
-        m: [load(path_of("anomaly-mixed", folder, m, seed)) for seed in SEEDS] for m in METHODS
-    }
-    done = [seed for seed in SEEDS if all(f[seed] is not None for f in found.values())]
+    runs = measured(PROTOCOL)
+    found = [
+        [runs.get((f"{name}, {kind}", method, seed)) for method in METHODS] for seed in SEEDS
+    ]
+    done = [facts for facts in found if all(facts)]
     return np.array(
-        [
-            [
-                [100 * metric(odd, -s) for seed in done for s, odd in [kept[seed][0]]]
-                for kept in found.values()
-            ]
-            for metric in (roc_auc_score, average_precision_score)
-        ]
+        [[[f[m][area] for f in done] for m in range(len(METHODS))] for area in METRICS]
     )
 
 

@@ -2,7 +2,7 @@
 
     python benchmarks/conditional.py                        # everything
     python benchmarks/conditional.py --only yacht --splits 5
-    python benchmarks/conditional.py --only adult --methods made logistic
+    python benchmarks/conditional.py --only adult --methods MADEClassifier logistic
     python benchmarks/conditional.py --report               # tables of what has been run
 
 Numbers: the mean negative log-density of y given x on test rows, in the units of y (NLL), the
@@ -18,8 +18,7 @@ Bayes is of scaled numbers and one-hot labels, with holes filled.
 
 Data come from where tables.py and mixed.py say, `mixed/shoppers.csv.gz` from the UCI
 repository. NGBoost is installed by `pip install -e ".[benchmark]"` and left out if it is not.
-Each run is kept in benchmarks/results, so that a benchmark that was stopped goes on where it
-was.
+Each run is kept by store.py.
 """
 
 import argparse
@@ -31,7 +30,7 @@ import numpy as np
 import pandas as pd
 import torch
 from mixed import DATA
-from report import standard_error, write
+from report import draw_beside, standard_error, write
 from scipy.stats import norm
 from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -42,7 +41,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from store import RESULTS, load_facts, save_facts
+from store import is_done, keep, measured
 from tables import read
 
 from skmade import MADEClassifier, MADERegressor
@@ -61,6 +60,10 @@ DROPPED = {"titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"]}
 HIDDEN_SHARE = 0.3
 
 LEVELS = np.array([0.05, 0.5, 0.95])
+
+PROTOCOL = "conditional"
+MEASURES = ("NLL", "RMSE", "coverage", "width", "pinball", "seconds")
+MEASURES_OF_LABELS = ("log-loss", "log-loss, holes", "seconds", "seconds to predict")
 
 # Mean NLL over the splits: google/uncertainty-baselines; the documentation of
 # xgboost-distribution; arXiv 2508.17056, as a reproduction quotes it.
@@ -117,10 +120,10 @@ def ngboost(name, split, n_estimators=500, validated=False):
 
 
 REGRESSORS = {
-    "made": made_regressor,
-    "made, weighed": partial(made_regressor, weighed=True),
-    "ngboost": ngboost,
-    "ngboost-2000": partial(ngboost, n_estimators=2000, validated=True),
+    "MADERegressor": made_regressor,
+    "MADEDensity, weighed": partial(made_regressor, weighed=True),
+    "NGBoost": ngboost,
+    "NGBoost, validated": partial(ngboost, n_estimators=2000, validated=True),
 }
 
 
@@ -174,7 +177,7 @@ def one_hot(last):
 
 
 CLASSIFIERS = {
-    "made": lambda seed: MADEClassifier(random_state=seed),
+    "MADEClassifier": lambda seed: MADEClassifier(random_state=seed),
     "trees": lambda seed: HistGradientBoostingClassifier(random_state=seed),
     "logistic": lambda _: one_hot(LogisticRegression(max_iter=1000)),
     "naive-bayes": lambda _: one_hot(GaussianNB()),
@@ -200,33 +203,27 @@ def score_classifier(method, name, seed):
     }
 
 
-def path_of(name, method, split):
-    """Return the file that holds the measures of one run."""
-    return RESULTS / "conditional" / name / f"{method.replace(', ', '-')}-{split}.json"
-
-
 def run(name, method, split):
     """Measure one run, unless that has been done."""
-    path = path_of(name, method, split)
-    if path.exists():
+    if is_done(PROTOCOL, name, method, split):
         return
-    if "ngboost" in method and not importlib.util.find_spec("ngboost"):
+    if "NGBoost" in method and not importlib.util.find_spec("ngboost"):
         print(f"{method} is left out: pip install ngboost", flush=True)
         return
     score = score_regressor if name in NUMBERS else score_classifier
     facts = {measure: float(value) for measure, value in score(method, name, split).items()}
-    save_facts(path, facts)
+    keep(PROTOCOL, name, method, split, facts, ["ngboost"] if "NGBoost" in method else [])
     shown = ", ".join(f"{measure} {value:.3f}" for measure, value in facts.items())
     print(f"{name} {method} {split}: {shown}", flush=True)
 
 
 def found(name, method, splits):
     """Return the measures of the splits that have been run, by measure."""
-    runs = [load_facts(path_of(name, method, split)) for split in range(splits)]
+    runs = measured(PROTOCOL)
+    runs = [runs.get((name, method, split)) for split in range(splits)]
     runs = [facts for facts in runs if facts]
-    return {
-        measure: [facts[measure] for facts in runs] for measure in (runs[0] if runs else ())
-    }
+    measures = MEASURES if name in NUMBERS else MEASURES_OF_LABELS
+    return {measure: [facts[measure] for facts in runs] for measure in measures if runs}
 
 
 def rows_of(tables, methods):
@@ -250,12 +247,35 @@ def rows_of(tables, methods):
 def beside_published():
     """Yield the NLL of each table beside published ones."""
     yield ["method", *NUMBERS]
+    n_own = 0
     for method in REGRESSORS:
         means = [found(name, method, splits).get("NLL") for name, splits in NUMBERS.items()]
         if any(means):
+            n_own += 1
             yield [method, *("" if nll is None else f"{np.mean(nll):.2f}" for nll in means)]
-    for method, values in PUBLISHED.items():
-        yield [f"{method} (published)", *values]
+    for method, values in PUBLISHED.items() if n_own else ():
+        yield [f"{method} (published)", *(f"{nll:.2f}" for nll in values)]
+
+
+def draw():
+    """Draw how far others are from MADERegressor."""
+    of = {name: found(name, "MADERegressor", splits) for name, splits in NUMBERS.items()}
+    tables = [name for name in NUMBERS if of[name]]
+    ours = np.array([np.mean(of[name]["NLL"]) for name in tables])
+    published = {
+        method: np.array([values[list(NUMBERS).index(name)] for name in tables])
+        for method, values in PUBLISHED.items()
+    }
+    run = {
+        method: np.array(
+            [np.mean(found(name, method, NUMBERS[name]).get("NLL", np.nan)) for name in tables]
+        )
+        for method in REGRESSORS
+        if method != "MADERegressor"
+    }
+    others = {m: ours - own for m, own in run.items()}
+    others |= {f"{m} (published)": ours - own for m, own in published.items()}
+    draw_beside("conditionals", "log-density of y given x, nats per row", tables, others)
 
 
 def write_reports():
@@ -266,8 +286,8 @@ def write_reports():
         "conditional_published": beside_published(),
     }.items():
         rows = list(rows)
-        if rows:
-            write(name, rows)
+        write(name, rows)
+    draw()
 
 
 def main():

@@ -19,7 +19,7 @@ from sklearn.preprocessing import StandardScaler
 from skmade import MADEOutlierDetector
 
 OURS = "MADEOutlierDetector"
-OUR_CORE = "support_fraction=0.75"
+OUR_CORE = "MADEOutlierDetector, core"
 
 # Settings are chosen by so many rows at most: by 20000 it takes many minutes.
 MAX_TUNING_ROWS = 5000
@@ -106,7 +106,11 @@ PEERS = {
     "DTE-NP": on_standardised(
         lambda train, seed: DiffusionTime(n_neighbors=N_NEIGHBORS).fit(train)
     ),
+    "ECOD": on_standardised(lambda train, seed: Tails().fit(train)),
 }
-if importlib.util.find_spec("pyod"):
-    PEERS["ECOD"] = on_standardised(lambda train, seed: Tails().fit(train))
 DETECTORS = {OURS: made, OUR_CORE: made_of_core, **PEERS}
+
+
+def is_installed(method):
+    """Whether a method can be run."""
+    return method != "ECOD" or importlib.util.find_spec("pyod") is not None

@@ -19,8 +19,7 @@ with labels one-hot and divided by two, in the best assignment of one to the oth
 Concrete, red wine and yacht hold their targets as numbers; iris, wine and breast cancer their
 classes as labels; parkinsons and ionosphere are without their classes. Means over tables are of
 those that all methods have been run on. Data come from where tables.py says, and
-`anomaly/18_Ionosphere.npz` from github.com/Minqi824/ADBench. Each run is kept in
-benchmarks/results, so that a benchmark that was stopped goes on where it was.
+`anomaly/18_Ionosphere.npz` from github.com/Minqi824/ADBench. Each run is kept by store.py.
 
 miceforest is installed by `pip install -e ".[benchmark]"` and left out if it is not. The others
 are of scikit-learn: chained regressions with draws of their posterior, clipped to what was
@@ -37,8 +36,7 @@ from functools import lru_cache, partial
 import numpy as np
 import pandas as pd
 import torch
-from clock import duration
-from report import DOCS, standard_error, write
+from report import draw_beside, write
 from scipy.optimize import linear_sum_assignment
 from scipy.spatial.distance import cdist
 from sklearn.ensemble import RandomForestClassifier, RandomForestRegressor
@@ -47,7 +45,7 @@ from sklearn.experimental import enable_iterative_imputer  # noqa: F401
 from sklearn.impute import IterativeImputer, KNNImputer
 from sklearn.model_selection import train_test_split
 from sklearn.preprocessing import StandardScaler
-from store import conditions, load, path_of, save
+from store import is_done, keep, measured
 from tables import BUNDLED, read, real_columns
 
 from skmade import MADEImputer
@@ -308,8 +306,7 @@ def transport(task, frame):
 
 def run(name, method, seed):
     """Complete and score one split, unless that has been done."""
-    path = path_of(PROTOCOL, name, method, seed)
-    if load(path) is not None:
+    if is_done(PROTOCOL, name, method, seed):
         return
     task = make_task(name, seed)
     with warnings.catch_warnings():
@@ -317,49 +314,44 @@ def run(name, method, seed):
         earlier = fitted(name, seed)[1] if method in STRATEGIES else 0
         begin = time.perf_counter()
         completions = METHODS[method](task)
-    about = {
-        "seconds": earlier + time.perf_counter() - begin,
+    seconds = earlier + time.perf_counter() - begin
+    errors = np.stack([cell_errors(task, frame) for frame in completions])
+    average, least = measures(errors, task.hidden.sum())
+    facts = {
+        "AvgMAE": average,
+        "MinMAE": least,
+        "W1": float(np.mean([transport(task, frame) for frame in completions])),
+        "seconds": seconds,
         "n_rows": len(task.complete),
         "n_columns": task.complete.shape[1],
-        "n_hidden": int(task.hidden.sum()),
-        "w1": float(np.mean([transport(task, frame) for frame in completions])),
-        **conditions(),
     }
-    save(path, np.stack([cell_errors(task, frame) for frame in completions]), about)
-    average, least, w1 = measures(load(path))
+    keep(PROTOCOL, name, method, seed, facts, ["miceforest"] if method == PEER else [])
     print(
-        f"{name} {method} seed {seed}: AvgMAE {average:.4f}, MinMAE {least:.4f}, W1 {w1:.4f} "
-        f"in {about['seconds']:.0f} s",
+        f"{name} {method} seed {seed}: AvgMAE {average:.4f}, MinMAE {least:.4f}, "
+        f"W1 {facts['W1']:.4f} in {seconds:.0f} s",
         flush=True,
     )
 
 
-def measures(result):
-    """Return AvgMAE, MinMAE and W1 of one run."""
-    errors, about = result
+def measures(errors, n_hidden):
+    """Return AvgMAE and MinMAE of errors (completions, rows, columns)."""
     of_rows = errors.sum(axis=2)
-    least = of_rows.min(axis=0).sum() / about["n_hidden"]
-    return of_rows.mean(axis=0).sum() / about["n_hidden"], least, about["w1"]
+    least = of_rows.min(axis=0).sum() / n_hidden
+    return float(of_rows.mean(axis=0).sum() / n_hidden), float(least)
 
 
 def found():
-    """Return what has been measured, by table and method: measures and facts by seed."""
+    """Return the measures of what has been run, by table and method, then by seed."""
     runs = {}
-    for name in TABLES:
-        for method in METHODS:
-            results = {seed: load(path_of(PROTOCOL, name, method, seed)) for seed in SEEDS}
-            results = {seed: result for seed, result in results.items() if result is not None}
-            if results:
-                runs[name, method] = {
-                    seed: (np.array([*measures(result), result[1]["seconds"]]), result[1])
-                    for seed, result in results.items()
-                }
+    for (name, method, seed), facts in measured(PROTOCOL).items():
+        values = np.array([facts[measure] for measure in ("AvgMAE", "MinMAE", "W1")])
+        runs.setdefault((name, method), {})[seed] = values
     return runs
 
 
 def mean_of(results, seeds=None):
     """Average measures over seeds, by default over all there are."""
-    return np.mean([results[seed][0] for seed in seeds or results], axis=0)
+    return np.mean([results[seed] for seed in seeds or results], axis=0)
 
 
 def write_reports():
@@ -370,9 +362,8 @@ def write_reports():
     methods = [method for method in METHODS if any(key[1] == method for key in runs)]
     for name, text in TEXTS.items():
         write(name, rows_of(runs, methods, text))
-    write("imputation_differences", differences(runs))
     write("imputation_published", beside_published(runs))
-    add_conditions(runs)
+    draw(runs)
 
 
 def rows_of(runs, methods, text):
@@ -406,21 +397,7 @@ def errors_text(values):
 TEXTS = {
     "imputation": errors_text,
     "imputation_w1": lambda values: f"{values[2]:.3f}",
-    "imputation_seconds": lambda values: f"{values[3]:.1f}",
 }
-
-
-def differences(runs):
-    """Rows of how much less error our draws have than miceforest's, over the same seeds."""
-    yield ["table", "rows x columns", "AvgMAE", "MinMAE", "W1"]
-    for name in TABLES:
-        ours, others = runs.get((name, OURS), {}), runs.get((name, PEER), {})
-        seeds = [seed for seed in ours if seed in others]
-        if len(seeds) > 1:
-            about = ours[seeds[0]][1]
-            gains = np.array([others[seed][0] - ours[seed][0] for seed in seeds])
-            cells = [f"{g.mean():+.4f} ± {standard_error(g):.4f}" for g in gains.T[:3]]
-            yield [name, f"{about['n_rows']} x {about['n_columns']}", *cells]
 
 
 def beside_published(runs):
@@ -433,18 +410,18 @@ def beside_published(runs):
             yield [name, *ours, *PUBLISHED[name].replace(".", "0.").split("|")]
 
 
-def add_conditions(runs):
-    """Say below the first table what it was measured with."""
-    everything = [run for results in runs.values() for run in results.values()]
-    about = everything[0][1]
-    versions = ", ".join(f"{name} {number}" for name, number in about["versions"].items())
-    text = (
-        f"AvgMAE (MinMAE), means of seeds {', '.join(map(str, SEEDS))}. Measured on "
-        f"{about['machine']}, {about['threads']} threads; {versions}. In all it took "
-        f"{duration(sum(values[3] for values, _ in everything))}."
-    )
-    with open(DOCS / "benchmarks" / "imputation.md", "a") as file:
-        file.write(f"\n{text}\n")
+def draw(runs):
+    """Draw how far the errors of others are from those of medians."""
+    ours = "MADE median"
+    tables = [name for name in TABLES if (name, ours) in runs]
+
+    def errors(method):
+        own = [runs.get((name, method)) for name in tables]
+        return np.array([mean_of(results)[0] if results else np.nan for results in own])
+
+    others = {m: errors(ours) - errors(m) for m in METHODS if m not in STRATEGIES}
+    label = "mean absolute error of hidden cells"
+    draw_beside("completion", label, tables, others, linear=0.02)
 
 
 def main():

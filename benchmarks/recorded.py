@@ -13,12 +13,15 @@ the rows and more) and beyond an end that is an atom. A column that misses is ma
 """
 
 import argparse
+import itertools
 import os
 import pathlib
 import warnings
 
 import numpy as np
 import pandas as pd
+from report import write
+from store import is_done, keep, measured
 
 from skmade import MADEDensity
 
@@ -31,6 +34,7 @@ DROPPED = {"titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"]}
 MIN_SHARE, HALF_A_POINT, N_ERRORS = 0.01, 0.005, 4
 ATOM_EXCESS = 2  # an end is an atom if it has so many times the rows of the value next to it
 MAX_DECIMALS = 6
+PROTOCOL, OURS = "recorded", "MADEDensity"
 
 
 def read(name, max_rows, seed):
@@ -79,32 +83,50 @@ def compare(recorded, drawn):
     return len(shares), *worst, off, beyond
 
 
+def run(name, max_rows, seed):
+    """Fit and draw a table, print a line for each column and keep what came back."""
+    table = read(name, max_rows, seed)
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        density = MADEDensity(random_state=seed).fit(table)
+        drawn = density.sample(len(table), random_state=seed)
+    missed = []
+    for column, kind in zip(table.columns, density.feature_types_, strict=True):
+        n, worst, allowed, off, beyond = compare(table[column], drawn[column])
+        if worst > allowed or off > 0 or beyond > 0:
+            missed.append(column)
+        print(
+            f"{name + '.' + column:34}{kind:>12}{n:8}{100 * worst:8.2f}"
+            f"{100 * allowed:9.2f}{off:5}{beyond:8}{'  missed' if column in missed else ''}",
+            flush=True,
+        )
+    return {"n_rows": len(table), "n_columns": table.shape[1], "missed": missed}
+
+
+def rows_of_report():
+    """Yield a row for each table that has been drawn whole."""
+    yield ["table", "rows", "columns", "come back", "missed"]
+    for (name, _, _), facts in measured(PROTOCOL).items():
+        n_back = facts["n_columns"] - len(facts["missed"])
+        missed = ", ".join(facts["missed"]) or "none"
+        yield [name, facts["n_rows"], facts["n_columns"], n_back, missed]
+
+
 def main():
-    """Print a line for each column."""
+    """Draw what is asked for and has not been, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", default=TABLES, choices=TABLES)
-    parser.add_argument("--rows", type=int, default=10**9, help="at most so many of each table")
+    parser.add_argument("--rows", type=int, help="at most so many of each table, kept nowhere")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0])
-    arguments = parser.parse_args()
+    parser.add_argument("--report", action="store_true", help="run nothing")
+    chosen = parser.parse_args()
     print(f"{'column':34}{'kind':>12}{'values':>8}{'worst':>8}{'allowed':>9}  off  beyond")
-    n_columns = n_missed = 0
-    for name in arguments.only:
-        for seed in arguments.seeds:
-            table = read(name, arguments.rows, seed)
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                density = MADEDensity(random_state=seed).fit(table)
-                drawn = density.sample(len(table), random_state=seed)
-            for column, kind in zip(table.columns, density.feature_types_, strict=True):
-                n, worst, allowed, off, beyond = compare(table[column], drawn[column])
-                missed = worst > allowed or off > 0 or beyond > 0
-                n_columns, n_missed = n_columns + 1, n_missed + missed
-                print(
-                    f"{name + '.' + column:34}{kind:>12}{n:8}{100 * worst:8.2f}"
-                    f"{100 * allowed:9.2f}{off:5}{beyond:8}{'  missed' if missed else ''}",
-                    flush=True,
-                )
-    print(f"{n_columns - n_missed} of {n_columns} columns come back as they were recorded")
+    for name, seed in () if chosen.report else itertools.product(chosen.only, chosen.seeds):
+        if chosen.rows or not is_done(PROTOCOL, name, OURS, seed):
+            facts = run(name, chosen.rows or 10**9, seed)
+            if not chosen.rows:
+                keep(PROTOCOL, name, OURS, seed, facts)
+    write("recorded", rows_of_report())
 
 
 if __name__ == "__main__":

@@ -6,10 +6,9 @@
     python benchmarks/speed.py --report             # the table of what has been measured
     python benchmarks/speed.py --small --repeat 1   # does it run? Writes no table
 
-Each case is kept in benchmarks/results/speed, so that a benchmark that was stopped goes on
-where it was. Calls that are compared are timed in turn, in one process; figures are medians of
-`--repeat` rounds. The table is printed as Markdown and written to docs/benchmarks, with a
-picture of growth. Parts: prediction.py (sample, score, conditional), training_time.py (fit,
+Each case is kept by store.py. Calls that are compared are timed in turn, in one process;
+figures are medians of `--repeat` rounds. The table is printed as Markdown and written to
+docs/benchmarks, with a picture of growth. Parts: prediction.py (sample, score, conditional), training_time.py (fit,
 members), memory.py, growth.py, startup.py (import). Needs the extra `benchmark`.
 """
 

@@ -14,8 +14,6 @@ import subprocess
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 
-import numpy as np
-
 FOLDER = pathlib.Path(__file__).parent
 MEASURED = FOLDER / "measured"
 # Of skmade, but these: no estimate hangs on them.
@@ -26,7 +24,6 @@ ESTIMATORS = (
     ":(exclude)skmade/inspection",
     ":(exclude)skmade/_cli",
 )
-RESULTS = FOLDER / "results"
 PACKAGES = ("numpy", "scipy", "scikit-learn", "torch")
 
 
@@ -43,10 +40,11 @@ def measured(protocol):
     return {(run["table"], run["method"], run["seed"]): run for run in runs}
 
 
-def is_done(protocol, table, method, seed):
-    """Whether a run has been measured, those of skmade by the code as it is."""
+def is_done(protocol, table, method, seed, ours=None):
+    """Whether a run has been measured, those of skmade (`ours`) by the code as it is."""
     facts = measured(protocol).get((table, method, seed))
-    return facts is not None and (not is_ours(method) or facts["commit"] == commit())
+    ours = is_ours(method) if ours is None else ours
+    return facts is not None and (not ours or facts["commit"] == commit())
 
 
 def keep(protocol, table, method, seed, facts, packages=()):
@@ -100,38 +98,3 @@ def processor():
         if line.startswith("model name"):
             return line.split(":")[1].strip()
     return platform.processor()
-
-
-# What scripts call that keep files of their own still.
-def path_of(protocol, table, method, seed, folder=RESULTS):
-    """Return the file that holds the result of one run."""
-    return folder / protocol / table / f"{method.replace(' ', '-')}-{seed}.npz"
-
-
-def load(path):
-    """Return the scores of the test rows and what is known of the run, or None."""
-    if not path.exists():
-        return None
-    with np.load(path) as arrays:
-        return arrays["scores"], json.loads(str(arrays["about"]))
-
-
-def save(path, scores, about):
-    """Write a result whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.npz")
-    np.savez_compressed(part, scores=scores, about=json.dumps(about))
-    os.replace(part, path)
-
-
-def load_facts(path):
-    """Return a dictionary of plain values, or None where there is no such file."""
-    return json.loads(path.read_text()) if path.exists() else None
-
-
-def save_facts(path, facts):
-    """Write a dictionary of plain values whole or not at all."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(".part.json")
-    part.write_text(json.dumps(facts, indent=1))
-    os.replace(part, path)

@@ -20,7 +20,6 @@ import os
 import pathlib
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
-from functools import partial
 
 import numpy as np
 from generated import NEARLY_DEPENDENT
@@ -159,10 +158,9 @@ def continuous_split(name, seed):
     )
 
 
-def red_wine_split(name, seed, noise=False):
+def red_wine_split(name, seed):
     """Nine tenths against the rest, of the eleven real columns (Uria et al. 2013)."""
     X = real_columns("wine-quality-red")[:, :11]
-    X = dequantised(X) if noise else X
     return standardised(*train_test_split(X, test_size=0.1, random_state=seed))
 
 
@@ -211,9 +209,6 @@ PROTOCOLS = {
     ),
     "few-columns": Protocol(tuple(FEW_COLUMNS), range(5), few_columns_split),
     "red-wine": Protocol(("red-wine",), range(10), red_wine_split),
-    "red-wine-noise": Protocol(
-        ("red-wine-noise",), range(10), partial(red_wine_split, noise=True)
-    ),
     "half": Protocol(("half-wine", "half-parkinsons"), range(5), half_split),
     "binary": Protocol(
         (
