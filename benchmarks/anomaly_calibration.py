@@ -124,6 +124,12 @@ def discoveries():
             ]
 
 
+def write_reports():
+    """Write the tables of what has been run."""
+    write("anomaly_calibration", calibration())
+    write("anomaly_discoveries", discoveries())
+
+
 def main():
     """Run what has not been, and write the tables."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -137,8 +143,7 @@ def main():
             for run in range(N_RUNS):
                 if not is_done(ROWS, name, OURS, run):
                     discover(name, run)
-    write("anomaly_calibration", calibration())
-    write("anomaly_discoveries", discoveries())
+    write_reports()
 
 
 if __name__ == "__main__":

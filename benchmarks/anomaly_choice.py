@@ -172,6 +172,11 @@ def rows_of_report():
         yield [f"mean of {len(found)} tables", "", "", ""]
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("anomaly_choice", rows_of_report())
+
+
 def main():
     """Run what is asked for, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -180,7 +185,7 @@ def main():
     chosen = parser.parse_args()
     for name in [] if chosen.report else chosen.only:
         run(name)
-    write("anomaly_choice", rows_of_report())
+    write_reports()
 
 
 if __name__ == "__main__":

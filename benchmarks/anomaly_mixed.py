@@ -170,6 +170,11 @@ def rows_of_report():
             yield [name, kind, n_seeds, *cells]
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("anomaly_mixed", rows_of_report())
+
+
 def main():
     """Run what is asked for, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -181,7 +186,7 @@ def main():
     runs = itertools.product(chosen.seeds, chosen.only, KINDS, chosen.methods)
     for seed, name, kind, method in [] if chosen.report else runs:
         run(name, kind, method, seed)
-    write("anomaly_mixed", rows_of_report())
+    write_reports()
 
 
 if __name__ == "__main__":

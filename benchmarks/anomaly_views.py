@@ -94,6 +94,11 @@ def draw(found, path):
     figure.savefig(path, dpi=90)
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write(PICTURE, rows_of_report())
+
+
 def main():
     """Look at the tables asked for: all three are drawn together."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -104,7 +109,7 @@ def main():
         for name, own in found.items():
             keep(PROTOCOL, name, OURS, 0, {"areas": areas_of(*own)})
         draw(found, DOCS / "_static" / f"{PICTURE}.png")
-    write(PICTURE, rows_of_report())
+    write_reports()
 
 
 if __name__ == "__main__":

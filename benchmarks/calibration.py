@@ -129,6 +129,11 @@ def rows():
         ]
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("calibration", rows())
+
+
 def main():
     """Fit the generators asked for and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -139,7 +144,7 @@ def main():
     torch.set_num_threads(chosen.threads)
     for name in () if chosen.report else chosen.only:
         run(name)
-    write("calibration", rows())
+    write_reports()
 
 
 if __name__ == "__main__":

@@ -89,6 +89,11 @@ def rows():
                 yield [name, n_rows, *gaps]
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("learning_curve", rows())
+
+
 def main():
     """Run what is asked for, then write the table of all that has been run."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -109,7 +114,7 @@ def main():
                         partial(split_of, GENERATORS[name], n_rows),
                     )
                     run(PROTOCOL, table, method, seed, METHODS[method], drawn)
-    write("learning_curve", rows())
+    write_reports()
 
 
 if __name__ == "__main__":

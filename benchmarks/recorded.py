@@ -112,6 +112,11 @@ def rows_of_report():
         yield [name, facts["n_rows"], facts["n_columns"], n_back, missed]
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("recorded", rows_of_report())
+
+
 def main():
     """Draw what is asked for and has not been, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -126,7 +131,7 @@ def main():
             facts = run(name, chosen.rows or 10**9, seed)
             if not chosen.rows:
                 keep(PROTOCOL, name, OURS, seed, facts)
-    write("recorded", rows_of_report())
+    write_reports()
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ import pathlib
 
 import numpy as np
 
+# Where tables and pictures go, and whether pictures are drawn.
+PICTURES = True
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
@@ -51,7 +53,7 @@ def draw_beside(name, label, tables, differences, linear=0.1):
 
     The axis is linear up to `linear` nats or points to both sides, and logarithmic beyond.
     """
-    if not tables:
+    if not (tables and differences and PICTURES):
         return
     import matplotlib
 

@@ -8,8 +8,9 @@
 
 Each case is kept by store.py. Calls that are compared are timed in turn, in one process;
 figures are medians of `--repeat` rounds. The table is printed as Markdown and written to
-docs/benchmarks, with a picture of growth. Parts: prediction.py (sample, score, conditional), training_time.py (fit,
-members), memory.py, growth.py, startup.py (import). Needs the extra `benchmark`.
+docs/benchmarks, with a picture of growth. Parts: prediction.py (sample, score, conditional),
+training_time.py (fit, members), memory.py, growth.py, startup.py (import). Needs the extra
+`benchmark`.
 """
 
 import growth

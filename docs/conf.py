@@ -60,7 +60,6 @@ html_show_sourcelink = False
 html_sidebars = {
     "index": [],
     "quickstart": [],
-    "how_well": [],
     "how_fast": [],
     "promises": [],
     "contributing": [],
