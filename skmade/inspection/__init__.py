@@ -5,6 +5,7 @@ from ._conditional import ConditionalDisplay
 from ._contribution import ContributionDisplay
 from ._density import DensityDisplay
 from ._history import TrainingHistoryDisplay
+from ._quality import QualityDisplay
 from ._sample import SampleDisplay
 
 __all__ = [
@@ -12,6 +13,7 @@ __all__ = [
     "ConditionalDisplay",
     "ContributionDisplay",
     "DensityDisplay",
+    "QualityDisplay",
     "SampleDisplay",
     "TrainingHistoryDisplay",
 ]

@@ -108,8 +108,8 @@ def detect(columns: list[Column], cv: int, random_state: Any) -> Detection:
     real, drawn = matrices(columns)
     if cv < 2 or min(len(real), len(drawn)) < cv:
         raise ValueError(
-            f"cv={cv} folds need at least two folds, and as many rows of each table: X_real "
-            f"has {len(real)}, X_drawn {len(drawn)}."
+            f"cv={cv} is no number of folds for {len(real)} real and {len(drawn)} drawn rows: "
+            "pass at least 2, and at most as many as either has."
         )
     rng = generator(random_state)
     X = np.concatenate([real, drawn])

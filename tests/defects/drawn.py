@@ -2,11 +2,12 @@
 
 import numpy as np
 
-from skmade.metrics import _detection, _nearest, _tables, _trees, _usefulness
+from skmade.metrics import _detection, _differences, _nearest, _tables, _trees, _usefulness
 
 from .planting import defect, patch, patch_property, put
 
 DETECTION, NEAREST = "metrics/test_detection.py::test_", "metrics/test_nearest.py::test_"
+DIFFERENCES = "metrics/test_differences.py::test_"
 USEFULNESS, TABLES = "metrics/test_usefulness.py::test_", "metrics/test_tables.py::test_"
 
 
@@ -83,3 +84,30 @@ def codes_of_each_table():
         parts = [old(name, [cells]) for cells in tables]
         cells = tuple(part.cells[0] for part in parts)
         return _tables.Column(name, cells, parts[0].labels)
+
+
+@defect("API", DIFFERENCES + "pairs_of_numbers")
+def correlations_from_nought_to_two():
+    """The difference of correlations is not halved, so that it may be two."""
+
+    @patch(_differences, "_correlation")
+    def _correlation(old, one, other):
+        return 2 * old(one, other)
+
+
+@defect("API", DIFFERENCES + "pairs_with_labels")
+def bins_of_each_table():
+    """Numbers lie in bins of the range of their own table."""
+
+    @patch(_differences, "_binned")
+    def _binned(old, real, drawn):
+        return old(real, real)[0], old(drawn, drawn)[0]
+
+
+@defect("API", DIFFERENCES + "chance_is_what_rows_of_one_distribution_differ_by")
+def chance_of_one_table():
+    """Chance is that of one table beside the distribution, not beside another table."""
+
+    @patch(_differences, "_error")
+    def _error(old, one, other):
+        return 1 / np.sqrt(len(one))
