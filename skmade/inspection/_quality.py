@@ -36,9 +36,10 @@ class QualityDisplay:
     and Smirnov for numbers, by the total variation of the shares of labels. In the middle, how
     far each pair of columns does: half of the difference of correlations for numbers, the total
     variation of the shares of pairs of labels, with numbers beside labels in ten bins. All of
-    these are from 0 to 1, and leave out missing cells. (One less them, they are the scores of
-    column shapes and of column pair trends in SDMetrics.) By chance, as many rows of one
-    distribution differ on average as far as the grey bars and the titles say.
+    these are from 0 to 1, and leave out missing cells. (One less them, they are
+    `KSComplement`, `TVComplement`, `CorrelationSimilarity` and `ContingencySimilarity` of
+    SDMetrics.) By chance, as many rows of one distribution differ on average as far as the grey
+    bars and the titles say.
 
     On the right, the probabilities of being drawn that a classifier gives to rows which it has
     not seen, with the score of `skmade.metrics.c2st`. Both histograms are the same if it can't

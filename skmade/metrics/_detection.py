@@ -72,7 +72,7 @@ def c2st(X_real: Any, X_drawn: Any, *, cv: int = 3, random_state: Any = None) ->
     other lists of labels. DataFrames may have their columns in another order. A missing cell
     is a value of its own. Of a column with more than 255 labels, the rarest count as one.
 
-    Trees need rows: they tell nothing apart if a table has less than some fifty.
+    Trees need rows: they tell nothing apart if both tables have less than thirty.
 
     The test is that of [1]_ (section 3) with the area in place of the accuracy, which does not
     depend on the numbers of rows. The score is that of the detection metrics of SDMetrics [2]_,

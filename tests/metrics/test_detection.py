@@ -45,6 +45,7 @@ def test_probabilities_are_out_of_fold(real):
 
 
 def test_types_containers_and_labels_are_no_information(real):
+    real = real[:120]
     drawn = shuffled(real)
     expected = c2st(real, drawn, random_state=0)
     for table in (in_other_types(drawn), pl.from_pandas(drawn), as_array(drawn)):
@@ -83,3 +84,9 @@ def test_folds_need_rows(cv):
         ValueError, match=f"cv={cv} is no number of folds for 2 real and 2 drawn"
     ):
         c2st(table, table, cv=cv)
+
+
+def test_few_rows_tell_nothing():
+    real = np.random.RandomState(0).normal(size=(25, 2))
+    assert c2st(real, real + 100, random_state=0) == 1
+    assert c2st(np.tile(real, (2, 1)), np.tile(real, (2, 1)) + 100, random_state=0) == 0
