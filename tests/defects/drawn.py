@@ -30,7 +30,7 @@ def area_that_is_folded_after_the_mean():
 
 
 @defect("API", TABLES + "rare_labels_share_a_code", TABLES + "labels")
-def codes_by_first_appearance():
+def codes_without_a_limit():
     """Labels beyond those that trees take keep codes of their own."""
     put(_trees, "MAX_LABELS", 10**6)
 
@@ -66,7 +66,7 @@ def tables_of_any_size():
 
 
 @defect("API", USEFULNESS + "labels_that_only_one_table_has")
-def missing_labels_as_the_first():
+def unseen_labels_as_the_first():
     """A label that no drawn row has is scored by the probability of another."""
 
     @patch(_usefulness, "_area")
