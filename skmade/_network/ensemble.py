@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._table.encoding import Table
+from .._table.encoding import Table, standardise
 from .conditionals import Bernoulli, Categorical, Conditional, Constant
 from .evidence import Evidence, joined_evidence
 from .made import MADE
@@ -64,13 +64,14 @@ def _groups(table: Table, n_components: int) -> Iterator[tuple[Conditional, Inte
     counts = np.flatnonzero((table.kinds == "count") & ~table.constant)
     if len(counts):
         center, spread = table.center[counts], table.spread[counts]
+        ends = np.where(np.isfinite(table.ends), standardise(table, table.ends), table.ends)
         law = DiscretisedMixture(
             n_components,
             **_components(table, counts),
             origin=-center / spread,
             step=1 / spread,
-            lowest=(table.ends[0, counts] - center) / spread,
-            highest=(table.ends[1, counts] - center) / spread,
+            lowest=ends[0, counts],
+            highest=ends[1, counts],
             codes=_used((table.codes[counts] - center[:, None]) / spread[:, None]),
         )
         yield law, counts

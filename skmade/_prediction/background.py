@@ -30,11 +30,14 @@ LOG_REST = math.log1p(-1e-9)
 def background(table: Table, cells: Cells) -> Floats:
     """Log-density (of labels and counts log-mass) of each cell, (n, D); 0 where missing."""
     log_probs = student_log_prob(cells.standardised)
-    for column in np.flatnonzero(table.kinds == "count"):
+    for column in np.flatnonzero(table.kinds == "count").tolist():
         own, half = cells.standardised[:, column], 0.5 / table.spread[column]
         log_probs[:, column] = student_log_interval(own - half, own + half, 2 * half)
     log_probs[:, ~table.numeric] = -np.log(table.n_labels[~table.numeric])
-    log_probs += table.log_jacobian + np.log1p(-table.unseen_mass)
+    log_kept = np.log1p(-table.unseen_mass)
+    log_probs += table.log_jacobian + log_kept
+    for column, _ in table.ladders():  # between rungs there is less than on them
+        log_probs[:, column] += cells.log_factors[:, column] - log_kept[column]
     log_probs[cells.missing] = 0.0
     if cells.unseen.any():
         _, columns = np.nonzero(cells.unseen)

@@ -95,6 +95,8 @@ class Density:
 
     def cdf(self, X: Floats) -> Floats:
         """Probability of at most each number (n, k)."""
+        for _, ladder in self.alone.ladders():
+            X = ladder.at_most(X)
         by_background = student_cdf(self._standardised(X))
         low, high = self.alone.ends[:, 0]  # what is beyond goes to the ends
         by_background = np.where(low > X, 0.0, np.where(high <= X, 1.0, by_background))

@@ -126,13 +126,13 @@ def _seen(ensemble: Ensemble, column: int, asked: Asked) -> Region:
         log_factors = np.where(beyond_edge(alone, cells), -np.inf, cells.log_factors[:, 0])
         return Region(_exact(alone, asked.values, cells.values[:, 0]), log_factors)
     # What is recorded on a grid is all that is nearest to its numbers.
-    half = asked.step / 2
-    ends = np.array([asked.low - half, asked.high + half])
     if isinstance(law, DiscretisedMixture):
         at_end = law.lowest[0], law.highest[0]
-        ends = standardise(alone, np.clip(ends, -LARGEST, LARGEST)[:, None])[:, 0]
+        ends = np.concatenate(_standardised_ends(alone, asked))
         low, high = (-math.inf if ends[0] < at_end[0] else ends[0]), ends[1]
         return Region(None, None, low, math.inf if high > at_end[1] else high)
+    half = asked.step / 2
+    ends = np.array([asked.low - half, asked.high + half])
     known = np.isfinite(ends)
     images = transform(alone, np.where(known, ends, 0.0)[:, None]).values[:, 0]
     lower, upper = np.where(known, _exact(alone, ends, images), ends).tolist()
@@ -182,10 +182,12 @@ def _draw_background(
 
 def _standardised_ends(alone: Table, asked: Asked) -> tuple[Floats, Floats]:
     """Return the ends of an interval, standardised; of a grid half a step farther out."""
-    half = asked.step / 2
-    ends = np.clip([asked.low - half, asked.high + half], -LARGEST, LARGEST)
+    is_count = alone.kinds[0] == "count"
+    beyond = 0.0 if is_count else asked.step / 2
+    ends = np.clip([asked.low - beyond, asked.high + beyond], -LARGEST, LARGEST)
     low, high = standardise(alone, ends[:, None])
-    return low, high
+    half = 0.5 / alone.spread if is_count else np.zeros(1)
+    return low - half, high + half
 
 
 def _states(table: Table, asked: Mapping[int, Asked]) -> Floats | None:

@@ -7,6 +7,7 @@ from numpy.typing import NDArray
 from scipy.special import pdtrc
 
 from .grid import NO_GRID, SINGLE, Grid, distinct_values, find_grid, resolution
+from .ladder import Ladder
 from .numbers import whole_numbers
 
 Floats = NDArray[np.float64]
@@ -69,6 +70,14 @@ class Column:
     low: float = -np.inf  # ends: nothing beyond them is drawn
     high: float = np.inf
     margin: float = 0.0  # beyond ends: half of the cell of a number that was recorded
+    beside: float = 0.0  # share of rows between the rungs of a count
+
+    @property
+    def ladder(self) -> Ladder | None:
+        """The rungs of a count that was recorded in steps; None for others."""
+        if self.kind != "count" or self.grid.multiple == 1 or self.codes or self.constant:
+            return None
+        return Ladder.of(self.grid.multiple, self.grid.offset, np.array(self.atoms))
 
 
 def learn_column(
@@ -105,7 +114,10 @@ def learn_column(
         center, spread = np.ldexp(center, exponent), np.ldexp(spread, exponent)
         floor = max(COUNT_SCALE / spread, MIN_COUNT_SCALE)
         learned = Column(kind, 0, center, spread, floor, grid=grid, margin=0.5)
-        return _with_atoms(_as_count(learned, recorded, mass), recorded, mass, 1.0)
+        learned = _with_atoms(
+            _as_count(learned, recorded, mass), recorded, mass, float(grid.multiple)
+        )
+        return _by_rungs(learned, values, weight, recorded, mass)
     # A value rounded to multiples of `step` has an error of standard deviation
     # step / sqrt(12): nothing finer than that was recorded.
     step = resolution(distinct, mass)
@@ -168,8 +180,20 @@ def _with_atoms(learned: Column, recorded: Floats, mass: Floats, step: float) ->
         is_end = (clear & (mass > END_EXCESS * expected))[[0, -1]]
         ends = np.where(is_end, recorded[[0, -1]], ends)
     low, high = ends.tolist()
-    atoms = tuple(learned.grid.nearest(recorded[atoms]).tolist())
-    return replace(learned, atoms=atoms, low=low, high=high)
+    return replace(learned, atoms=tuple(recorded[atoms].tolist()), low=low, high=high)
+
+
+def _by_rungs(
+    learned: Column, values: Floats, weight: Floats, recorded: Floats, mass: Floats
+) -> Column:
+    """Return a count that was recorded in steps with center and spread of its rungs."""
+    ladder = learned.ladder
+    if ladder is None:
+        return learned
+    off = mass[ladder.nearest(recorded) != recorded].sum() / mass.sum()
+    center, spread = location_and_spread(ladder.index(ladder.nearest(values)), weight)
+    floor = max(COUNT_SCALE / spread, MIN_COUNT_SCALE)
+    return replace(learned, center=center, spread=spread, floor=floor, beside=off)
 
 
 def _expected(recorded: Floats, mass: Floats, step: float) -> tuple[Floats, NDArray[np.bool_]]:

@@ -5,6 +5,7 @@ their codes, missing cells are NaN. What was learned of the columns from the tra
 a `Table` of plain numpy arrays.
 """
 
+from collections.abc import Iterator
 from dataclasses import dataclass, fields
 from typing import Any
 
@@ -13,6 +14,7 @@ from numpy.typing import NDArray
 
 from .frame import UNKNOWN
 from .grid import NO_GRID, SINGLE, Grid
+from .ladder import Ladder
 from .marginals import MAX_STANDARDISED, Marginals
 
 Floats = NDArray[np.float64]
@@ -26,8 +28,9 @@ class Table:
     """What fit learned of the columns; arrays have shape (n_features,) unless said.
 
     A number x is standardised to (x / 2**exponent - center) / spread. The power of two is
-    exact and keeps columns of any magnitude clear of overflow. The network sees its image
-    under the column's marginal transform; counts and labels have none.
+    exact and keeps columns of any magnitude clear of overflow. Of a count that was recorded in
+    steps x is the number of its rung. The network sees its image under the column's marginal
+    transform; counts and labels have none.
     """
 
     kinds: NDArray[np.str_]
@@ -76,6 +79,13 @@ class Table:
                 part = part[:, [column]] if field.name in by_column else part[[column]]
             parts[field.name] = part.only(column) if field.name == "marginals" else part
         return Table(**parts)
+
+    def ladders(self) -> Iterator[tuple[int, Ladder]]:
+        """Yield the counts that were recorded in steps, with their rungs."""
+        stepped = (self.kinds == "count") & (self.grids[:, 1] > 1) & ~self.constant
+        for column in np.flatnonzero(stepped & np.isnan(self.codes).all(axis=1)).tolist():
+            _, multiple, offset = self.grids[column].tolist()
+            yield column, Ladder.of(multiple, offset, self.atoms[column])
 
     @property
     def n_labels(self) -> NDArray[np.int64]:
@@ -154,6 +164,8 @@ def transform(table: Table, X: Floats) -> Cells:
     values, log_factors = table.marginals.forward(standardised)
     log_factors += table.log_jacobian + np.log1p(-table.unseen_mass)
     missing = np.isnan(X)
+    for column, ladder in table.ladders():
+        log_factors[:, column] = _log_share(table, column, ladder, X[:, column])
     log_factors[missing] = 0.0
     unseen = unseen_cells(table, X)
     if unseen.any():
@@ -161,6 +173,16 @@ def transform(table: Table, X: Floats) -> Cells:
         values[unseen] = np.nan
         log_factors[unseen] = table.log_unseen[columns]
     return Cells(standardised, values, log_factors, missing, unseen, outside_cells(table, X))
+
+
+def _log_share(table: Table, column: int, ladder: Ladder, X: Floats) -> Floats:
+    """Log-share (n,) that numbers have of the mass of their rung, with those beside it."""
+    low, high = table.edges[:, column]
+    rungs = ladder.nearest(X, *table.ends[:, column])
+    n_beside = ladder.n_beside(rungs, np.ceil(low), np.floor(high))
+    beside = table.unseen_mass[column]
+    on_rung = np.where(n_beside > 0, 1 - beside, 1.0)
+    return np.log(np.where(rungs == X, on_rung, beside / np.maximum(n_beside, 1.0)))
 
 
 def unseen_cells(table: Table, X: Floats) -> Booleans:
@@ -192,6 +214,9 @@ def standardise(table: Table, X: Floats) -> Floats:
     """Return numbers less their column's center, over its spread."""
     with np.errstate(over="ignore", under="ignore"):
         standardised = _times_power_of_two(X, -table.exponent)
+        for column, ladder in table.ladders():
+            rungs = ladder.nearest(X[:, column], *table.ends[:, column])
+            standardised[:, column] = ladder.index(rungs)
         standardised -= table.center
         standardised /= table.spread
     return np.clip(standardised, -MAX_STANDARDISED, MAX_STANDARDISED, out=standardised)
@@ -224,12 +249,18 @@ def to_cells(table: Table, standardised: Floats, as_recorded: bool = True) -> Fl
     largest = np.finfo(np.float64).max
     with np.errstate(over="ignore", under="ignore"):
         X = _times_power_of_two(standardised * table.spread + table.center, table.exponent)
+    stepped = np.zeros(table.n_features, dtype=bool)
+    for column, ladder in table.ladders():
+        stepped[column] = True
+        index = np.rint(X[:, column]) if as_recorded else X[:, column]
+        X[:, column] = ladder.rung(index)
     X = np.clip(X, np.maximum(table.ends[0], -largest), np.minimum(table.ends[1], largest))
     if not as_recorded:
         return X
     counts = table.kinds == "count"
     X[:, counts] = np.rint(X[:, counts])
-    for column in np.flatnonzero((table.grids[:, 0] >= 0) & table.numeric):
+    on_grid = (table.grids[:, 0] >= 0) & table.numeric & ~stepped
+    for column in np.flatnonzero(on_grid).tolist():
         grid, ends = Grid(*table.grids[column].tolist()), table.ends[:, column].tolist()
         X[:, column] = grid.nearest(X[:, column], *ends)
     return X

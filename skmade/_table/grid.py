@@ -9,6 +9,7 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import bdtrc
 
 Floats = NDArray[np.float64]
 
@@ -30,6 +31,10 @@ MAX_ROOM = 0.05
 
 # So many decimals are looked for, on which all rows lie but this share.
 MAX_DECIMALS, MAX_SHARE_OFF = 15, 0.05
+
+# Of a larger step so small a share may be off, of rows but those of the most frequent value,
+# and steps are found by these factors.
+MAX_SHARE_BESIDE, FACTORS = 0.01, (2, 3, 5, 7)
 
 # A grid is no coincidence: numbers as they come would lie on it with a chance of whose inverse
 # the logarithm is at least this. All are multiples of a larger step only if the chance of that
@@ -150,7 +155,8 @@ def find_grid(
             evidence = -np.log(2 * room[on_grid & (np.abs(last) > room)]).sum()
             off = mass.sum() - _mass_kept(np.rint(last[on_grid]), mass[on_grid])
             if off <= at_most and evidence >= MIN_EVIDENCE:
-                return Grid(decimals, *_multiple(np.rint(last[on_grid]).astype(np.int64)))
+                whole = np.rint(last[on_grid]).astype(np.int64)
+                return Grid(decimals, *_multiple(whole, mass[on_grid]))
     return NO_GRID
 
 
@@ -172,9 +178,38 @@ def _mass_kept(rounded: Floats, mass: Floats) -> float:
     return float(np.maximum.reduceat(mass, first).sum())
 
 
-def _multiple(last: NDArray[np.int64]) -> tuple[int, int]:
-    """Return the largest step between whole numbers, and the first; one where by chance."""
+def _multiple(last: NDArray[np.int64], mass: Floats) -> tuple[int, int]:
+    """Return the largest step between nearly all whole numbers, and the first; one if none."""
     multiple = int(np.gcd.reduce(last - last[0])) if len(last) > 1 else 0
     if multiple == 0 or multiple ** -(len(last) - 2.0) > MAX_CHANCE:
-        return 1, 0
-    return multiple, int(last[0] % multiple)
+        multiple = 1
+    offset = int(last[0] % multiple)
+    found = True
+    while found:
+        found = False
+        for factor in FACTORS:
+            rest = last % (multiple * factor)
+            own = _usual(rest, mass)
+            if own is not None and _no_chance(rest == own, last % multiple == offset, factor):
+                multiple, offset, found = multiple * factor, own, True
+    return multiple, offset
+
+
+def _usual(rest: NDArray[np.int64], mass: Floats) -> int | None:
+    """Return the rest that all numbers have but a small share; None if there is none.
+
+    The most frequent number counts for none, nor does the most frequent one with another rest.
+    """
+    others = np.where(np.arange(len(mass)) == mass.argmax(), 0.0, mass)
+    rests, position = np.unique(rest, return_inverse=True)
+    usual = rests[np.bincount(position, weights=others).argmax()]
+    off = others[rest != usual]
+    small = off.sum() - off.max(initial=0.0) <= MAX_SHARE_BESIDE * others.sum()
+    return int(usual) if small else None
+
+
+def _no_chance(larger: NDArray[np.bool_], smaller: NDArray[np.bool_], factor: int) -> bool:
+    """Whether so many of the numbers of a step are hardly on a larger one by chance."""
+    n_on, n_all = int((larger & smaller).sum()), int(smaller.sum())
+    # The first of them says where the larger step begins.
+    return bool(bdtrc(max(n_on - 2, 0), max(n_all - 1, 1), 1 / factor) <= MAX_CHANCE)

@@ -115,7 +115,8 @@ def learn_table(
     if drawn is None:
         return table
     n_observed = (1 - survey.missing) * survey.total
-    unseen_mass = np.where(table.unseen_mass > 0, 0.5 / (n_observed + 0.5), 0.0)
+    listed = (table.unseen_mass > 0) & ~table.numeric
+    unseen_mass = np.where(listed, 0.5 / (n_observed + 0.5), table.unseen_mass)
     return replace(table, missing=survey.missing, unseen_mass=unseen_mass)
 
 
@@ -154,6 +155,9 @@ def learn_columns(
     def each(name: str) -> NDArray[Any]:
         return np.array([getattr(column, name) for column in columns])
 
+    # Whole numbers between the rungs of a count are as unseen levels are.
+    has_unseen |= np.array([column.ladder is not None for column in columns])
+    half_a_row = 0.5 / (weight @ observed + 0.5)
     ends, edges = _ends(columns, bounds)
     atoms = _padded([column.atoms for column in columns])
     floor = each("floor")
@@ -175,7 +179,7 @@ def learn_columns(
         constant=each("constant"),
         missing=weight @ ~observed / weight.sum(),
         absent=_padded(absent),
-        unseen_mass=np.where(has_unseen, 0.5 / (weight @ observed + 0.5), 0.0),
+        unseen_mass=np.where(has_unseen, half_a_row, 0.0) + each("beside"),
         smoothed=smoothed,
     )
     table = replace(table, atom_images=standardise(table, atoms.T).T)

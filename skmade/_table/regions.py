@@ -41,6 +41,13 @@ def asked_between(table: Table, column: int, low: float, high: float) -> Asked:
     known = _few_values(table, column)
     if known is not None:
         return Asked(known[(low <= known) & (known <= high)])
+    ladder = dict(table.ladders()).get(column)
+    if ladder is not None:
+        low, high = (
+            float(end[0])
+            for end in (ladder.at_least(np.array([low])), ladder.at_most(np.array([high])))
+        )
+        return Asked(None, low, high, 1.0) if low <= high else Asked(np.empty(0))
     step, offset = _step(table, column)
     if step and np.isfinite(low):
         low = offset + step * float(np.ceil((low - offset) / step - ROOM))

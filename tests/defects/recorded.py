@@ -5,12 +5,14 @@ from scipy.special import ndtri
 
 from skmade import _input
 from skmade._network.mixtures import MixtureOfGaussians, TruncatedMixture
-from skmade._table import encoding, grid, learning
+from skmade._prediction import densities
+from skmade._table import encoding, grid, ladder, learning
 from skmade._training import log_prob
 
 from .planting import defect, patch, put
 
 RECORDED = "test_recorded.py::test_"
+LADDER = "table/test_ladder.py::test_"
 REWRITTEN = RECORDED + "noise_and_order_of_rows_are_no_information"
 MONEY = RECORDED + "money_is_drawn_as_it_was_recorded"
 CODES = RECORDED + "between_codes_there_is_the_tail_alone"
@@ -107,3 +109,41 @@ def mass_beyond_the_bounds():
 def overlapping_atoms_not_told_apart():
     """Of atoms that overlap the densities alone say which one a value is."""
     log_prob._MixtureOfGaussians.crowded = property(lambda self: False, lambda self, _: None)
+
+
+@defect("density", LADDER + "masses_of_all_whole_numbers_sum_to_one")
+def whole_masses_between_rungs():
+    """A number between two rungs has all the mass of the nearer one."""
+    put(encoding, "_log_share", lambda table, column, steps, X: 0.0 * X)
+
+
+@defect("density", LADDER + "every_number_beside_a_rung_is_counted_once")
+def rungs_without_ends():
+    """Numbers beside a rung are counted beyond the ends of the column."""
+
+    @patch(ladder.Ladder, "n_beside")
+    def n_beside(old, self, rungs, low, high):
+        return old(self, rungs, -np.inf, np.inf)
+
+
+@defect("density", LADDER + "a_step_is_found_where_few_numbers_are_off_it")
+def steps_without_exceptions():
+    """A step is one of all numbers, or none."""
+    put(grid, "FACTORS", ())
+
+
+@defect("density", LADDER + "no_step_is_found_where_there_is_none")
+def steps_by_chance():
+    """A step is believed of however few numbers."""
+    put(grid, "_no_chance", lambda larger, smaller, factor: True)
+
+
+@defect("API", LADDER + "conditional_of_steps_is_a_ratio_of_the_joint")
+def probabilities_up_to_the_nearest_rung():
+    """Of a number between rungs, the nearest one belongs to what is at most it."""
+
+    @patch(densities.Density, "cdf")
+    def cdf(old, self, X):
+        for _, rungs in self.alone.ladders():
+            X = rungs.nearest(X)
+        return old(self, X)
