@@ -4,6 +4,7 @@ import csv
 import pathlib
 
 import numpy as np
+from store import is_ours
 
 # Where tables and pictures go, and whether pictures are drawn.
 PICTURES = True
@@ -87,5 +88,33 @@ def draw_beside(name, label, tables, differences, linear=0.1):
         frameon=False,
     )
     (DOCS / "_static").mkdir(exist_ok=True)
+    figure.savefig(DOCS / "_static" / f"{name}.png", dpi=120)
+    plt.close(figure)
+
+
+def draw_bars(name, panels):
+    """Draw figures of methods side by side: of each panel a title, figures by method, ends.
+
+    Bars of skmade are dark.
+    """
+    if not (panels and PICTURES):
+        return
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    n_bars = max(len(figures) for _, figures, _ in panels)
+    size = 4 * len(panels), 0.3 * n_bars + 0.8
+    figure, axes = plt.subplots(
+        1, len(panels), squeeze=False, figsize=size, layout="constrained"
+    )
+    for ax, (title, figures, ends) in zip(axes[0], panels, strict=True):
+        colors = ["#0072B2" if is_ours(method) else "0.75" for method in figures]
+        bars = ax.barh(list(figures), list(figures.values()), color=colors)
+        ax.bar_label(bars, fmt="%.3f", padding=3, fontsize="small")
+        ax.set(title=title, xlim=ends)
+        ax.invert_yaxis()
+        ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(DOCS / "_static" / f"{name}.png", dpi=120)
     plt.close(figure)
