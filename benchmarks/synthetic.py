@@ -8,9 +8,11 @@ Tables, with the target as a column like any other: adult, with its own test row
 missing cell is a label, "?"; magic (22_magic.gamma of ADBench, standardised), of which the
 published figures test 1902 rows, and so do we. Both splits are the published ones.
 
-Methods: MADEDensity, with every default but its seed, fitted to the training rows; real rows,
-the most that can be had; independent columns, cells drawn from each training column by itself,
-the least. Each draws as many rows as the training table has. Seeds are of fits and draws.
+Methods: MADEDensity, with every default but its seed, fitted to the training rows; the same
+with `bounds` at the least and the largest number of each training column, beyond which the
+published generators do not draw either; real rows, the most that can be had; independent
+columns, cells drawn from each training column by itself, the least. Each draws as many rows as
+the training table has. Seeds are of fits and draws.
 
 - Shape, Trend: how like columns and pairs of columns are. SDMetrics' quality report: one minus
   the Kolmogorov-Smirnov or total variation distance; correlations, and contingency tables for
@@ -47,7 +49,7 @@ import pandas as pd
 from report import standard_error, write
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid, StratifiedKFold, train_test_split
-from store import is_done, keep, measured, version_of
+from store import is_done, is_ours, keep, measured, version_of
 from tables import DATA, read
 
 from skmade import MADEDensity
@@ -70,8 +72,9 @@ MAGIC = (
 SHUFFLED_BY, TRAINING_SHARE = 1234, 0.9
 HALVES_SEED = 0
 
-OURS, REAL, INDEPENDENT = "MADEDensity", "real rows", "independent columns"
-METHODS = (OURS, REAL, INDEPENDENT)
+OURS, BOUNDED = "MADEDensity", "MADEDensity, bounds"
+REAL, INDEPENDENT = "real rows", "independent columns"
+METHODS = (OURS, BOUNDED, REAL, INDEPENDENT)
 SEEDS = range(3)
 # Runs of the half of the rows that drawn rows may be nearer to.
 OF_HALF = ", half"
@@ -138,10 +141,17 @@ def labels_of(rows):
     return list(rows.select_dtypes(exclude="number").columns)
 
 
+def ranges_of(rows):
+    """Return the least and the largest number of each column that is no label."""
+    numbers = rows.select_dtypes("number")
+    return {column: (cells.min(), cells.max()) for column, cells in numbers.items()}
+
+
 def drawn_by(method, train, seed):
     """Return as many drawn rows as there are training rows."""
-    if method == OURS:
-        density = MADEDensity(random_state=seed).fit(train)
+    if is_ours(method):
+        bounds = ranges_of(train) if method == BOUNDED else None
+        density = MADEDensity(bounds=bounds, random_state=seed).fit(train)
         return density.sample(len(train), random_state=seed)
     rng = np.random.RandomState(seed)
     return train.apply(lambda cells: rng.choice(cells, len(train)))
