@@ -46,7 +46,7 @@ import warnings
 
 import numpy as np
 import pandas as pd
-from report import standard_error, write
+from report import as_number, draw_bars, standard_error, write
 from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import ParameterGrid, StratifiedKFold, train_test_split
 from store import is_done, is_ours, keep, measured, version_of
@@ -55,6 +55,7 @@ from tables import DATA, read
 from skmade import MADEDensity
 from skmade.metrics import c2st, nearer_share, train_on_synthetic
 
+PROTOCOL = "synthetic"
 TARGETS = {"adult": "income", "magic": "class"}
 MAGIC = (
     "length",
@@ -256,9 +257,11 @@ def one_hot(*tables):
 
 
 def rows_of(name):
-    """Return the rows of a report: ours, the bounds, and the published ones."""
-    runs = measured("synthetic")
-    rows = [["method", *COLUMNS]]
+    """Yield the rows of a report: ours, the bounds, and the published ones."""
+    runs = measured(PROTOCOL)
+    if not runs:
+        return
+    yield ["method", *COLUMNS]
     for method in METHODS:
         of_method = [
             run
@@ -266,18 +269,29 @@ def rows_of(name):
             if table == name and by in (method, method + OF_HALF)
         ]
         if of_method:
-            rows.append([method, *(cell(of_method, column) for column in COLUMNS)])
+            yield [method, *(cell(of_method, column) for column in COLUMNS)]
     for method, figures in PUBLISHED[name].items():
-        rows.append([f"{method} (published)", *(f"{figure:.3f}" for figure in figures), "", ""])
-    return rows
+        yield [f"{method} (published)", *(f"{figure:.3f}" for figure in figures), "", ""]
 
 
 def cell(runs, column):
-    """Write the mean over seeds and its standard error, where there are several."""
+    """Write the mean over seeds, and its standard error where there are several."""
     values = np.array([run[column] for run in runs if column in run])
     if len(values) < 2:
         return f"{values[0]:.3f}" if len(values) else ""
     return f"{values.mean():.3f} ± {standard_error(values):.3f}"
+
+
+def write_reports():
+    """Write the tables of what has been run, and the figure of C2ST."""
+    panels = []
+    for name in TARGETS:
+        rows = list(rows_of(name))
+        write(f"synthetic_{name}", rows)
+        figures = {row[0]: as_number(row[1 + COLUMNS.index(C2ST)]) for row in rows[1:]}
+        panels.append((f"{name}: C2ST, 1 is ideal", figures, (0, 1.15)))
+    if measured(PROTOCOL):
+        draw_bars("synthetic", panels)
 
 
 def main():
@@ -293,13 +307,12 @@ def main():
         for name in options.only:
             for method in options.methods:
                 for part, run in parts[: 1 if method == REAL else 2]:
-                    if not is_done("synthetic", name, method + part, seed):
+                    if not is_done(PROTOCOL, name, method + part, seed):
                         facts = run(name, method, seed)
                         packages = ("sdmetrics", "xgboost", "xgboost-cpu")
-                        keep("synthetic", name, method + part, seed, facts, packages)
+                        keep(PROTOCOL, name, method + part, seed, facts, packages)
                         print(name, method + part, seed, facts, flush=True)
-    for name in TARGETS:
-        write(f"synthetic_{name}", rows_of(name))
+    write_reports()
 
 
 if __name__ == "__main__":
