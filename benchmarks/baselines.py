@@ -1,27 +1,24 @@
-"""Simple densities and imputers of tables with labels, numbers and missing cells.
+"""Other densities of tables with labels, numbers and missing cells.
 
 `Independent` multiplies the columns' own densities: smoothed frequencies of labels,
 histograms of numbers. `ChowLiu` is the best tree (Chow and Liu 1968) over labels and
 intervals of the numbers; inside an interval it has the histogram of `Independent`, so that
-it only adds dependence. Settings are chosen by 5-fold cross-validation of the training
-rows. Missing cells are summed out exactly.
+it only adds dependence. Their settings are chosen by five folds of the training rows; of
+more than 5000 rows only one of these folds is held out. `Mixture` is a continuous mixture of
+SPFlow over the same labels and intervals. Missing cells are summed out exactly.
 
-Both are proper densities over the space of `MADEDensity(handle_unknown="smoothed")`: the
+All are proper densities over the space of `MADEDensity(handle_unknown="smoothed")`: the
 mass of an integer for a count, a density in the column's own unit for a continuous column,
 and for labels one more level that stands for whatever the training rows did not hold.
-
-`OneHot` makes matrices of such tables, for the imputers of scikit-learn.
 """
 
+import importlib.util
 import itertools
-import warnings
+from unittest import mock
 
 import numpy as np
 import pandas as pd
 from scipy.stats import cauchy
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer
 from sklearn.model_selection import KFold
 
 # Bins of a histogram; with the last number every value has its own, as in a table of
@@ -33,6 +30,11 @@ TAILS = (None, 0.01, 0.05)
 # frequencies.
 N_STATES = (2, 3, 5, 10, 20, 40, 80, 160, 320)
 STRENGTHS = (0.1, 0.3, 1, 3, 10, 30)
+# Of more rows than this one fold in five is held out, of fewer all five in turn.
+MAX_ROWS_OF_FOLDS = 5000
+# Intervals of a number in the mixture, and the weight of independent columns beside it.
+N_MIXTURE_STATES = (10, 40)
+WEIGHTS = (0.001, 0.003, 0.01, 0.03, 0.1)
 
 
 class Frequencies:
@@ -153,7 +155,9 @@ def fit_column(cells, kind):
 
 def folds(rows):
     """Yield training and held-out rows."""
-    for train, held_out in KFold(5, shuffle=True, random_state=0).split(rows):
+    splits = KFold(5, shuffle=True, random_state=0).split(rows)
+    n_folds = 1 if len(rows) > MAX_ROWS_OF_FOLDS else 5
+    for train, held_out in itertools.islice(splits, n_folds):
         yield rows.iloc[train], rows.iloc[held_out]
 
 
@@ -279,71 +283,117 @@ def spanning_forest(gains):
     return links
 
 
-class OneHot:
-    """Rows as a matrix: standardised numbers, a column for each label, NaN where missing."""
+class Mixture:
+    """A continuous mixture (Correia et al. 2023) of SPFlow over labels and intervals.
 
-    def __init__(self, train, kinds):
-        numbers = train[list(kinds)]
-        self.centers, self.spreads = numbers.mean(), numbers.std(ddof=0).replace(0, 1)
-        # The most frequent label first: where several are as likely, it is the guess.
-        self.labels = {
-            c: list(train[c].value_counts().index) for c in train if c not in numbers
-        }
-        self.slices, end = {}, 0
-        for column in train:
-            width = len(self.labels.get(column, "1"))
-            self.slices[column] = slice(end, end + width)
-            end += width
+    SPFlow has such mixtures of one kind of leaf: so all columns are categorical, numbers cut
+    as for the tree, with the histogram of `Independent` inside an interval. A tenth of the
+    rows stops training and chooses the number of intervals and the weight of independent
+    columns, beside the mixture, for states that it holds impossible.
+    """
 
-    def codes(self, cells):
-        """Codes of labels, -1 where missing or unknown."""
-        return pd.Index(self.labels[cells.name], dtype=object).get_indexer(cells.astype(object))
+    def __init__(self, kinds, seed=0):
+        self.kinds = kinds
+        self.seed = seed
 
-    def transform(self, frame):
-        """Encode rows."""
-        blocks = []
-        for column in frame:
-            cells = frame[column]
-            if column in self.labels:
-                levels = np.arange(len(self.labels[column]))
-                block = (self.codes(cells)[:, None] == levels).astype(float)
-                block[cells.isna().to_numpy()] = np.nan
-            else:
-                block = self.standardised(cells)[:, None]
-            blocks.append(block)
-        return np.hstack(blocks)
+    def fit(self, frame):
+        """Fit a mixture for each number of intervals, and keep the best."""
+        shuffled = np.random.default_rng(self.seed).permutation(len(frame))
+        n_valid = -(-len(frame) // 10)
+        valid, train = frame.iloc[shuffled[:n_valid]], frame.iloc[shuffled[n_valid:]]
+        independent = Independent(self.kinds).fit(train)
+        best = -np.inf
+        for n_states in N_MIXTURE_STATES:
+            columns = [column.cut(n_states) for column in independent.columns_]
+            mixture = learn_mixture(
+                states_of(train, columns), states_of(valid, columns), self.seed
+            )
+            for weight in WEIGHTS:
+                total = self._score(valid, independent, columns, mixture, weight).sum()
+                if total > best:
+                    best, self.setting_ = total, (n_states, weight)
+                    self.parts_ = independent, columns, mixture, weight
+        return self
 
-    def standardised(self, cells):
-        """Standardise a column of numbers."""
-        return ((cells - self.centers[cells.name]) / self.spreads[cells.name]).to_numpy()
+    def score_samples(self, frame):
+        """Log-density of the observed cells of each row."""
+        return self._score(frame, *self.parts_)
 
-    def impute(self, imputer, train, holed):
-        """Fill in the missing cells of rows by an imputer of scikit-learn, as a matrix.
+    def _score(self, frame, independent, columns, mixture, weight):
+        """Log-density, given the parts and the weight of independent columns."""
+        scores = independent.score_samples(frame)
+        states = states_of(frame, columns)
+        gains = log_mass(mixture, states)
+        for column, own in zip(columns, states.T, strict=True):
+            observed = own >= 0
+            gains[observed] -= np.log(column.masses[own[observed]])
+        return scores + np.logaddexp(np.log1p(-weight) + gains, np.log(weight))
 
-        An iterative one does not see the first labels: as all labels of a cell are missing
-        together, and sum to one, it would predict its first guess from itself.
-        """
-        blocks = [self.slices[column] for column in self.labels]
-        blocks = blocks if isinstance(imputer, IterativeImputer) else []
-        train, filled = self.transform(train), self.transform(holed)
-        shown = np.setdiff1d(np.arange(filled.shape[1]), [block.start for block in blocks])
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore", ConvergenceWarning)
-            filled[:, shown] = imputer.fit(train[:, shown]).transform(filled[:, shown])
-        for block in blocks:
-            others = filled[:, block.start + 1 : block.stop]
-            filled[:, block.start] = 1 - others.sum(axis=1)
-        return filled
 
-    def errors(self, filled, truth, hidden):
-        """Root mean square error of hidden numbers, and accuracy of hidden labels."""
-        squares, right = [], []
-        for column in truth:
-            where = hidden[column].to_numpy()
-            block = filled[where, self.slices[column]]
-            cells = truth.loc[where, column]
-            if column in self.labels:
-                right.append(block.argmax(axis=1) == self.codes(cells))
-            else:
-                squares.append((block[:, 0] - self.standardised(cells)) ** 2)
-        return np.sqrt(np.concatenate(squares).mean()), np.concatenate(right).mean()
+def states_of(frame, columns):
+    """States (n_rows, n_columns) of labels and numbers, -1 where missing."""
+    pairs = zip(frame, columns, strict=True)
+    return np.stack([by_observed(c.states, frame[name], -1) for name, c in pairs], axis=1)
+
+
+def learn_mixture(train, valid, seed):
+    """Learn SPFlow's continuous mixture of categorical columns, its defaults, stopped early."""
+    import torch
+    from spflow.zoo.cms import continuous_mixtures, learn_continuous_mixture_factorized
+
+    torch.manual_seed(seed)
+    with mock.patch.object(
+        continuous_mixtures, "_factorized_component_ll", categorical_component_ll
+    ):
+        return learn_continuous_mixture_factorized(
+            with_holes(train),
+            leaf="categorical",
+            num_cats=int(max(train.max(), valid.max())) + 1,
+            val_data=with_holes(valid),
+            seed=seed,
+        )
+
+
+def categorical_component_ll(*, data, leaf, decoder_out, num_cats, normal_eps):
+    """As SPFlow's function of this name, by one product of matrices: tens of times as fast."""
+    import torch
+
+    known = data.isfinite()
+    codes = data.where(known, 0).long()
+    hot = torch.nn.functional.one_hot(codes, num_cats) * known[..., None]
+    logs = decoder_out.view(len(decoder_out), -1, num_cats).log_softmax(2)
+    return logs.flatten(1) @ hot.flatten(1).to(logs).T
+
+
+def log_mass(mixture, states):
+    """Log-mass of states of several columns, some of them missing (-1)."""
+    import torch
+
+    rows = with_holes(states)
+    with torch.no_grad():
+        chunks = [mixture.log_likelihood(chunk) for chunk in rows.split(1000)]
+    return torch.cat(chunks).double().numpy().reshape(len(states))
+
+
+def with_holes(states):
+    """Return states as SPFlow wants them: floats, NaN where missing."""
+    import torch
+
+    return torch.from_numpy(np.where(states < 0, np.nan, states)).float()
+
+
+# By name: what fits the rows of a table whose numbers have these kinds, given a seed.
+PEERS = {
+    "independent columns": lambda kinds, seed: Independent(kinds),
+    "Chow-Liu tree": lambda kinds, seed: ChowLiu(kinds),
+    "SPFlow mixture": Mixture,
+}
+PACKAGES = {"SPFlow mixture": ["spflow"]}
+
+
+def is_installed(name):
+    """Whether a peer can be run; say what to install if it cannot."""
+    missing = [p for p in PACKAGES.get(name, ()) if not importlib.util.find_spec(p)]
+    if missing:
+        print(f"{name} is left out: pip install {' '.join(missing)}", flush=True)
+    return not missing

@@ -1,322 +1,247 @@
-"""MADEDensity on tables of labels, counts and numbers with missing cells.
+"""Held-out log-likelihood of tables of labels, counts and numbers with missing cells.
 
-    python benchmarks/mixed.py                                       # everything
+    python benchmarks/mixed.py                                    # everything
     python benchmarks/mixed.py --only penguins --seeds 0
-    python benchmarks/mixed.py --methods independent chow-liu        # a quick look
-    python benchmarks/mixed.py --parts imputation --set order_agnostic=True max_iter=50
+    python benchmarks/mixed.py --methods "independent columns"    # beside MADEDensity
+    python benchmarks/mixed.py --report                           # of what has been run
+
+Each run is kept (store.py); what has been run is not run again.
 
 Tables are read from the folder in the environment variable SKMADE_BENCHMARK_DATA (default:
-benchmarks/data) as `mixed/<name>.csv.gz`: adult_train, adult_test and german_credit (UCI),
-titanic3 (Vanderbilt) and penguins (palmerpenguins), with a header and empty missing cells.
-Adult has its own test rows; the others are split 80/20 by each seed.
+benchmarks/data) as `mixed/<name>.csv.gz`, with a header and empty missing cells: adult_train,
+adult_test, german_credit, abalone, shoppers and beijing (UCI), titanic3 (Vanderbilt), penguins
+(palmerpenguins) and california (housing, with the proximity to the ocean). Free text and row
+numbers are dropped. Adult has its own test rows, and its seed is the model's alone; the others
+are split 80/20 by seeds 0 to 2, which are also the models'.
 
-Likelihood: mean nats per test row, holes of the table's own included, and how much more
-MADEDensity has, with the standard error of the paired difference. "made-complete" is
-MADEDensity without the training rows that have holes; the others are those of baselines.py.
-The peak memory is that of the process up to then. Rows with seed "mean" are averages over
-the seeds, of the standard errors too.
+The space is the same for all methods, since kinds of columns move scores. A column of text or
+of truth values, or of numbers that are codes (CODES), has levels; one more level stands for
+whatever the training rows did not hold. A column of numbers that are all whole is a count,
+which has a mass at each integer. Any other number has a density, in the column's own unit.
+The score of a row is the log of the mass and density of its observed cells, in nats, and that
+of a table the mean over its test rows. `behind` is by how much the mean of MADEDensity with the
+same split and seed is larger, with the standard error of that paired difference over the rows.
 
-Imputation: a fifth of the observed test cells is hidden and filled in again; root mean
-square error of numbers (standardised by the training rows) and accuracy of labels. Seconds
-are of filling in for "made", of fit and filling in for the others. Labels are one-hot for
-the imputers of scikit-learn.
-
-Synthetic: AUROC on the real test rows of a classifier of adult's income, trained on the real
-training rows or on as many drawn ones.
+MADEDensity has its defaults but for `feature_types`, `handle_unknown="smoothed"` and the seed.
+The others are those of baselines.py, with settings chosen on training rows.
 """
 
 import argparse
-import ast
-import itertools
 import os
 import pathlib
-import resource
-import sys
 import time
+import warnings
 from dataclasses import dataclass
 
 import numpy as np
 import pandas as pd
-from baselines import ChowLiu, Independent, OneHot
-from sklearn.ensemble import HistGradientBoostingClassifier
-from sklearn.experimental import enable_iterative_imputer  # noqa: F401
-from sklearn.impute import IterativeImputer, KNNImputer, SimpleImputer
-from sklearn.metrics import roc_auc_score
+from baselines import PACKAGES, PEERS, is_installed
+from report import standard_error, write
 from sklearn.model_selection import train_test_split
+from store import is_done, keep, measured
 
 from skmade import MADEDensity
 
 DATA = pathlib.Path(
     os.environ.get("SKMADE_BENCHMARK_DATA", pathlib.Path(__file__).parent / "data")
 )
-# Columns that are numbers; the others are labels.
-COUNTS = {
-    "penguins": "year",
-    "titanic3": "sibsp parch",
-    "german_credit": "duration credit_amount installment_rate residence_since age "
-    "existing_credits n_liable",
-    "adult": "age fnlwgt education_num capital_gain capital_loss hours_per_week",
+OURS = "MADEDensity"
+TABLES = (
+    "adult",
+    "german_credit",
+    "titanic3",
+    "penguins",
+    "abalone",
+    "california",
+    "shoppers",
+    "beijing",
+)
+SEEDS = {name: (0,) if name == "adult" else (0, 1, 2) for name in TABLES}
+# Numbers that name something.
+CODES = {
+    "german_credit": ["class"],
+    "titanic3": ["pclass", "survived"],
+    "shoppers": ["Region", "TrafficType"],
 }
-CONTINUOUS = {
-    "penguins": "bill_length_mm bill_depth_mm flipper_length_mm body_mass_g",
-    "titanic3": "age fare",
+# Free text and row numbers.
+DROPPED = {
+    "titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"],
+    "beijing": ["No"],
 }
-# Free text and identifiers.
-DROPPED = {"titanic3": ["name", "ticket", "cabin", "boat", "body", "home.dest"]}
-
-BASELINES = {"independent": Independent, "chow-liu": ChowLiu}
-IMPUTERS = {
-    "mean": SimpleImputer(),  # of one-hot labels: the most frequent
-    "knn-5": KNNImputer(n_neighbors=5),
-    "knn-20": KNNImputer(n_neighbors=20),
-    "iterative": IterativeImputer(random_state=0),
-}
-METHODS = ("made", "made-complete", *BASELINES, *IMPUTERS)
-HIDDEN_SHARE = 0.2
-# Imputation of adult: at most so many test rows, and training rows of the other imputers.
-MAX_TEST_ROWS, MAX_TRAIN_ROWS = 2000, 5000
 
 
 @dataclass(frozen=True)
-class Task:
-    """A table, split by a seed."""
+class Split:
+    """A table, split by a seed; `kinds` names the kinds of its numbers."""
 
     name: str
     seed: int
     train: pd.DataFrame
     test: pd.DataFrame
-
-    @property
-    def kinds(self):
-        """Kinds of the columns that are numbers."""
-        return number_kinds(self.name)
+    kinds: dict
 
 
-def number_kinds(name):
-    """Kinds of the columns of a table that are numbers."""
-    counts, continuous = COUNTS[name].split(), CONTINUOUS.get(name, "").split()
-    return dict.fromkeys(counts, "count") | dict.fromkeys(continuous, "continuous")
-
-
-def load(name, seed, max_rows):
+def load(name, seed):
     """Read a table and split it."""
     if name == "adult":
         train, test = read("adult_train", name), read("adult_test", name)
     else:
         train, test = train_test_split(read(name, name), test_size=0.2, random_state=seed)
-    if max_rows is not None and len(train) > max_rows:
-        train = train.sample(max_rows, random_state=seed)
-    return Task(name, seed, train.reset_index(drop=True), test.reset_index(drop=True))
+    kinds = number_kinds(pd.concat([train, test]))
+    return Split(name, seed, train.reset_index(drop=True), test.reset_index(drop=True), kinds)
 
 
 def read(file, name):
     """Read a file: numbers as floats, labels as text."""
     frame = pd.read_csv(DATA / "mixed" / f"{file}.csv.gz")
     frame = frame.drop(columns=DROPPED.get(name, []))
-    for column in frame:
-        if column in number_kinds(name):
-            frame[column] = frame[column].astype(float)
-        elif pd.api.types.is_numeric_dtype(frame[column]):
-            labels = [None if np.isnan(cell) else f"{cell:g}" for cell in frame[column]]
+    for column, cells in frame.items():
+        if column in CODES.get(name, ()):
+            labels = [None if np.isnan(cell) else f"{cell:g}" for cell in cells]
             frame[column] = pd.Series(labels, index=frame.index, dtype=object)
+        elif pd.api.types.is_bool_dtype(cells):
+            frame[column] = cells.astype(str).astype(object)
+        elif pd.api.types.is_numeric_dtype(cells):
+            frame[column] = cells.astype(float)
     return frame
 
 
-class Models:
-    """Fits of MADEDensity, each made once."""
-
-    def __init__(self, parameters, progress):
-        self.parameters = {"random_state": 0, "handle_unknown": "smoothed", **parameters}
-        self.progress = progress
-        self.done = {}
-
-    def fit(self, task, complete=False):
-        """Return the density of a task's training rows (those without holes), and seconds."""
-        key = task.name, task.seed, complete
-        if key not in self.done:
-            density = MADEDensity(**{"feature_types": task.kinds, **self.parameters})
-            if self.progress:
-                from sklearn.callback import ProgressBar
-
-                density.set_callbacks(ProgressBar())
-            rows = task.train.dropna() if complete else task.train
-            self.done[key] = timed(lambda: density.fit(rows))
-        return self.done[key]
-
-
-def likelihood(tasks, models, methods):
-    """Yield test log-likelihoods of densities, and how much more MADEDensity has."""
-    for task in tasks:
-        made = None
-        for method in methods:
-            if method == "made-complete" and not task.train.isna().any(axis=None):
-                continue
-            if method in BASELINES:
-                baseline = BASELINES[method](task.kinds)
-                density, seconds = timed(lambda b=baseline, t=task: b.fit(t.train))
-            else:
-                density, seconds = models.fit(task, complete=method == "made-complete")
-            scores = density.score_samples(task.test)
-            made = scores if method == "made" else made
-            gain = (np.nan, np.nan)
-            if made is not None and method != "made":
-                gain = (made - scores).mean(), standard_error(made - scores)
-            numbers = scores.mean(), standard_error(scores), *gain, seconds, peak_memory()
-            yield task.name, task.seed, method, *numbers
-
-
-def imputation(tasks, models, methods):
-    """Yield errors of hidden test cells that were filled in."""
-    for task in tasks:
-        train, test = task.train, task.test
-        if len(test) > MAX_TEST_ROWS:
-            test = test.sample(MAX_TEST_ROWS, random_state=task.seed).reset_index(drop=True)
-        if len(train) > MAX_TRAIN_ROWS:
-            train = train.sample(MAX_TRAIN_ROWS, random_state=task.seed)
-        chance = np.random.RandomState(task.seed).random_sample(test.shape)
-        hidden = test.notna() & (chance < HIDDEN_SHARE)
-        holed = test.mask(hidden)
-        encoder = OneHot(task.train, task.kinds)
-        for method in methods:
-            if method == "made":
-                density, _ = models.fit(task)
-                filled, seconds = timed(lambda d=density, h=holed: d.impute(h, "mean"))
-                filled = encoder.transform(filled)
-            else:
-                rows = task.train if method == "mean" else train
-                arguments = IMPUTERS[method], rows, holed
-                filled, seconds = timed(lambda e=encoder, a=arguments: e.impute(*a))
-            yield task.name, task.seed, method, *encoder.errors(filled, test, hidden), seconds
-
-
-def synthetic(tasks, models, methods):
-    """Yield AUROCs of classifiers of adult's income, of real and of drawn training rows."""
-    for task in tasks:
-        yield task.name, task.seed, "real rows", auroc(task, task.train), np.nan
-        density, _ = models.fit(task)
-        drawn, seconds = timed(lambda d=density, t=task: d.sample(len(t.train), 0))
-        yield task.name, task.seed, "drawn rows", auroc(task, drawn), seconds
-
-
-def auroc(task, rows):
-    """Train a classifier of the income on rows, and test it on the real test rows."""
-    levels = {
-        column: pd.CategoricalDtype(sorted(task.train[column].dropna().unique()))
-        for column in task.train
-        if column not in task.kinds and column != "income"
+def number_kinds(table):
+    """Return the kinds of the columns of numbers: counts are whole."""
+    numbers = table.select_dtypes("number")
+    return {
+        column: "count" if (cells.dropna() % 1 == 0).all() else "continuous"
+        for column, cells in numbers.items()
     }
-    classifier = HistGradientBoostingClassifier(
-        categorical_features="from_dtype", random_state=0
-    ).fit(rows.drop(columns="income").astype(levels), rows["income"] == ">50K")
-    features = task.test.drop(columns="income").astype(levels)
-    return roc_auc_score(
-        task.test["income"] == ">50K", classifier.predict_proba(features)[:, 1]
+
+
+def made(split):
+    """Fit MADEDensity, every default but what the space and the seed ask for."""
+    density = MADEDensity(
+        feature_types=split.kinds, handle_unknown="smoothed", random_state=split.seed
+    )
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        return density.fit(split.train)
+
+
+def scored(fit, split):
+    """Fit a density and score the test rows: scores, and facts of the run."""
+    begin = time.perf_counter()
+    density = fit(split)
+    seconds = time.perf_counter() - begin
+    scores = density.score_samples(split.test)
+    n_counts = sum(kind == "count" for kind in split.kinds.values())
+    n_densities = len(split.kinds) - n_counts
+    return scores, {
+        "score": float(scores.mean()),
+        "error": standard_error(scores),
+        "seconds": seconds,
+        "n_rows": len(split.train) + len(split.test),
+        "n_columns": split.train.shape[1],
+        "n_labels": split.train.shape[1] - len(split.kinds),
+        "n_counts": n_counts,
+        "n_densities": n_densities,
+    }
+
+
+def measure(name, seed, peers):
+    """Run what has not been run of a table and seed, MADEDensity first."""
+    left = [method for method in (OURS, *peers) if not is_done("mixed", name, method, seed)]
+    if not left:
+        return
+    split = load(name, seed)
+    ours, facts = scored(made, split)
+    if OURS in left:
+        tell(keep("mixed", name, OURS, seed, facts))
+    for method in left:
+        if method == OURS:
+            continue
+        scores, facts = scored(
+            lambda s, m=method: PEERS[m](s.kinds, s.seed).fit(s.train), split
+        )
+        facts["behind"] = float((ours - scores).mean())
+        facts["behind_error"] = standard_error(ours - scores)
+        tell(keep("mixed", name, method, seed, facts, packages=PACKAGES.get(method, ())))
+
+
+def tell(run):
+    """Print a run in a line."""
+    behind = f", behind by {run['behind']:.3f}" if "behind" in run else ""
+    print(
+        f"{run['table']} {run['seed']} {run['method']}: {run['score']:.3f} ± {run['error']:.3f}"
+        f"{behind} ({run['seconds']:.0f} s)",
+        flush=True,
     )
 
 
-def timed(call):
-    """Return what a call returns, and its seconds."""
-    begin = time.perf_counter()
-    return call(), time.perf_counter() - begin
+def table_rows():
+    """Rows of the table: means over the seeds that have been run, beside the best peer."""
+    runs = measured("mixed")
+    yield [
+        "table",
+        "rows",
+        "columns",
+        "labels, counts, densities",
+        OURS,
+        *PEERS,
+        "ahead of the best",
+        "seconds",
+    ]
+    for name in TABLES:
+        ours = of_seeds(runs, name, OURS)
+        peers = {peer: of_seeds(runs, name, peer) for peer in PEERS}
+        if not ours or not any(peers.values()):
+            continue
+        about = ours[0]
+        yield [
+            name,
+            about["n_rows"],
+            about["n_columns"],
+            ", ".join(f"{about[f'n_{kind}']}" for kind in ("labels", "counts", "densities")),
+            cell(ours, len(SEEDS[name])),
+            *(cell(own, len(SEEDS[name])) for own in peers.values()),
+            ahead_of_best([own for own in peers.values() if own]),
+            f"{np.median([facts['seconds'] for facts in ours]):.0f}",
+        ]
 
 
-def standard_error(values):
-    """Return the standard error of the mean."""
-    return values.std(ddof=1) / np.sqrt(len(values))
+def of_seeds(runs, name, method):
+    """Return the facts of the seeds that have been run."""
+    return [runs[name, method, seed] for seed in SEEDS[name] if (name, method, seed) in runs]
 
 
-def peak_memory():
-    """Largest memory of the process up to now, in MB."""
-    unit = 2**20 if sys.platform == "darwin" else 2**10
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / unit
+def cell(facts, n_seeds):
+    """Write the mean, and of how many seeds if not of all."""
+    if not facts:
+        return ""
+    note = "" if len(facts) == n_seeds else f" ({len(facts)} of {n_seeds} seeds)"
+    return f"{np.mean([own['score'] for own in facts]):.3f}{note}"
 
 
-def print_table(heading, header, rows):
-    """Print rows as they come, and their means over the seeds after each table."""
-    print(f"\n{heading}\n\n| table | seed | method | {' | '.join(header)} |")
-    print("|---" * (len(header) + 3) + "|", flush=True)
-    for name, group in itertools.groupby(rows, key=lambda row: row[0]):
-        done = []
-        for row in group:
-            print_row(row)
-            done.append(row)
-        if len({row[1] for row in done}) > 1:
-            for method in dict.fromkeys(row[2] for row in done):
-                numbers = [row[3:] for row in done if row[2] == method]
-                print_row((name, "mean", method, *np.mean(numbers, axis=0)))
-
-
-def print_row(row):
-    """Print names and numbers; what is not a number stays empty."""
-    cells = [f"{cell:.3f}" if abs(cell) < 100 else f"{cell:.0f}" for cell in row[3:]]
-    cells = ["" if cell == "nan" else cell for cell in cells]
-    print("|", " | ".join([*map(str, row[:3]), *cells]), "|", flush=True)
-
-
-def parameter(text):
-    """Read name=value; the value is a Python literal, or else text."""
-    name, _, value = text.partition("=")
-    try:
-        return name, ast.literal_eval(value)
-    except (ValueError, SyntaxError):
-        return name, value
-
-
-# What each part prints: rows, its tables and methods, heading, header.
-PARTS = {
-    "likelihood": (
-        likelihood,
-        tuple(COUNTS),
-        ("made", "made-complete", *BASELINES),
-        "Test log-likelihood, nats per row.",
-        ("mean", "standard error", "made has more", "standard error", "fit, s", "peak, MB"),
-    ),
-    "imputation": (
-        imputation,
-        tuple(COUNTS),
-        ("made", *IMPUTERS),
-        f"Hidden cells of at most {MAX_TEST_ROWS} test rows, filled in. knn and iterative are "
-        f"fitted to at most {MAX_TRAIN_ROWS} training rows, made and mean to all.",
-        ("error of numbers", "accuracy of labels", "seconds"),
-    ),
-    "synthetic": (
-        synthetic,
-        ("adult",),
-        ("made",),
-        "Income of real test rows, by a classifier trained on real or drawn rows.",
-        ("AUROC", "draws, s"),
-    ),
-}
+def ahead_of_best(rivals):
+    """Write by how much the best rival is behind, over the seeds, or of one over the rows."""
+    gains = [[facts["behind"] for facts in rival] for rival in rivals]
+    best = int(np.argmin([np.mean(own) for own in gains]))
+    several = len(gains[best]) > 1
+    error = standard_error(gains[best]) if several else rivals[best][0]["behind_error"]
+    return f"{np.mean(gains[best]):+.3f} ± {error:.3f}"
 
 
 def main():
-    """Run the parts asked for and print them as Markdown."""
-    folder = DATA / "mixed"
-    there = [name for name in COUNTS if list(folder.glob(f"{name}*.csv.gz"))]
+    """Run what is asked for and has not been run, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--only", nargs="*", choices=COUNTS, default=there)
-    parser.add_argument("--parts", nargs="*", choices=PARTS, default=list(PARTS))
-    parser.add_argument("--methods", nargs="*", choices=METHODS, default=METHODS)
+    parser.add_argument("--only", nargs="*", choices=TABLES, default=TABLES)
+    parser.add_argument("--methods", nargs="*", choices=PEERS, default=list(PEERS))
     parser.add_argument("--seeds", nargs="*", type=int, default=[0, 1, 2])
-    parser.add_argument("--rows", type=int, help="largest number of training rows")
-    parser.add_argument("--set", nargs="*", type=parameter, default=[], metavar="NAME=VALUE")
-    parser.add_argument("--progress", action="store_true", help="needs rich")
+    parser.add_argument("--report", action="store_true", help="run nothing")
     options = parser.parse_args()
-    if not there:
-        print(f"No tables in {folder}: see the top of this file for their sources.\n")
-    tasks = [
-        load(name, seed, options.rows)
-        for name in there
-        if name in options.only
-        for seed in (options.seeds[:1] if name == "adult" else options.seeds)
-    ]
-    models = Models(dict(options.set), options.progress)
-    for part in options.parts:
-        run, tables, known, heading, header = PARTS[part]
-        chosen = [task for task in tasks if task.name in tables]
-        methods = [method for method in known if method in options.methods]
-        if chosen and methods:
-            print_table(heading, header, run(chosen, models, methods))
+    peers = [] if options.report else list(filter(is_installed, options.methods))
+    for name in () if options.report else options.only:
+        for seed in SEEDS[name]:
+            if seed in options.seeds:
+                measure(name, seed, peers)
+    write("mixed", table_rows())
 
 
 if __name__ == "__main__":
