@@ -4,8 +4,9 @@
 histograms of numbers. `ChowLiu` is the best tree (Chow and Liu 1968) over labels and
 intervals of the numbers; inside an interval it has the histogram of `Independent`, so that
 it only adds dependence. Their settings are chosen by five folds of the training rows; of
-more than 5000 rows only one of these folds is held out. `Mixture` is a continuous mixture of
-SPFlow over the same labels and intervals. Missing cells are summed out exactly.
+more than 5000 rows only one of these folds is held out. `Mixture` (SPFlow) and
+`Autoregressive` (TabularARGN) are over the same labels and intervals, with the same histograms
+inside. Missing cells are summed out exactly.
 
 All are proper densities over the space of `MADEDensity(handle_unknown="smoothed")`: the
 mass of an integer for a count, a density in the column's own unit for a continuous column,
@@ -32,9 +33,11 @@ N_STATES = (2, 3, 5, 10, 20, 40, 80, 160, 320)
 STRENGTHS = (0.1, 0.3, 1, 3, 10, 30)
 # Of more rows than this one fold in five is held out, of fewer all five in turn.
 MAX_ROWS_OF_FOLDS = 5000
-# Intervals of a number in the mixture, and the weight of independent columns beside it.
-N_MIXTURE_STATES = (10, 40)
+# Intervals of a number in other models, and the weight of independent columns beside them.
+N_MODEL_STATES = (10, 40)
 WEIGHTS = (0.001, 0.003, 0.01, 0.03, 0.1)
+# What may stand in the holes of a row, and rows that are scored at once.
+MAX_COMPLETIONS, CHUNK = 20_000, 10_000
 
 
 class Frequencies:
@@ -283,13 +286,11 @@ def spanning_forest(gains):
     return links
 
 
-class Mixture:
-    """A continuous mixture (Correia et al. 2023) of SPFlow over labels and intervals.
+class OverStates:
+    """A model of labels and intervals, with the histograms of `Independent` inside these.
 
-    SPFlow has such mixtures of one kind of leaf: so all columns are categorical, numbers cut
-    as for the tree, with the histogram of `Independent` inside an interval. A tenth of the
-    rows stops training and chooses the number of intervals and the weight of independent
-    columns, beside the mixture, for states that it holds impossible.
+    Numbers are cut as for the tree. A tenth of the rows chooses the number of intervals and the
+    weight of independent columns, beside the model, for states that it holds impossible.
     """
 
     def __init__(self, kinds, seed=0):
@@ -297,37 +298,122 @@ class Mixture:
         self.seed = seed
 
     def fit(self, frame):
-        """Fit a mixture for each number of intervals, and keep the best."""
+        """Learn a model for each number of intervals, and keep the best."""
         shuffled = np.random.default_rng(self.seed).permutation(len(frame))
         n_valid = -(-len(frame) // 10)
         valid, train = frame.iloc[shuffled[:n_valid]], frame.iloc[shuffled[n_valid:]]
         independent = Independent(self.kinds).fit(train)
         best = -np.inf
-        for n_states in N_MIXTURE_STATES:
+        for n_states in N_MODEL_STATES:
             columns = [column.cut(n_states) for column in independent.columns_]
-            mixture = learn_mixture(
-                states_of(train, columns), states_of(valid, columns), self.seed
-            )
-            for weight in WEIGHTS:
-                total = self._score(valid, independent, columns, mixture, weight).sum()
-                if total > best:
-                    best, self.setting_ = total, (n_states, weight)
-                    self.parts_ = independent, columns, mixture, weight
+            sizes = [len(column.masses) for column in columns]
+            rows = states_of(train, columns), states_of(valid, columns)
+            parts = independent, columns, self.learn(*rows, sizes)
+            gains = self.gains(valid, columns, parts[2])
+            totals = [mixed_gains(gains, weight).sum() for weight in WEIGHTS]
+            total = independent.score_samples(valid).sum() + max(totals)
+            if total > best:
+                best, self.parts_ = total, parts
+                self.setting_ = n_states, WEIGHTS[int(np.argmax(totals))]
         return self
 
     def score_samples(self, frame):
         """Log-density of the observed cells of each row."""
-        return self._score(frame, *self.parts_)
+        independent, columns, model = self.parts_
+        gains = mixed_gains(self.gains(frame, columns, model), self.setting_[1])
+        return independent.score_samples(frame) + gains
 
-    def _score(self, frame, independent, columns, mixture, weight):
-        """Log-density, given the parts and the weight of independent columns."""
-        scores = independent.score_samples(frame)
+    def gains(self, frame, columns, model):
+        """Return by how much the model has more log-mass than independent states."""
         states = states_of(frame, columns)
-        gains = log_mass(mixture, states)
+        gains = self.log_mass(model, states)
         for column, own in zip(columns, states.T, strict=True):
             observed = own >= 0
             gains[observed] -= np.log(column.masses[own[observed]])
-        return scores + np.logaddexp(np.log1p(-weight) + gains, np.log(weight))
+        return gains
+
+
+def mixed_gains(gains, weight):
+    """Return gains over independent columns of a model that these are mixed into."""
+    return np.logaddexp(np.log1p(-weight) + gains, np.log(weight))
+
+
+class Mixture(OverStates):
+    """A continuous mixture (Correia et al. 2023) of SPFlow: its defaults, stopped on the tenth.
+
+    SPFlow has such mixtures of one kind of leaf, so all columns are categorical.
+    """
+
+    def learn(self, train, valid, sizes):
+        """Learn from states (n_rows, n_columns), -1 where missing."""
+        import torch
+        from spflow.zoo.cms import continuous_mixtures, learn_continuous_mixture_factorized
+
+        torch.manual_seed(self.seed)
+        with mock.patch.object(
+            continuous_mixtures, "_factorized_component_ll", categorical_component_ll
+        ):
+            return learn_continuous_mixture_factorized(
+                with_holes(train),
+                leaf="categorical",
+                num_cats=max(sizes),
+                val_data=with_holes(valid),
+                seed=self.seed,
+            )
+
+    def log_mass(self, model, states):
+        """Log-mass of states, missing ones summed out."""
+        import torch
+
+        with torch.no_grad():
+            chunks = [model.log_likelihood(rows) for rows in with_holes(states).split(1000)]
+        return torch.cat(chunks).double().numpy().reshape(len(states))
+
+
+class Autoregressive(OverStates):
+    """TabularARGN of mostlyai-engine: its defaults, columns in their order, no value hidden.
+
+    It takes missing cells for one more label, and so has no density of the cells that are
+    there: it learns from the rows without holes, and the mass of a row with some is the sum
+    over all that could stand in them. Where that is more than MAX_COMPLETIONS, the row has the
+    mass of independent columns.
+    """
+
+    def learn(self, train, valid, sizes):
+        """Learn from states (n_rows, n_columns), -1 where missing."""
+        from mostlyai.engine import TabularARGN
+
+        rows = as_labels(train[(train >= 0).all(axis=1)])
+        model = TabularARGN(
+            tgt_encoding_types=dict.fromkeys(rows, "TABULAR_CATEGORICAL"),
+            enable_flexible_generation=False,
+            value_protection=False,
+            device="cpu",
+            random_state=self.seed,
+        )
+        return model.fit(rows), sizes
+
+    def gains(self, frame, columns, model):
+        """Return gains over independent states, none where too much could stand in holes."""
+        gains = super().gains(frame, columns, model)
+        return np.where(np.isnan(gains), 0.0, gains)
+
+    def log_mass(self, model, states):
+        """Log-mass of states, missing ones summed out; NaN where that is too much work."""
+        model, sizes = model
+        complete, row_of = [], []
+        for row, own in enumerate(states):
+            choices = [range(n) if k < 0 else [k] for k, n in zip(own, sizes, strict=True)]
+            if np.prod([len(choice) for choice in choices]) <= MAX_COMPLETIONS:
+                found = list(itertools.product(*choices))
+                complete += found
+                row_of += [row] * len(found)
+        rows = as_labels(np.array(complete))
+        chunks = range(0, len(rows), CHUNK)
+        logs = [model.log_prob(rows.iloc[k : k + CHUNK].reset_index(drop=True)) for k in chunks]
+        result = np.full(len(states), -np.inf)
+        np.logaddexp.at(result, row_of, np.concatenate(logs))
+        return np.where(np.isin(np.arange(len(states)), row_of), result, np.nan)
 
 
 def states_of(frame, columns):
@@ -336,22 +422,9 @@ def states_of(frame, columns):
     return np.stack([by_observed(c.states, frame[name], -1) for name, c in pairs], axis=1)
 
 
-def learn_mixture(train, valid, seed):
-    """Learn SPFlow's continuous mixture of categorical columns, its defaults, stopped early."""
-    import torch
-    from spflow.zoo.cms import continuous_mixtures, learn_continuous_mixture_factorized
-
-    torch.manual_seed(seed)
-    with mock.patch.object(
-        continuous_mixtures, "_factorized_component_ll", categorical_component_ll
-    ):
-        return learn_continuous_mixture_factorized(
-            with_holes(train),
-            leaf="categorical",
-            num_cats=int(max(train.max(), valid.max())) + 1,
-            val_data=with_holes(valid),
-            seed=seed,
-        )
+def as_labels(states):
+    """Return states as a table of text."""
+    return pd.DataFrame(states, columns=[f"c{k}" for k in range(states.shape[1])]).astype(str)
 
 
 def categorical_component_ll(*, data, leaf, decoder_out, num_cats, normal_eps):
@@ -363,16 +436,6 @@ def categorical_component_ll(*, data, leaf, decoder_out, num_cats, normal_eps):
     hot = torch.nn.functional.one_hot(codes, num_cats) * known[..., None]
     logs = decoder_out.view(len(decoder_out), -1, num_cats).log_softmax(2)
     return logs.flatten(1) @ hot.flatten(1).to(logs).T
-
-
-def log_mass(mixture, states):
-    """Log-mass of states of several columns, some of them missing (-1)."""
-    import torch
-
-    rows = with_holes(states)
-    with torch.no_grad():
-        chunks = [mixture.log_likelihood(chunk) for chunk in rows.split(1000)]
-    return torch.cat(chunks).double().numpy().reshape(len(states))
 
 
 def with_holes(states):
@@ -387,13 +450,15 @@ PEERS = {
     "independent columns": lambda kinds, seed: Independent(kinds),
     "Chow-Liu tree": lambda kinds, seed: ChowLiu(kinds),
     "SPFlow mixture": Mixture,
+    "TabularARGN": Autoregressive,
 }
-PACKAGES = {"SPFlow mixture": ["spflow"]}
+PACKAGES = {"SPFlow mixture": ["spflow"], "TabularARGN": ["mostlyai-engine"]}
+MODULES = {"SPFlow mixture": "spflow", "TabularARGN": "mostlyai"}
 
 
 def is_installed(name):
     """Whether a peer can be run; say what to install if it cannot."""
-    missing = [p for p in PACKAGES.get(name, ()) if not importlib.util.find_spec(p)]
-    if missing:
-        print(f"{name} is left out: pip install {' '.join(missing)}", flush=True)
-    return not missing
+    if name not in MODULES or importlib.util.find_spec(MODULES[name]):
+        return True
+    print(f"{name} is left out: pip install {' '.join(PACKAGES[name])}", flush=True)
+    return False
