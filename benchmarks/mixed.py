@@ -228,6 +228,11 @@ def ahead_of_best(rivals):
     return f"{np.mean(gains[best]):+.3f} ± {error:.3f}"
 
 
+def write_reports():
+    """Write the table of what has been run."""
+    write("mixed", table_rows())
+
+
 def main():
     """Run what is asked for and has not been run, and write the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
@@ -241,7 +246,7 @@ def main():
         for seed in SEEDS[name]:
             if seed in options.seeds:
                 measure(name, seed, peers)
-    write("mixed", table_rows())
+    write_reports()
 
 
 if __name__ == "__main__":
