@@ -36,7 +36,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from baselines import PACKAGES, PEERS, is_installed
-from report import standard_error, write
+from report import draw_beside, standard_error, write
 from sklearn.model_selection import train_test_split
 from store import is_done, keep, measured
 
@@ -178,37 +178,38 @@ def tell(run):
 def table_rows():
     """Rows of the table: means over the seeds that have been run, beside the best peer."""
     runs = measured("mixed")
+    shown = [peer for peer in PEERS if any(method == peer for _, method, _ in runs)]
     yield [
         "table",
         "rows",
         "columns",
         "labels, counts, densities",
         OURS,
-        *PEERS,
+        *shown,
         "ahead of the best",
         "seconds",
     ]
     for name in TABLES:
         ours = of_seeds(runs, name, OURS)
-        peers = {peer: of_seeds(runs, name, peer) for peer in PEERS}
-        if not ours or not any(peers.values()):
+        peers = {peer: of_seeds(runs, name, peer, ours) for peer in shown}
+        if not any(peers.values()):
             continue
-        about = ours[0]
+        about = next(iter(ours.values()))
         yield [
             name,
             about["n_rows"],
             about["n_columns"],
             ", ".join(f"{about[f'n_{kind}']}" for kind in ("labels", "counts", "densities")),
-            cell(ours, len(SEEDS[name])),
-            *(cell(own, len(SEEDS[name])) for own in peers.values()),
-            ahead_of_best([own for own in peers.values() if own]),
-            f"{np.median([facts['seconds'] for facts in ours]):.0f}",
+            *(cell(own, len(SEEDS[name])) for own in (ours, *peers.values())),
+            ahead_of_best(ours, [own for own in peers.values() if own]),
+            f"{np.median([facts['seconds'] for facts in ours.values()]):.0f}",
         ]
 
 
-def of_seeds(runs, name, method):
-    """Return the facts of the seeds that have been run."""
-    return [runs[name, method, seed] for seed in SEEDS[name] if (name, method, seed) in runs]
+def of_seeds(runs, name, method, common=None):
+    """Return the facts of the seeds that have been run, here and in `common`, by seed."""
+    seeds = SEEDS[name] if common is None else common
+    return {seed: runs[name, method, seed] for seed in seeds if (name, method, seed) in runs}
 
 
 def cell(facts, n_seeds):
@@ -216,21 +217,38 @@ def cell(facts, n_seeds):
     if not facts:
         return ""
     note = "" if len(facts) == n_seeds else f" ({len(facts)} of {n_seeds} seeds)"
-    return f"{np.mean([own['score'] for own in facts]):.3f}{note}"
+    return f"{np.mean([own['score'] for own in facts.values()]):.3f}{note}"
 
 
-def ahead_of_best(rivals):
+def gains(ours, rival):
+    """Return by how much a rival is behind, seed by seed."""
+    return [ours[seed]["score"] - facts["score"] for seed, facts in rival.items()]
+
+
+def ahead_of_best(ours, rivals):
     """Write by how much the best rival is behind, over the seeds, or of one over the rows."""
-    gains = [[facts["behind"] for facts in rival] for rival in rivals]
-    best = int(np.argmin([np.mean(own) for own in gains]))
-    several = len(gains[best]) > 1
-    error = standard_error(gains[best]) if several else rivals[best][0]["behind_error"]
-    return f"{np.mean(gains[best]):+.3f} ± {error:.3f}"
+    best = min(rivals, key=lambda rival: np.mean(gains(ours, rival)))
+    found = gains(ours, best)
+    first = next(iter(best.values()))
+    error = standard_error(found) if len(found) > 1 else first["behind_error"]
+    return f"{np.mean(found):+.3f} ± {error:.3f}"
+
+
+def behind(runs, name, peer):
+    """Return how far a peer is from MADEDensity, NaN if neither has been run."""
+    ours = of_seeds(runs, name, OURS)
+    found = gains(ours, of_seeds(runs, name, peer, ours))
+    return -np.mean(found) if found else np.nan
 
 
 def write_reports():
-    """Write the table of what has been run."""
-    write("mixed", table_rows())
+    """Write the table of what has been run, and draw it."""
+    rows, runs = list(table_rows()), measured("mixed")
+    write("mixed", rows)
+    tables = [row[0] for row in rows[1:]]
+    shown = [peer for peer in PEERS if peer in rows[0]]
+    ahead = {peer: np.array([behind(runs, name, peer) for name in tables]) for peer in shown}
+    draw_beside("mixed", "held-out log-likelihood, nats per row", tables, ahead)
 
 
 def main():
