@@ -248,7 +248,7 @@ def write_reports():
     tables = [row[0] for row in rows[1:]]
     shown = [peer for peer in PEERS if peer in rows[0]]
     ahead = {peer: np.array([behind(runs, name, peer) for name in tables]) for peer in shown}
-    draw_beside("mixed", "held-out log-likelihood, nats per row", tables, ahead)
+    draw_beside("mixed", "held-out log-likelihood, nats per row", tables, ahead, linear=1)
 
 
 def main():
