@@ -307,7 +307,7 @@ def main():
     for seed in options.seeds if not options.report else ():
         for name in options.only:
             for method in options.methods:
-                for part, run in parts[: 1 if method == REAL else 2]:
+                for part, run in parts[: 1 if method in (REAL, BOUNDED) else 2]:
                     if not is_done(PROTOCOL, name, method + part, seed):
                         facts = run(name, method, seed)
                         packages = ("sdmetrics", "xgboost", "xgboost-cpu")
