@@ -85,12 +85,11 @@ def write_reports(pages=PAGES):
 
 def how(runs):
     """Say in a sentence how runs were made."""
-    ours = [run for run in runs if is_ours(run["method"])]
-    others = [run for run in runs if not is_ours(run["method"])]
-    commits = f"Measured at commit {listed(run['commit'] for run in ours)}"
-    if others:
-        commits += f" (others: {listed(run['commit'] for run in others)})"
-    seeds = {run["seed"] for run in runs if isinstance(run["seed"], int)}
+    ours = listed(run["commit"] for run in runs if is_ours(run["method"]))
+    others = listed(run["commit"] for run in runs if not is_ours(run["method"]))
+    commits = f"Measured at commit {ours}" + (f" (others: {others})" if others else "")
+    # A line of several seeds names the first and the last.
+    seeds = [int(seed) for run in runs for seed in str(run["seed"]).split("-")]
     versions = {}
     for run in runs:
         for name, number in run["versions"].items():

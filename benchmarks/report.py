@@ -76,7 +76,7 @@ def draw_beside(name, label, tables, differences, linear=0.1):
     axes.set_xscale("symlog", linthresh=linear)
     everything = np.concatenate([*differences.values()])
     low, high = np.nanmin(everything, initial=0), np.nanmax(everything, initial=0)
-    axes.set_xlim(1.4 * low - linear / 4, max(1.4 * high, 4 * linear))
+    axes.set_xlim(1.4 * low - linear / 4, max(1.4 * high, linear))
     axes.set_yticks(places, tables)
     axes.set_xlabel(f"{label}: to the left of the line, skmade is better")
     axes.grid(axis="y", alpha=0.3)
