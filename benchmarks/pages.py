@@ -43,7 +43,7 @@ PAGES = {
     "binary": Page(("binary.py",), ("binary", "mnist")),
     "conditionals": Page(("conditional.py",), ("conditional",)),
     "completion": Page(("imputation.py",), ("imputation",)),
-    "synthetic": Page(("synthetic.py", "recorded.py"), ("synthetic", "recorded")),
+    "synthetic": Page(("synthetic.py",), ("synthetic",)),
     "anomalies": Page(
         (
             "anomaly.py",

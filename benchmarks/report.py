@@ -54,6 +54,7 @@ def draw_beside(name, label, tables, differences, linear=0.1):
 
     The axis is linear up to `linear` nats or points to both sides, and logarithmic beyond.
     """
+    differences = {m: own for m, own in differences.items() if not np.isnan(own).all()}
     if not (tables and differences and PICTURES):
         return
     import matplotlib
@@ -76,7 +77,8 @@ def draw_beside(name, label, tables, differences, linear=0.1):
     axes.set_xscale("symlog", linthresh=linear)
     everything = np.concatenate([*differences.values()])
     low, high = np.nanmin(everything, initial=0), np.nanmax(everything, initial=0)
-    axes.set_xlim(1.4 * low - linear / 4, max(1.4 * high, linear))
+    axes.set_xlim(1.4 * low - linear / 4, max(1.4 * high, linear / 2))
+    axes.xaxis.set_major_formatter(lambda number, _: f"{number:+g}" if number else "0")
     axes.set_yticks(places, tables)
     axes.set_xlabel(f"{label}: to the left of the line, skmade is better")
     axes.grid(axis="y", alpha=0.3)
