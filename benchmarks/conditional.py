@@ -258,23 +258,25 @@ def beside_published():
 
 
 def draw():
-    """Draw how far others are from MADERegressor."""
-    of = {name: found(name, "MADERegressor", splits) for name, splits in NUMBERS.items()}
-    tables = [name for name in NUMBERS if of[name]]
-    ours = np.array([np.mean(of[name]["NLL"]) for name in tables])
-    published = {
-        method: np.array([values[list(NUMBERS).index(name)] for name in tables])
-        for method, values in PUBLISHED.items()
-    }
-    run = {
-        method: np.array(
-            [np.mean(found(name, method, NUMBERS[name]).get("NLL", np.nan)) for name in tables]
-        )
+    """Draw how far others are from MADERegressor, on the splits that both have been run on."""
+    runs, ours = measured(PROTOCOL), "MADERegressor"
+    tables = [name for name in NUMBERS if found(name, ours, NUMBERS[name])]
+
+    def ahead(name, method):
+        both = ({s for t, m, s in runs if (t, m) == (name, own)} for own in (ours, method))
+        splits = set.intersection(*both)
+        gains = [runs[name, ours, s]["NLL"] - runs[name, method, s]["NLL"] for s in splits]
+        return np.mean(gains) if gains else np.nan
+
+    others = {
+        method: np.array([ahead(name, method) for name in tables])
         for method in REGRESSORS
-        if method != "MADERegressor"
+        if method != ours
     }
-    others = {m: ours - own for m, own in run.items()}
-    others |= {f"{m} (published)": ours - own for m, own in published.items()}
+    for method, values in PUBLISHED.items():
+        by_table = dict(zip(NUMBERS, values, strict=True))
+        means = [np.mean(found(name, ours, NUMBERS[name])["NLL"]) for name in tables]
+        others[f"{method} (published)"] = means - np.array([by_table[name] for name in tables])
     draw_beside("conditionals", "log-density of y given x, nats per row", tables, others)
 
 
