@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 
 # Kinds, as error messages call them. Codes are categories that are numbers. A column without
 # any cell is of no kind.
-NUMBERS, CODES, TRUTHS, TEXT = "numbers", "categories", "truth values", "text"
+NUMBERS, CODES, TRUTHS = "numbers", "categories", "truth values"
+TEXT, BYTES = "text", "bytes"
 DATES, DURATIONS, TIMES = "dates", "durations", "times of day"
 
 # A kind, and its cells: floats with NaN for what can be measured, else objects with None.
@@ -51,24 +52,26 @@ def cells_of_objects(cells: Sequence[Any]) -> Cells:
     types = {type(cell) for cell in kept if cell is not None}
     if not types:
         return None, kept
+    _check_types(types)
     if all(issubclass(kind, bool | np.bool_) for kind in types):
         return TRUTHS, kept
     if all(issubclass(kind, numbers.Real | Decimal | np.bool_) for kind in types):
-        return _numbers(np.array([np.nan if cell is None else float(cell) for cell in kept]))
+        return _numbers(as_floats(kept))
     if all(issubclass(kind, datetime.date | np.datetime64) for kind in types):
         return _measured(np.array([_in_utc(cell) for cell in kept], dtype="M8[us]"))
     if all(issubclass(kind, datetime.timedelta | np.timedelta64) for kind in types):
         return _measured(np.array(kept, dtype="m8[us]"))
     if all(issubclass(kind, datetime.time) for kind in types):
         return TIMES, np.array([_second_of_day(cell) for cell in kept])
-    if any(issubclass(kind, complex | np.complexfloating) for kind in types):
-        raise TypeError("holds complex numbers")
-    return TEXT, kept
+    return (BYTES if all(issubclass(kind, bytes) for kind in types) else TEXT), kept
 
 
-def as_truths(cells: NDArray[Any]) -> NDArray[np.float64]:
-    """Return truth values as 0 and 1, NaN where they are missing."""
-    return np.array([np.nan if cell is None else float(cell) for cell in cells])
+def as_floats(cells: NDArray[Any]) -> NDArray[np.float64]:
+    """Return numbers, or truth values as 0 and 1; NaN where they are missing."""
+    try:
+        return np.array([np.nan if cell is None else float(cell) for cell in cells])
+    except OverflowError as error:
+        raise TypeError("holds a number beyond those that floats can hold") from error
 
 
 def as_text(cells: NDArray[Any]) -> list[str | None]:
@@ -79,6 +82,15 @@ def as_text(cells: NDArray[Any]) -> list[str | None]:
         missing = cell is None or cell != cell
         texts.append(None if missing else str(int(cell) if whole else cell))
     return texts
+
+
+def _check_types(types: set[type]) -> None:
+    """Refuse cells that are no single values, or that cannot be compared."""
+    for kind in sorted(types, key=repr):
+        if kind.__hash__ is None:
+            raise TypeError(f"holds cells of type {kind.__name__}, not one value in each")
+        if issubclass(kind, complex | np.complexfloating):
+            raise TypeError("holds complex numbers")
 
 
 def _numbers(cells: NDArray[Any]) -> Cells:
@@ -104,9 +116,12 @@ def _without_missing(cells: Sequence[Any]) -> NDArray[Any]:
 
 def _is_missing(cell: Any) -> bool:
     """Whether a cell is None, NaN, NaT or NA."""
+    if cell is None or type(cell).__hash__ is None:  # lists and arrays are never missing
+        return cell is None
     try:
-        return cell is None or bool(cell != cell)
-    except (TypeError, ValueError):  # pandas.NA is neither equal nor unequal to itself
+        return bool(cell != cell)
+    # pandas.NA is neither equal nor unequal to itself, and signalling NaN answers no question.
+    except (TypeError, ValueError, ArithmeticError):
         return True
 
 

@@ -10,7 +10,7 @@ from sklearn.metrics import roc_auc_score
 from sklearn.model_selection import StratifiedKFold
 
 from ._tables import Column, read_together
-from ._trees import generator, labelled, matrices, seed_of
+from ._trees import binnable, generator, labelled, matrices, seed_of
 
 
 @dataclass(frozen=True)
@@ -60,6 +60,8 @@ def c2st(X_real: Any, X_drawn: Any, *, cv: int = 3, random_state: Any = None) ->
     ValueError
         If the tables have different columns, a column holds numbers in one and text in the
         other, a cell is infinite, or a table has fewer rows than there are folds.
+    TypeError
+        If the cells of a column are no single values, or `cv` is no int.
 
     See Also
     --------
@@ -103,9 +105,11 @@ def c2st(X_real: Any, X_drawn: Any, *, cv: int = 3, random_state: Any = None) ->
     return detect(columns, cv, random_state).score
 
 
-def detect(columns: list[Column], cv: int, random_state: Any) -> Detection:
+def detect(columns: list[Column], cv: Any, random_state: Any) -> Detection:
     """Ask a classifier, by folds, which rows of two tables are of the second."""
     real, drawn = matrices(columns)
+    if not isinstance(cv, int | np.integer):
+        raise TypeError(f"cv={cv!r} is no number of folds: pass an int of at least 2.")
     if cv < 2 or min(len(real), len(drawn)) < cv:
         raise ValueError(
             f"cv={cv} is no number of folds for {len(real)} real and {len(drawn)} drawn rows: "
@@ -114,15 +118,13 @@ def detect(columns: list[Column], cv: int, random_state: Any) -> Detection:
     rng = generator(random_state)
     X = np.concatenate([real, drawn])
     y = np.repeat([0, 1], [len(real), len(drawn)])
-    # A column without cells tells nothing, and its bins would be undefined.
-    kept = ~np.isnan(X).all(axis=0)
     probability, areas = np.full(len(X), 0.5), []
     folds = StratifiedKFold(cv, shuffle=True, random_state=seed_of(rng))
     for train, test in folds.split(X, y):
         trees = HistGradientBoostingClassifier(
-            categorical_features=np.array(labelled(columns))[kept], random_state=seed_of(rng)
+            categorical_features=labelled(columns), random_state=seed_of(rng)
         )
-        trees.fit(X[train][:, kept], y[train])
-        probability[test] = trees.predict_proba(X[test][:, kept])[:, 1]
+        known, asked = binnable(X[train], X[test])
+        probability[test] = trees.fit(known, y[train]).predict_proba(asked)[:, 1]
         areas.append(roc_auc_score(y[test], probability[test]))
     return Detection(probability, np.array(areas))

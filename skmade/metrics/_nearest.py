@@ -95,7 +95,7 @@ def nearer_share(
     0.972
     """
     columns = read_together({"X_drawn": X_drawn, "X_train": X_train, "X_holdout": X_holdout})
-    columns = _of_a_size(columns, random_state)
+    columns = _of_a_size(columns, generator(random_state))
     drawn, *real = _scaled(columns)
     difference = np.concatenate(
         [
@@ -111,13 +111,13 @@ def nearer_share(
 Parts = tuple[NDArray[Any], ...]
 
 
-def _of_a_size(columns: list[Column], random_state: Any) -> list[Column]:
+def _of_a_size(columns: list[Column], rng: np.random.RandomState) -> list[Column]:
     """Return the columns with as many rows of training as held-out ones."""
     sizes = [len(cells) for cells in columns[0].cells[1:]]
     if sizes[0] == sizes[1]:
         return columns
     larger = int(np.argmax(sizes))
-    rows = generator(random_state).choice(sizes[larger], min(sizes), replace=False)
+    rows = rng.choice(sizes[larger], min(sizes), replace=False)
     return [column.take(1 + larger, rows) for column in columns]
 
 

@@ -11,18 +11,22 @@ from narwhals.exceptions import DuplicateError
 from numpy.typing import NDArray
 
 from ._cells import (
+    BYTES,
     CODES,
     NUMBERS,
     TEXT,
     TRUTHS,
     Cells,
+    as_floats,
     as_text,
-    as_truths,
     cells_of_array,
     cells_of_series,
 )
 
 Floats = NDArray[np.float64]
+
+# Numbers up to this have finite sums and differences.
+LARGEST = 2.0**1000
 
 
 @dataclass(frozen=True)
@@ -61,7 +65,7 @@ def read_together(tables: Mapping[str, Any]) -> list[Column]:
                     if isinstance(X, nw.DataFrame)
                     else cells_of_array(X[:, position])
                 )
-            except (TypeError, OverflowError) as error:
+            except TypeError as error:
                 raise TypeError(
                     f"Column {name!r} of {table} {error}: convert it, or leave it out."
                 ) from error
@@ -71,15 +75,17 @@ def read_together(tables: Mapping[str, Any]) -> list[Column]:
 
 def open_table(X: Any, table: str) -> Any:
     """Return a DataFrame as narwhals knows it, or an array; refuse what is no table of rows."""
-    if hasattr(X, "collect") and isinstance(nw.from_native(X, pass_through=True), nw.LazyFrame):
-        X = X.collect()
+    if hasattr(X, "__dask_graph__"):
+        X = X.compute()
     try:
-        opened = nw.from_native(X, pass_through=True, eager_only=True)
+        opened = nw.from_native(X, pass_through=True)
     except DuplicateError:
         twice = [repr(name) for name, count in Counter(X.columns).items() if count > 1]
         raise ValueError(
             f"{table} has several columns called {', '.join(twice)}: rename them."
         ) from None
+    if isinstance(opened, nw.LazyFrame):
+        opened = opened.collect()
     if not isinstance(opened, nw.DataFrame):
         opened = _as_array(X, table)
     if 0 in opened.shape:
@@ -89,14 +95,25 @@ def open_table(X: Any, table: str) -> Any:
     return opened
 
 
+def with_finite_sums(tables: tuple[Floats, ...]) -> tuple[Floats, ...]:
+    """Return numbers of several tables in other units if the sum of two could be infinite."""
+    huge = any((np.abs(cells) > LARGEST).any() for cells in tables)
+    return tuple(np.ldexp(cells, -64) for cells in tables) if huge else tables
+
+
 def position_of(columns: list[Column], target: Any) -> int:
     """Return where a column is that is given by its name or its position."""
     names = [column.name for column in columns]
-    if target in names:
-        return names.index(target)
-    if isinstance(target, int | np.integer) and 0 <= target < len(names):
+    positions = {name: position for position, name in enumerate(names)}
+    truth = isinstance(target, bool | np.bool_)  # equal to 0 or 1, but no number of a column
+    if type(target).__hash__ is not None and target in positions and not truth:
+        return positions[target]
+    if isinstance(target, int | np.integer) and not truth and 0 <= target < len(names):
         return int(target)
-    raise ValueError(f"target={target!r} is no column: they are {names}.")
+    raise ValueError(
+        f"target={target!r} is no column: they are {names}. Pass one of these names, or a "
+        f"position from 0 to {len(names) - 1}."
+    )
 
 
 def _as_array(X: Any, table: str) -> NDArray[Any]:
@@ -107,7 +124,12 @@ def _as_array(X: Any, table: str) -> NDArray[Any]:
         masked = np.ma.getmaskarray(X)
         X = np.array(X.data, dtype=object)
         X[masked] = None
-    array = np.asarray(X)
+    try:
+        array = np.asarray(X)
+    except ValueError as error:
+        raise ValueError(
+            f"{table} is no table, as its rows are not of the same length: {error}"
+        ) from error
     if array.dtype.kind in "US" and not isinstance(X, np.ndarray):
         array = np.asarray(X, dtype=object)  # numbers among text stay numbers
     if array.ndim != 2:
@@ -150,11 +172,11 @@ def _decided(name: Any, read: Mapping[str, Cells]) -> Column:
     kinds = {kind for kind, _ in read.values()} - {None}
     if len(kinds) > 1 and not kinds <= {NUMBERS, TRUTHS, CODES}:
         _check_labels(name, read)
-    if kinds & {TEXT, CODES} or kinds == {TRUTHS}:
+    if kinds & {TEXT, BYTES, CODES} or kinds == {TRUTHS}:
         return _labelled(name, [cells for _, cells in read.values()])
     values = []
     for table, (kind, cells) in read.items():
-        numbers = as_truths(cells) if kind in (None, TRUTHS) else cells
+        numbers = as_floats(cells) if kind in (None, TRUTHS) else cells
         if np.isinf(numbers).any():
             raise ValueError(
                 f"Column {name!r} of {table} has infinite cells: replace them, by NaN if they "

@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils import check_random_state
 
-from ._tables import Column
+from ._tables import Column, with_finite_sums
 
 # HistGradientBoosting takes at most so many labels of a column.
 MAX_LABELS = 255
@@ -24,8 +24,22 @@ def seed_of(rng: np.random.RandomState) -> int:
 
 def matrices(columns: list[Column]) -> list[NDArray[np.float64]]:
     """Return each table as a matrix for trees: numbers, and codes of the labels."""
-    ready = [column.cells if column.labels is None else _codes(column) for column in columns]
+    ready = [
+        with_finite_sums(column.cells) if column.labels is None else _codes(column)
+        for column in columns
+    ]
     return [np.stack(cells, axis=1) for cells in zip(*ready, strict=True)]
+
+
+def binnable(
+    train: NDArray[np.float64], test: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return matrices with zeros in columns of which the first has no cell.
+
+    Such a column teaches nothing, and scikit-learn finds no bins for it.
+    """
+    empty = np.isnan(train).all(axis=0)
+    return np.where(empty, 0.0, train), np.where(empty, 0.0, test)
 
 
 def labelled(columns: list[Column]) -> list[bool]:

@@ -4,6 +4,7 @@ import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.model_selection import KFold
 
 from skmade.metrics import c2st
 from skmade.metrics._detection import Detection, detect
@@ -90,3 +91,24 @@ def test_few_rows_tell_nothing():
     real = np.random.RandomState(0).normal(size=(25, 2))
     assert c2st(real, real + 100, random_state=0) == 1
     assert c2st(np.tile(real, (2, 1)), np.tile(real, (2, 1)) + 100, random_state=0) == 0
+
+
+@pytest.mark.parametrize("cv", [None, 3.0, "3", KFold(3)])
+def test_folds_are_a_number(real, cv):
+    with pytest.raises(TypeError, match=r"cv=.* is no number of folds: pass an int"):
+        c2st(real, real, cv=cv)
+
+
+@pytest.mark.parametrize("n_cells", [0, 1])
+def test_columns_that_some_folds_have_no_cells_of(n_cells):
+    cells = np.full((40, 1), np.nan)
+    cells[:n_cells] = 1.0
+    assert c2st(cells, np.full((40, 1), np.nan), random_state=0) == pytest.approx(1, abs=0.1)
+
+
+def test_huge_numbers_are_told_apart_as_others_are(recwarn):
+    real, drawn = np.random.RandomState(0).uniform(-1, 1, size=(2, 300, 2))
+    found = c2st(real, drawn + 0.2, random_state=0)
+    unit = 1.4e308
+    assert c2st(unit * real, unit * (drawn + 0.2), random_state=0) == pytest.approx(found)
+    assert not len(recwarn)

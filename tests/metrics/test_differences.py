@@ -100,3 +100,22 @@ def test_columns_without_cells():
     assert column_difference(columns["none"]) == (0, 0)
     assert column_difference(columns["one"]) == (1, 0)
     assert pair_difference(columns["none"], columns["one"]) == (0, 0)
+
+
+def test_columns_of_numbers_differ_as_scipy_says():
+    rng = np.random.RandomState(0)
+    for n_real, n_drawn in ((1, 1), (1, 7), (50, 30)):
+        real, drawn = (
+            np.rint(rng.normal(size=n_real) * 9),
+            np.rint(rng.normal(size=n_drawn) * 9),
+        )
+        columns = read(pd.DataFrame({"a": real}), pd.DataFrame({"a": drawn}))
+        expected = ks_2samp(real, drawn, method="exact").statistic
+        assert column_difference(columns["a"]).value == pytest.approx(expected)
+
+
+def test_huge_numbers_beside_labels(recwarn):
+    table = pd.DataFrame({"a": [1.7e308, -1.7e308] * 9, "b": ["x", "y"] * 9})
+    columns = read(table, table.assign(b=["y", "x"] * 9))
+    assert pair_difference(columns["a"], columns["b"]).value == 1
+    assert not len(recwarn)

@@ -120,3 +120,8 @@ def test_refusals(real):
         nearer_share(real.assign(size="1"), real, real)
     with pytest.raises(ValueError, match=r"X_holdout lacks \['n'\]"):
         nearer_share(real, real, real.drop(columns="n"))
+
+
+def test_a_random_state_that_is_none_is_refused(real):
+    with pytest.raises(ValueError, match="'seed' cannot be used to seed"):
+        nearer_share(real, real, real, random_state="seed")

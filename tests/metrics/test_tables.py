@@ -1,6 +1,7 @@
 """Tables that are read together, whatever holds them."""
 
 import datetime
+from decimal import Decimal
 
 import numpy as np
 import pandas as pd
@@ -103,6 +104,26 @@ def test_masked_cells_are_missing():
     )
 
 
+def test_decimals_that_are_no_number_are_missing():
+    cells = column([Decimal("sNaN"), Decimal("NaN"), Decimal("0.5")], [1.0]).cells
+    assert_array_equal(cells[0], [NAN, NAN, 0.5])
+
+
+def test_lazy_tables_of_dask_are_told_by_their_names(real):
+    dask = pytest.importorskip("dask.dataframe")
+    lazy = dask.from_pandas(real[NAMES[::-1]], npartitions=2)
+    for found in read(real, lazy):
+        assert_array_equal(*found.cells)
+
+
+def test_huge_numbers_have_finite_sums():
+    huge = pd.DataFrame({"a": [1.7e308, -1.7e308, NAN], "b": [1.0, 2, 3]})
+    (first, second) = matrices(read(huge, huge))
+    assert np.isfinite(np.ptp(first[:2, 0]))
+    assert_array_equal(first, second)
+    assert_array_equal(first[:, 1], huge["b"])
+
+
 def test_a_column_without_cells_is_numbers():
     assert column([None, None], [NAN, NAN]).labels is None
 
@@ -154,6 +175,32 @@ TABLE = pd.DataFrame({"a": [1.0, 2.0], "b": ["x", "y"]})
             TypeError,
             "'l' of X_real holds",
         ),
+        *(
+            (
+                TABLE,
+                TABLE.assign(b=[cell, cell]),
+                TypeError,
+                f"'b' of X_drawn holds cells of {of}",
+            )
+            for cell, of in (
+                ([1], "type list"),
+                (np.ones(2), "type ndarray"),
+                ({}, "type dict"),
+            )
+        ),
+        (
+            TABLE,
+            TABLE.assign(b=[10**400, 1]),
+            TypeError,
+            "'b' of X_drawn holds a number beyond those that floats can hold: convert it",
+        ),
+        (
+            pd.DataFrame({"l": [b"a"]}),
+            pd.DataFrame({"l": ["a"]}),
+            ValueError,
+            "'l' holds bytes in X_real, but text in X_drawn",
+        ),
+        (TABLE, [[1, 2], [3]], ValueError, "X_drawn is no table, as its rows are not of the"),
     ],
 )
 def test_refusals(one, other, kind, problem):
