@@ -5,15 +5,18 @@ from typing import Any
 import narwhals.stable.v2 as nw
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.base import clone, is_classifier
+from sklearn.base import clone, is_classifier, is_regressor
 from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.utils import _safe_indexing
 
 from ._tables import Column, open_table, position_of, read_together
-from ._trees import generator, labelled, matrices, seed_of
+from ._trees import binnable, generator, labelled, matrices, seed_of
 
 DRAWN, TEST = "X_drawn", "X_test"
+
+# No prediction counts as farther off than this, in units of the range of the test rows.
+FAR = 2.0**256
 
 
 def train_on_synthetic(
@@ -69,6 +72,9 @@ def train_on_synthetic(
         If the tables have different columns, a column holds numbers in one and text in the
         other, a cell is infinite, no row has a target, the test rows have a single label,
         or drawn numbers are no label although the test rows have but two.
+    TypeError
+        If `estimator` is no classifier or regressor, or the cells of a column are no single
+        values.
 
     See Also
     --------
@@ -113,21 +119,26 @@ def train_on_synthetic(
             )
     drawn, test = (cells[own] for cells, own in zip(column.cells, rows, strict=True))
     classes = _is_labelled(column, test, estimator)
-    drawn, test = _targets(column, drawn, test, classes=classes, checked=estimator is None)
+    drawn, test = _targets(column, drawn, test, classes=classes, default=estimator is None)
     if estimator is None:
         tables, predictor = matrices(columns), _trees(columns, classes, random_state)
     else:
         tables, predictor = _others(X_drawn, X_test, position), clone(estimator)
     tables = [_safe_indexing(X, own) for X, own in zip(tables, rows, strict=True)]
+    if estimator is None:
+        tables = [*binnable(*tables)]
     if classes:
         return _area(predictor, tables, drawn, test)
-    return float(r2_score(test, predictor.fit(tables[0], drawn).predict(tables[1])))
+    # The trees count in single precision, other predictors get the numbers as they are.
+    exponent = int(np.frexp(np.abs(drawn).max())[1]) if estimator is None else 0
+    predicted = predictor.fit(tables[0], np.ldexp(drawn, -exponent)).predict(tables[1])
+    return _explained(test, predicted, exponent)
 
 
 def _is_labelled(column: Column, test: NDArray[Any], estimator: Any) -> bool:
     """Whether the target is labels, or refuse an estimator that cannot predict it."""
     if estimator is not None:
-        classes = bool(is_classifier(estimator))
+        classes = _classifies(estimator)
         if column.labels is not None and not classes:
             raise ValueError(
                 f"The target {column.name!r} holds labels, which {type(estimator).__name__} "
@@ -137,8 +148,27 @@ def _is_labelled(column: Column, test: NDArray[Any], estimator: Any) -> bool:
     return column.labels is not None or len(np.unique(test)) <= 2
 
 
+def _classifies(estimator: Any) -> bool:
+    """Whether an estimator is a classifier or a regressor, or refuse it."""
+    if not hasattr(estimator, "fit") or isinstance(estimator, type):
+        raise TypeError(f"estimator={estimator!r} is no estimator: pass an instance of one.")
+    if is_classifier(estimator):
+        scores = hasattr(estimator, "predict_proba") or hasattr(estimator, "decision_function")
+        if not scores:
+            raise TypeError(
+                f"{type(estimator).__name__} has neither predict_proba nor decision_function, "
+                "of which one is needed: pass another classifier."
+            )
+        return True
+    if not is_regressor(estimator):
+        raise TypeError(
+            f"{type(estimator).__name__} is neither a classifier nor a regressor: pass one."
+        )
+    return False
+
+
 def _targets(
-    column: Column, drawn: NDArray[Any], test: NDArray[Any], *, classes: bool, checked: bool
+    column: Column, drawn: NDArray[Any], test: NDArray[Any], *, classes: bool, default: bool
 ) -> tuple[NDArray[Any], NDArray[Any]]:
     """Return targets as they are predicted, labels as text, or refuse what cannot be scored."""
     if len(np.unique(test)) < 2:
@@ -149,14 +179,43 @@ def _targets(
     if column.labels is not None:
         labels = np.array(column.labels)
         return labels[drawn.astype(int)], labels[test.astype(int)]
+    if not classes:
+        return drawn, test
+    if not default:
+        _check_whole(column, drawn, test)
+        return drawn, test
     others = np.setdiff1d(drawn, test)
-    if classes and checked and len(others):
+    if len(others):
         values = " and ".join(f"{value:g}" for value in np.unique(test))
         raise ValueError(
             f"The target {column.name!r} is {values} in {TEST}, but {others[0]:g} in some row "
             f"of {DRAWN}: round it there, or pass the estimator that is to predict it."
         )
-    return drawn, test
+    # Codes, as classifiers refuse fractions.
+    return np.searchsorted(np.unique(test), drawn), np.unique(test, return_inverse=True)[1]
+
+
+def _check_whole(column: Column, drawn: NDArray[Any], test: NDArray[Any]) -> None:
+    """Refuse numbers that classifiers would."""
+    for table, values in ((DRAWN, drawn), (TEST, test)):
+        fractions = values[values != np.rint(values)]
+        if len(fractions):
+            raise ValueError(
+                f"The target {column.name!r} is {fractions[0]:g} in some row of {table}, which "
+                "is no label for a classifier: round it, or pass a regressor."
+            )
+
+
+def _explained(test: NDArray[Any], predicted: NDArray[Any], exponent: int) -> float:
+    """Return R² of predictions over a power of two.
+
+    Squares of huge numbers are infinite, and of tiny ones zero: the range of the test rows is
+    the unit.
+    """
+    unit = int(np.frexp(test.max() / 2 - test.min() / 2)[1])
+    with np.errstate(over="ignore"):
+        predicted = np.ldexp(np.asarray(predicted, dtype=np.float64), exponent - unit)
+    return float(r2_score(np.ldexp(test, -unit), np.clip(predicted, -FAR, FAR)))
 
 
 def _trees(columns: list[Column], classes: bool, random_state: Any) -> Any:
@@ -174,11 +233,22 @@ def _others(X_drawn: Any, X_test: Any, position: int) -> list[Any]:
     names = [] if framed is None else [*framed.columns]
     del names[position : position + 1]
     return [
-        X.select(names).to_native()
+        # By positions, as `select` takes no names but text.
+        X[:, [X.columns.index(name) for name in names]].to_native()
         if isinstance(X, nw.DataFrame)
         else np.delete(X, position, axis=1)
         for X in opened
     ]
+
+
+def _one_against_one(predictor: Any) -> bool:
+    """Whether `decision_function` is of each pair of labels, as of SVC it may be."""
+    shapes = (
+        value
+        for name, value in predictor.get_params().items()
+        if name.split("__")[-1] == "decision_function_shape"
+    )
+    return "ovo" in shapes and not hasattr(predictor, "predict_proba")
 
 
 def _area(predictor: Any, X: list[Any], drawn: NDArray[Any], test: NDArray[Any]) -> float:
@@ -188,6 +258,11 @@ def _area(predictor: Any, X: list[Any], drawn: NDArray[Any], test: NDArray[Any])
     predictor.fit(X[0], drawn)
     ask = "predict_proba" if hasattr(predictor, "predict_proba") else "decision_function"
     scores = getattr(predictor, ask)(X[1])
+    if scores.ndim > 1 and _one_against_one(predictor):
+        raise ValueError(
+            f"{type(predictor).__name__} scores pairs of labels: set its parameter "
+            "decision_function_shape to 'ovr'."
+        )
     if scores.ndim == 1:  # decision_function of two labels
         scores = np.stack([-scores, scores], axis=1)
     known = list(predictor.classes_)

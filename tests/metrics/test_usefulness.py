@@ -1,17 +1,24 @@
 """What a predictor learns from drawn rows."""
 
+import datetime
+
 import numpy as np
 import pandas as pd
 import polars as pl
 import pytest
+from sklearn.cluster import KMeans
 from sklearn.compose import make_column_transformer
 from sklearn.datasets import load_iris
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    VotingClassifier,
+)
 from sklearn.linear_model import LinearRegression, LogisticRegression, Ridge
 from sklearn.metrics import r2_score, roc_auc_score
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder
-from sklearn.svm import LinearSVC
+from sklearn.svm import SVC, LinearSVC
 
 from skmade.metrics import train_on_synthetic
 
@@ -149,3 +156,84 @@ def test_an_estimator_decides_what_numbers_are():
         train_on_synthetic(rows, rows, "y", estimator=LogisticRegression(max_iter=9999)) > 0.9
     )
     assert train_on_synthetic(rows.assign(y=rows["y"] > 1), rows.assign(y=rows["y"] > 1), "y")
+
+
+@pytest.mark.parametrize("unit", [1e-300, 1e-50, 1.0, 1e50, 1e160, 1e307])
+def test_units_of_numbers_are_no_information(unit, recwarn):
+    rng = np.random.RandomState(0)
+    drawn, test = rng.uniform(-1, 1, size=(2, 200, 2))
+    drawn[:, 0] += 5 * drawn[:, 1]
+    test[:, 0] += 5 * test[:, 1]
+    expected = train_on_synthetic(drawn, test, 0, random_state=0)
+    assert 0.8 < expected < 1
+    found = train_on_synthetic(unit * drawn, unit * test, 0, random_state=0)
+    assert found == pytest.approx(expected, abs=1e-3)
+    far = train_on_synthetic(unit * drawn, test / unit, 0, random_state=0)
+    assert np.isfinite(far)
+    assert not len(recwarn)
+
+
+@pytest.mark.parametrize("target", [0, 2])
+def test_columns_without_cells_teach_nothing(real, other, target):
+    drawn = as_array(real)
+    expected = train_on_synthetic(drawn[:, :4], as_array(other)[:, :4], target, random_state=0)
+    drawn[:, 4] = None
+    assert train_on_synthetic(drawn, as_array(other), target, random_state=0) == expected
+    rows = np.flatnonzero([cell is None for cell in drawn[:, 0]])
+    drawn[rows, 4] = as_array(real)[rows, 4]  # where there is no target to learn
+    if target == 0:
+        assert train_on_synthetic(drawn, as_array(other), target, random_state=0) == expected
+
+
+def test_two_numbers_are_labels_whatever_they_are():
+    rows = pd.DataFrame({"x": np.arange(100.0), "y": np.where(np.arange(100) < 50, 0.5, 1.5)})
+    assert train_on_synthetic(rows, rows, "y") == 1
+
+
+@pytest.mark.parametrize(
+    "names",
+    [[1, 2], [("a", 1), ("b", 1)], [datetime.date(2020, 1, 1), datetime.date(2021, 1, 1)]],
+)
+def test_names_may_be_of_any_type(names):
+    table = pd.DataFrame(np.arange(20.0).reshape(10, 2))
+    table.columns = pd.MultiIndex.from_tuples(names) if isinstance(names[0], tuple) else names
+    for target in (names[1], *((0,) if 0 not in names else ())):
+        found = train_on_synthetic(table, table, target, estimator=LinearRegression())
+        assert found == pytest.approx(1)
+
+
+@pytest.mark.parametrize("target", [True, -1, 3, 1.0, None, pd.NA, [0], np.array(1)])
+def test_what_names_no_column(target):
+    rows = np.arange(30.0).reshape(10, 3)
+    with pytest.raises(ValueError, match=r"is no column: they are .* position from 0 to 2"):
+        train_on_synthetic(rows, rows, target)
+
+
+@pytest.mark.parametrize(
+    ("estimator", "kind", "problem"),
+    [
+        ("ridge", TypeError, "estimator='ridge' is no estimator"),
+        (Ridge, TypeError, "is no estimator: pass an instance"),
+        (KMeans(), TypeError, "KMeans is neither a classifier nor a regressor"),
+        (
+            VotingClassifier([("a", LogisticRegression())]),
+            TypeError,
+            "VotingClassifier has neither predict_proba nor decision_function",
+        ),
+        (
+            make_pipeline(SVC(decision_function_shape="ovo")),
+            ValueError,
+            "Pipeline scores pairs of labels: set its parameter decision_function_shape",
+        ),
+    ],
+)
+def test_estimators_that_cannot_be_scored(estimator, kind, problem):
+    with pytest.raises(kind, match=problem):
+        train_on_synthetic(TRAIN, TEST, "target", estimator=estimator)
+
+
+def test_fractions_are_no_labels_for_a_classifier():
+    with pytest.raises(
+        ValueError, match=r"'petal length \(cm\)' is 1.4 in some row of X_drawn"
+    ):
+        train_on_synthetic(TRAIN, TEST, 2, estimator=LogisticRegression())
