@@ -86,6 +86,19 @@ def draw(density, n_samples, rng):
     return drawn[0] if isinstance(drawn, tuple) else drawn  # labels of components come second
 
 
+def with_names(density, drawn, rows):
+    """Return an array of draws with the names that fit saw, if other rows have names."""
+    names = getattr(density, "feature_names_in_", None)
+    frame = nw.from_native(rows, eager_only=True, pass_through=True)
+    if (
+        names is None
+        or not isinstance(drawn, np.ndarray)
+        or not isinstance(frame, nw.DataFrame)
+    ):
+        return drawn
+    return nw.from_numpy(drawn, list(names), backend=frame.implementation).to_native()
+
+
 def score_drawn(density, drawn, rows):
     """Score drawn rows, which get the column names of other rows if they have none."""
     frame = nw.from_native(rows, eager_only=True, pass_through=True)

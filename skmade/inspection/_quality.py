@@ -1,11 +1,14 @@
 """How well drawn rows stand for real ones: columns, pairs, and a classifier's eye."""
 
+from numbers import Integral
+
 import numpy as np
+from sklearn.utils import check_scalar
 
 from ..metrics._detection import detect
 from ..metrics._differences import column_difference, pair_difference
 from ..metrics._tables import read_together
-from ._estimators import draw, generator, open_density, rows_of
+from ._estimators import draw, generator, open_density, rows_of, with_names
 from ._sample import DRAWN, REAL
 from ._style import LIGHT, MODEL, SHADES, grid_of_axes, tidy
 
@@ -142,8 +145,8 @@ class QualityDisplay:
             Number of folds of the classifier.
         random_state : int, RandomState instance or None, default=None
             Source of the draws and of the classifier's folds.
-        max_features : int, default=30
-            Show at most so many columns, those that differ most.
+        max_features : int or None, default=30
+            Show at most so many columns, those that differ most; None shows all.
         ax : Axes or array of Axes, default=None
             Axes to draw the three axes in the place of, or three axes; None makes a figure.
 
@@ -156,7 +159,9 @@ class QualityDisplay:
         rows, columns = rows_of(density, transformers, X)
         rng = generator(random_state)
         n_drawn = len(columns[0].values) if n_drawn is None else n_drawn
-        tables = read_together({"X": rows, "drawn rows": draw(density, n_drawn, rng)})
+        check_scalar(n_drawn, "n_drawn", Integral, min_val=1)
+        drawn = with_names(density, draw(density, n_drawn, rng), rows)
+        tables = read_together({"X": rows, "drawn rows": drawn})
         names = [column.name for column in columns]
         return cls(names, *_compared(tables, cv, rng)).plot(ax, max_features=max_features)
 
@@ -176,8 +181,8 @@ class QualityDisplay:
             Number of folds of the classifier.
         random_state : int, RandomState instance or None, default=None
             Source of the classifier's folds.
-        max_features : int, default=30
-            Show at most so many columns, those that differ most.
+        max_features : int or None, default=30
+            Show at most so many columns, those that differ most; None shows all.
         ax : Axes or array of Axes, default=None
             Axes to draw the three axes in the place of, or three axes; None makes a figure.
 
@@ -198,14 +203,16 @@ class QualityDisplay:
         ----------
         ax : Axes or array of Axes, default=None
             Axes to draw the three axes in the place of, or three axes; None makes a figure.
-        max_features : int, default=30
-            Show at most so many columns, those that differ most.
+        max_features : int or None, default=30
+            Show at most so many columns, those that differ most; None shows all.
 
         Returns
         -------
         display : QualityDisplay
             The display itself.
         """
+        if max_features is not None:
+            check_scalar(max_features, "max_features", Integral, min_val=1)
         shown = self.order[:max_features]
         height = max(MIN_HEIGHT, 1.2 + ROW_HEIGHT * len(shown))
         self.axes_ = grid_of_axes(self, ax, 1, 3, (WIDTH, height)).ravel()
@@ -299,4 +306,5 @@ def _compared(columns, cv, rng):
 def _shortened(name):
     """Return the name of a column, cut if it would squeeze the axes."""
     name = str(name)
-    return name if len(name) <= MAX_LETTERS else f"{name[: MAX_LETTERS - 1]}…"
+    name = name if len(name) <= MAX_LETTERS else f"{name[: MAX_LETTERS - 1]}…"
+    return name.replace("$", r"\$")  # matplotlib reads formulas between two of them

@@ -7,6 +7,7 @@ import polars as pl
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 from scipy.stats import ks_2samp
+from sklearn.mixture import GaussianMixture
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
@@ -125,3 +126,22 @@ def test_quality_refuses(dependent):
         QualityDisplay.from_estimator(Scorer(), X)
     with pytest.raises(ValueError, match=r"X_drawn lacks \['noise'\]"):
         QualityDisplay.from_samples(dependent, dependent[["label", "number"]])
+
+
+def test_draws_without_names_have_those_of_fit():
+    table = pd.DataFrame({"a": np.arange(50.0), "b": np.arange(50.0) + 1000})
+    mixture = GaussianMixture(random_state=0).fit(table)
+    for names in (["a", "b"], ["b", "a"]):
+        display = QualityDisplay.from_estimator(mixture, table[names], random_state=0)
+        assert display.column_differences.max() < 0.5
+
+
+@pytest.mark.parametrize("wrong", [{"n_drawn": 0}, {"n_drawn": 2.5}, {"max_features": 0}])
+def test_numbers_of_rows_and_columns(density, wrong):
+    with pytest.raises((TypeError, ValueError), match=next(iter(wrong))):
+        QualityDisplay.from_estimator(density, TEST, **wrong)
+
+
+def test_names_are_no_formulas():
+    table = pd.DataFrame({r"$\frac$": [1.0, 2, 3], "b": [1.0, 2, 3]})
+    QualityDisplay.from_samples(table, table).figure_.canvas.draw()
