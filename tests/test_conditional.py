@@ -153,6 +153,39 @@ def test_counts_have_probabilities_of_integers(density):
     assert (given.cdf(found - 1) < levels).all()
 
 
+MANY = {
+    "half at an end": lambda rng: rng.exponential(40, 600),
+    "few at an end": lambda rng: rng.poisson(60, 600) - 35.0,
+    "a rare lowest": lambda rng: rng.gamma(2, 20, 600),
+    "an atom beside an end": lambda rng: np.where(
+        rng.rand(600) < 0.1, 1, rng.exponential(40, 600)
+    ),
+    "both ends": lambda rng: np.clip(rng.normal(60, 40, 600), 0, 100),
+    "steps": lambda rng: 25 * np.rint(rng.exponential(40, 600)),
+}
+
+
+@pytest.mark.parametrize("alone", [True, False], ids=["alone", "with another"])
+@pytest.mark.parametrize("name", MANY)
+def test_counts_of_many_values_add_up(name, alone):
+    rng = np.random.RandomState(1)
+    X = np.rint(MANY[name](rng))[:, None]
+    X = X if alone else np.column_stack([X, rng.normal(X[:, 0] / X.std())])
+    kinds = ["count", "continuous"][: X.shape[1]]
+    density = quick(feature_types=kinds, n_estimators=1, max_iter=5).fit(X)
+    rows = X[:3].copy()
+    rows[:, 0] = np.nan
+    given = density.conditional(rows, 0)
+    # The steps have masses between them, which cdf counts with the step below or above.
+    step = 25 if name == "steps" else 1
+    values = np.arange(-4.0 * step, X.max() * 3, step)
+    masses = np.exp(given.logpmf(np.tile(values, (3, 1))))
+    assert_allclose(given.cdf(np.tile(values, (3, 1))), masses.cumsum(axis=1), atol=2e-3)
+    assert_allclose(given.mean(), masses @ values, rtol=0.02)
+    low = density.sample(4000, random_state=0)[:, 0].min()
+    assert (given.cdf(np.full((3, 1), low - 1)) < 1e-3).all()
+
+
 def test_counts_of_many_values():
     rng = np.random.RandomState(0)
     rate = rng.uniform(200, 600, size=300)

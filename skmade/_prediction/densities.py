@@ -55,6 +55,10 @@ MUCH = 0.999
 # A chance of the background below this, or so near to one, is none, or all.
 MIN_CHANCE = 1e-6
 
+# The curve of a count has steps where an atom, or an integer at an end, has more mass than those
+# around: of this width beside the distance of integers.
+JUMP = 1e-6
+
 # Halvings in search of a quantile of members and background, between these numbers of
 # standard deviations, as inverse hyperbolic sines.
 N_HALVINGS, FARTHEST = 80, 40.0
@@ -225,6 +229,7 @@ class Points:
     n_rounds: int  # of points that are added
     step: float  # of integers; zero for numbers
     origin: float
+    edges: Floats  # (E,), of the cells of integers that have more mass than those around
 
     @classmethod
     def of(cls, question: Question) -> "Points":
@@ -233,13 +238,19 @@ class Points:
         assert isinstance(law, MixtureOfGaussians)
         atoms, scales = law.atoms[0], law.atom_scales[0]
         inside = np.ones(len(atoms))
-        low, high, step, origin = -np.inf, np.inf, 0.0, 0.0
+        low, high, step, origin, edges = -np.inf, np.inf, 0.0, 0.0, np.empty(0)
         if isinstance(law, TruncatedMixture):
             (low, high), inside = law.edges[0], law.atoms_inside[0]
         if isinstance(law, DiscretisedMixture):
             step, origin = float(law.step[0]), float(law.origin[0])
             low, high = law.lowest[0] - step / 2, law.highest[0] + step / 2
-            scales = np.full(len(atoms), step / SPIKE)
+            hair = step * JUMP  # at half of the way rounding decides which integer is near
+            edges = _edges_of_cells(
+                np.append(atoms, [law.lowest[0], law.highest[0]]), step, hair
+            )
+            low, high = low + hair, high - hair
+            edges, atoms = np.clip(edges, low, high), atoms[:0]
+            scales, inside = scales[:0], inside[:0]
         there = ~np.isnan(atoms)
         order = np.argsort(atoms[there])
         atoms, scales, inside = (part[there][order] for part in (atoms, scales, inside))
@@ -249,12 +260,12 @@ class Points:
         bumps = (atoms[~alone, None] + scales[~alone, None] * AROUND).ravel()
         atoms, scales, inside = atoms[alone], scales[alone], inside[alone]
         zones = np.clip(atoms[:, None] + SPIKE * scales[:, None] * [-1, 1], low, high)
-        widths = np.full(len(atoms), step) if step else math.sqrt(2 * math.pi) * scales * inside
+        widths = math.sqrt(2 * math.pi) * scales * inside
         far = step > 0 or question.alone.marginals.reach[0] > FIRST_POINTS[-1] / 4
         points = [-FAR_POINTS, FIRST_POINTS, FAR_POINTS] if far else [FIRST_POINTS]
         first = np.unique(np.clip(np.concatenate([*points, bumps]), low, high))
         n_rounds = N_ROUNDS + math.ceil(len(bumps) / N_ADDED)
-        return cls(first, zones, atoms, widths, n_rounds, step, origin)
+        return cls(first, zones, atoms, widths, n_rounds, step, origin, edges)
 
     def curve(self, evaluator: Mixture | Joint) -> Curve:
         """Return the density of some rows."""
@@ -269,7 +280,8 @@ class Points:
         first = np.broadcast_to(self.first, (n_rows, len(self.first)))
         hints = np.clip(hints, self.first[0], self.first[-1])
         points = self._outside(self._snapped(np.concatenate([first, hints], axis=1)))
-        points = np.sort(np.concatenate([points, ends], axis=1), axis=1)
+        edges = np.broadcast_to(self.edges, (n_rows, len(self.edges)))
+        points = np.sort(np.concatenate([points, ends, edges], axis=1), axis=1)
         n_rounds = self.n_rounds + math.ceil(hints.shape[1] / N_ADDED)
         points, logs = refined(points, self._closed, log_density, self._snapped, n_rounds)
         if not len(self.atoms):
@@ -308,3 +320,10 @@ class Points:
         if not self.step:
             return points
         return self.origin + np.rint((points - self.origin) / self.step) * self.step
+
+
+def _edges_of_cells(integers: Floats, step: float, hair: float) -> Floats:
+    """Return the numbers a hair to both sides of the edges of integers' cells."""
+    known = integers[np.isfinite(integers)]
+    edges = known[:, None] + step / 2 * np.array([-1.0, 1.0])
+    return np.unique(edges[:, :, None] + hair * np.array([-1.0, 1.0]))

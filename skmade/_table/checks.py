@@ -204,7 +204,7 @@ def _possible(table: Table, position: int, layout: Layout) -> str:
     low, high = table.ends[:, position]
     decimals, multiple, _ = table.grids[position].tolist()
     if table.kinds[position] == "count":
-        kind = "whole numbers"
+        kind = "whole numbers" + (f" in steps of {multiple}" if multiple > 1 else "")
     elif decimals < 0:
         kind = "numbers"
     else:

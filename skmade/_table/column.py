@@ -168,7 +168,9 @@ def _with_atoms(learned: Column, recorded: Floats, mass: Floats, step: float) ->
     total = mass.sum()
     enough = mass >= max(MIN_ATOM_SHARE * total, MIN_ATOM_ROWS)
     expected, clear = _expected(recorded, mass, step)
-    clear &= enough
+    # Beside the grid nothing is expected: what recurs there was recorded as it is.
+    beside = (learned.grid.decimals >= 0) & (learned.grid.nearest(recorded) != recorded)
+    expected, clear = np.where(beside, 0.0, expected), (clear | beside) & enough
     if learned.codes or len(recorded) <= 2 * N_NEIGHBOURS + 1:
         atoms = enough
     else:

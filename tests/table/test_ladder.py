@@ -150,6 +150,16 @@ def test_shares_of_rows_between_rungs_are_kept():
     assert learned.beside == pytest.approx(12 / 4000)
 
 
+@pytest.mark.parametrize("share", [0.003, 0.02, 0.1])
+@pytest.mark.parametrize("kind", ["count", "continuous"])
+def test_what_recurs_beside_the_steps_is_an_atom(share, kind):
+    X = weights(25.0, n_rows=4000)
+    X[: int(4000 * share)] = 1512
+    learned = learn_column(X[:, 0], np.ones(len(X)), kind)
+    assert learned.grid.multiple == 25
+    assert 1512 in learned.atoms
+
+
 def test_codes_and_steps_of_one_have_no_rungs():
     rng = np.random.RandomState(0)
     for values in (25.0 * rng.randint(0, 4, 400), 1.0 * rng.randint(0, 400, 400)):
