@@ -55,8 +55,8 @@ MUCH = 0.999
 # A chance of the background below this, or so near to one, is none, or all.
 MIN_CHANCE = 1e-6
 
-# The curve of a count has jumps where an atom, or an integer at an end, has more mass than those
-# around it: of this width, beside the distance of integers.
+# The curve of a count jumps where an atom, or an integer at an end, has more mass than those
+# around it: by this width, beside the distance of integers.
 JUMP = 1e-6
 
 # Halvings in search of a quantile of members and background, between these numbers of
