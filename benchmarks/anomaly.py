@@ -40,7 +40,7 @@ from detectors import DETECTORS, OUR_CORE, OURS, PEERS, is_installed
 from report import beside, draw_beside, standard_error, write
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.metrics import average_precision_score, roc_auc_score
-from store import is_done, keep, measured
+from store import is_done, keep, lines_of, measured, n_seeds
 from tables import DATA, read
 
 SEEDS = range(5)
@@ -170,25 +170,13 @@ def published():
 
 
 def figures(runs, methods, table):
-    """Return our runs of a table, and means of methods run with as many seeds, by metric.
-
-    A line may have the mean of several seeds.
-    """
-    found = {
-        m: [own for (t, name, _), own in runs.items() if (t, name) == (table, m)]
-        for m in methods
-    }
-    n_seeds = {m: sum(own.get("n_seeds", 1) for own in facts) for m, facts in found.items()}
+    """Return our runs of a table, and means of methods run with as many seeds, by metric."""
+    found = {method: lines_of(runs, table, method) for method in methods}
     means = {
         metric: {
-            m: float(
-                np.average(
-                    [own[metric] for own in facts],
-                    weights=[own.get("n_seeds", 1) for own in facts],
-                )
-            )
-            for m, facts in found.items()
-            if facts and n_seeds[m] == n_seeds[OURS]
+            method: float(np.mean([own[metric] for own in lines]))
+            for method, lines in found.items()
+            if lines and n_seeds(lines) == n_seeds(found[OURS])
         }
         for metric in METRICS
     }
@@ -212,7 +200,7 @@ def own_rows(found, methods, metric):
         sizes = (facts[0][size] for size in ("n_train", "n_columns", "n_test", "n_anomalies"))
         seconds = np.median([f["fit_seconds"] + f["score_seconds"] for f in facts])
         figures = (f"{value:.2f}" for value in values[-1])
-        yield [table, *sizes, len(facts), *figures, f"{seconds:.0f}"]
+        yield [table, *sizes, n_seeds(facts), *figures, f"{seconds:.0f}"]
     yield from summary(methods[0], np.array(values), n_blank=5)
     total = sum(
         np.median([f["fit_seconds"] + f["score_seconds"] for f in facts])

@@ -23,6 +23,7 @@ Each run is kept by store.py.
 
 import argparse
 import importlib.util
+import itertools
 import time
 from functools import lru_cache, partial
 
@@ -41,7 +42,7 @@ from sklearn.model_selection import train_test_split
 from sklearn.naive_bayes import GaussianNB
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
-from store import is_done, keep, measured
+from store import is_done, keep, lines_of, measured, n_seeds
 from tables import read
 
 from skmade import MADEClassifier, MADERegressor
@@ -217,74 +218,67 @@ def run(name, method, split):
     print(f"{name} {method} {split}: {shown}", flush=True)
 
 
-def found(name, method, splits):
-    """Return the measures of the splits that have been run, by measure."""
-    runs = measured(PROTOCOL)
-    runs = [runs.get((name, method, split)) for split in range(splits)]
-    runs = [facts for facts in runs if facts]
-    measures = MEASURES if name in NUMBERS else MEASURES_OF_LABELS
-    return {measure: [facts[measure] for facts in runs] for measure in measures if runs}
+def found(name, method):
+    """Return the lines of a method on a table."""
+    return lines_of(measured(PROTOCOL), name, method)
 
 
-def rows_of(tables, methods):
+def mean_of(lines, measure):
+    """Average a measure over the splits, NaN over none."""
+    return float(np.mean([own[measure] for own in lines])) if lines else np.nan
+
+
+def rows_of(tables, methods, measures):
     """Yield the measures of each table and method, averaged over splits."""
-    measures = None
-    for name, splits in tables.items():
-        for method in methods:
-            values = found(name, method, splits)
-            if not values:
-                continue
-            if measures is None:
-                measures = list(values)
-                yield ["table", "method", "splits", *measures]
-            cells = [f"{np.mean(values[m]):.3f}" for m in measures]
-            n_splits = len(values[measures[0]])
-            if n_splits > 1:
-                cells[0] += f" ± {standard_error(np.array(values[measures[0]])):.3f}"
-            yield [name, method, n_splits, *cells]
+    yield ["table", "method", "splits", *measures]
+    for name, method in itertools.product(tables, methods):
+        lines = found(name, method)
+        if not lines:
+            continue
+        cells = [f"{mean_of(lines, measure):.3f}" for measure in measures]
+        if len(lines) > 1:
+            cells[0] += f" ± {standard_error([own[measures[0]] for own in lines]):.3f}"
+        yield [name, method, n_seeds(lines), *cells]
 
 
 def beside_published():
     """Yield the NLL of each table beside published ones."""
     yield ["method", *NUMBERS]
-    n_own = 0
-    for method in REGRESSORS:
-        means = [found(name, method, splits).get("NLL") for name, splits in NUMBERS.items()]
-        if any(means):
-            n_own += 1
-            yield [method, *("" if nll is None else f"{np.mean(nll):.2f}" for nll in means)]
-    for method, values in PUBLISHED.items() if n_own else ():
+    own = {m: [mean_of(found(name, m), "NLL") for name in NUMBERS] for m in REGRESSORS}
+    own = {m: means for m, means in own.items() if not np.isnan(means).all()}
+    for method, means in own.items():
+        yield [method, *("" if np.isnan(nll) else f"{nll:.2f}" for nll in means)]
+    for method, values in PUBLISHED.items() if own else ():
         yield [f"{method} (published)", *(f"{nll:.2f}" for nll in values)]
 
 
 def draw():
-    """Draw how far others are from MADERegressor, on the splits that both have been run on."""
-    runs, ours = measured(PROTOCOL), "MADERegressor"
-    tables = [name for name in NUMBERS if found(name, ours, NUMBERS[name])]
+    """Draw how far others are from MADERegressor, where both have the same splits."""
+    ours = {name: found(name, "MADERegressor") for name in NUMBERS}
+    ours = {name: lines for name, lines in ours.items() if lines}
 
     def ahead(name, method):
-        both = ({s for t, m, s in runs if (t, m) == (name, own)} for own in (ours, method))
-        splits = set.intersection(*both)
-        gains = [runs[name, ours, s]["NLL"] - runs[name, method, s]["NLL"] for s in splits]
-        return np.mean(gains) if gains else np.nan
+        lines = found(name, method)
+        alike = n_seeds(lines) == n_seeds(ours[name])
+        return mean_of(ours[name], "NLL") - mean_of(lines, "NLL") if alike else np.nan
 
     others = {
-        method: np.array([ahead(name, method) for name in tables])
+        method: np.array([ahead(name, method) for name in ours])
         for method in REGRESSORS
-        if method != ours
+        if method != "MADERegressor"
     }
     for method, values in PUBLISHED.items():
-        by_table = dict(zip(NUMBERS, values, strict=True))
-        means = [np.mean(found(name, ours, NUMBERS[name])["NLL"]) for name in tables]
-        others[f"{method} (published)"] = means - np.array([by_table[name] for name in tables])
-    draw_beside("conditionals", "log-density of y given x, nats per row", tables, others)
+        published = dict(zip(NUMBERS, values, strict=True))
+        gains = [mean_of(lines, "NLL") - published[name] for name, lines in ours.items()]
+        others[f"{method} (published)"] = np.array(gains)
+    draw_beside("conditionals", "log-density of y given x, nats per row", list(ours), others)
 
 
 def write_reports():
     """Write tables of what has been run."""
     for name, rows in {
-        "conditional_numbers": rows_of(NUMBERS, REGRESSORS),
-        "conditional_labels": rows_of(LABELS, CLASSIFIERS),
+        "conditional_numbers": rows_of(NUMBERS, REGRESSORS, MEASURES),
+        "conditional_labels": rows_of(LABELS, CLASSIFIERS, MEASURES_OF_LABELS),
         "conditional_published": beside_published(),
     }.items():
         rows = list(rows)

@@ -18,7 +18,7 @@ import torch
 from likelihood import OURS, against_peers, means, of_seeds, run
 from peers import PACKAGES, PEERS, fit_peer, is_installed
 from report import beside, draw_beside, standard_error, write
-from store import measured
+from store import measured, n_seeds
 from tables import PROTOCOLS
 
 from skmade import MADEDensity
@@ -59,11 +59,13 @@ def against_published():
             if not facts:
                 continue
             figure, model = PUBLISHED[table]
+            several = len(facts) > 1
+            error = standard_error(means(facts)) if several else means(facts, "error")[0]
             yield [
                 table,
-                len(facts),
+                n_seeds(facts.values()),
                 f"{means(facts).mean():.3f}",
-                f"{standard_error(means(facts)):.3f}",
+                f"{error:.3f}",
                 f"{figure:.2f}",
                 model,
                 f"{sorted(means(facts, 'seconds'))[len(facts) // 2]:.0f}",

@@ -49,8 +49,10 @@ def run(protocol, table, method, seed, fit, split_of=None, packages=()):
 
 
 def of_seeds(runs, table, method):
-    """Return the facts of the seeds that have been run, by seed."""
-    return {seed: facts for (t, m, seed), facts in runs.items() if (t, m) == (table, method)}
+    """Return the facts of the seeds that have been run, by seed; else their mean, if known."""
+    found = {seed: facts for (t, m, seed), facts in runs.items() if (t, m) == (table, method)}
+    single = {seed: facts for seed, facts in found.items() if isinstance(seed, int)}
+    return single or found
 
 
 def means(facts, name="score"):

@@ -20,10 +20,7 @@ import tempfile
 from dataclasses import dataclass
 
 import report
-from store import FOLDER, is_ours, measured
-
-# In text: where runs have been made by more than one version of a package.
-OR = " or "
+from store import FOLDER, measured
 
 
 @dataclass(frozen=True)
@@ -80,32 +77,7 @@ def write_reports(pages=PAGES):
             run for protocol in PAGES[page].protocols for run in measured(protocol).values()
         ]
         if runs:
-            (report.DOCS / "benchmarks" / f"{page}.txt").write_text(how(runs))
-
-
-def how(runs):
-    """Say in a sentence how runs were made."""
-    ours = listed(run["commit"] for run in runs if is_ours(run["method"]))
-    others = listed(run["commit"] for run in runs if not is_ours(run["method"]))
-    commits = f"Measured at commit {ours}" + (f" (others: {others})" if others else "")
-    # A line of several seeds names the first and the last.
-    seeds = [int(seed) for run in runs for seed in str(run["seed"]).split("-")]
-    versions = {}
-    for run in runs:
-        for name, number in run["versions"].items():
-            versions.setdefault(name, set()).add(number)
-    packages = ", ".join(f"{name} {OR.join(sorted(own))}" for name, own in versions.items())
-    machines = OR.join(sorted({run["machine"] for run in runs}))
-    threads = OR.join(sorted({str(run["threads"]) for run in runs}))
-    return (
-        f"{commits}, seeds {min(seeds)} to {max(seeds)}, on {machines}, threads: {threads}; "
-        f"{packages}.\n"
-    )
-
-
-def listed(commits):
-    """List commits, each once."""
-    return ", ".join(f"``{commit}``" for commit in dict.fromkeys(commits))
+            (report.DOCS / "benchmarks" / f"{page}.txt").write_text(report.how(runs))
 
 
 def differing():

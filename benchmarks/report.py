@@ -8,6 +8,8 @@ from store import is_ours
 
 # Where tables and pictures go, and whether pictures are drawn.
 PICTURES = True
+# In text: where runs have been made by more than one version of a package.
+OR = " or "
 DOCS = pathlib.Path(__file__).parent.parent / "docs"
 
 
@@ -27,6 +29,32 @@ def write(name, rows):
         csv.writer(file).writerows(rows)
     rows.insert(1, ["---"] * len(rows[0]))
     print("\n" + "\n".join("| " + " | ".join(row) + " |" for row in rows) + "\n")
+
+
+def how(runs):
+    """Say in a sentence how runs were made."""
+    ours = listed(run["commit"] for run in runs if is_ours(run["method"]))
+    others = listed(run["commit"] for run in runs if not is_ours(run["method"]))
+    commits = f"Measured at commit {ours or others}"
+    if ours and others and ours != others:
+        commits += f" (others: {others})"
+    # A line of several seeds names the first and the last.
+    seeds = [int(seed) for run in runs for seed in str(run["seed"]).split("-")]
+    first, last = min(seeds), max(seeds)
+    seeds = f"seed {first}" if first == last else f"seeds {first} to {last}"
+    versions = {}
+    for run in runs:
+        for name, number in run["versions"].items():
+            versions.setdefault(name, set()).add(number)
+    packages = ", ".join(f"{name} {OR.join(sorted(own))}" for name, own in versions.items())
+    machines = OR.join(sorted({run["machine"] for run in runs}))
+    threads = OR.join(sorted({str(run["threads"]) for run in runs}))
+    return f"{commits}, {seeds}, on {machines}, threads: {threads}; {packages}.\n"
+
+
+def listed(commits):
+    """List commits, each once."""
+    return ", ".join(f"``{commit}``" for commit in dict.fromkeys(commits))
 
 
 def as_number(cell):

@@ -8,7 +8,7 @@ import argparse
 import time
 
 from clock import threads
-from report import write
+from report import DOCS, how, write
 from store import is_done, keep, measured
 
 HEADER = ["line", "measured", "bound", "holds"]
@@ -49,6 +49,8 @@ def measure(name, parts, options):
     }
     if not options.small:
         write(name, [HEADER, *rows_of(found.values())])
+        if found:
+            (DOCS / "benchmarks" / f"{name}.txt").write_text(how(found.values()))
     return found
 
 

@@ -40,6 +40,19 @@ def measured(protocol):
     return {(run["table"], run["method"], run["seed"]): run for run in runs}
 
 
+def lines_of(runs, table, method):
+    """Return the runs of a method: of single seeds, or their mean until there are as many."""
+    found = [own for (t, m, _), own in runs.items() if (t, m) == (table, method)]
+    single = [own for own in found if "n_seeds" not in own]
+    several = [own for own in found if "n_seeds" in own]
+    return single if len(single) >= n_seeds(several) else several
+
+
+def n_seeds(lines):
+    """Count the seeds of lines, of which one may have the mean of several."""
+    return sum(own.get("n_seeds", 1) for own in lines)
+
+
 def is_done(protocol, table, method, seed, ours=None):
     """Whether a run has been measured, those of skmade (`ours`) by the code as it is."""
     facts = measured(protocol).get((table, method, seed))
