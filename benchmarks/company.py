@@ -17,7 +17,7 @@ of `--repeat` rounds. On two cores, a fair share beside two loops is twice the t
     two      two fits at once, in two processes and in two threads, to one after the other
     threads  whether one random_state is one model, whatever the threads, jobs and neighbours
 
-Each case is kept in benchmarks/results/company; the table goes to docs/benchmarks.
+Each case is kept by store.py; the table goes to docs/benchmarks.
 """
 
 import contextlib
