@@ -19,6 +19,7 @@ import sys
 import tempfile
 from dataclasses import dataclass
 
+import front
 import report
 from store import FOLDER, measured
 
@@ -78,6 +79,7 @@ def write_reports(pages=PAGES):
         ]
         if runs:
             (report.DOCS / "benchmarks" / f"{page}.txt").write_text(report.how(runs))
+    front.write_reports()
 
 
 def differing():

@@ -4,6 +4,7 @@ import re
 from importlib.metadata import version as installed_version
 
 from docutils import nodes
+from sphinx_gallery.sorting import ExplicitOrder
 
 project = "skmade"
 author = "The skmade developers"
@@ -34,9 +35,22 @@ autodoc_typehints = "none"  # the docstrings name the types
 numpydoc_show_class_members = False  # the autosummary template lists them
 numpydoc_class_members_toctree = False
 
+# In the order of a first day; within a section, an example that is not named comes last.
+SECTIONS = ["first_steps", "outliers", "real_tables", "questions", "inside_a_made"]
+OPENING = [
+    "plot_tour.py",
+    "plot_two_moons.py",
+    "plot_outliers.py",
+    "plot_mixed_table.py",
+    "plot_masks.py",
+]
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
     "gallery_dirs": "auto_examples",
+    "subsection_order": ExplicitOrder([f"examples/{name}" for name in SECTIONS]),
+    "within_subsection_order": ExplicitOrder([*OPENING, "*"]),
+    "copyfile_regex": r".*\.csv",
+    "nested_sections": False,
     "filename_pattern": r"plot_",
     "doc_module": ("skmade",),
     "reference_url": {"skmade": None},

@@ -1,5 +1,6 @@
 """Figures of the documentation: each is of a run of a known commit, and a page shows it."""
 
+import csv
 import json
 import pathlib
 import re
@@ -56,6 +57,14 @@ def shown_whole():
 @pytest.mark.parametrize("path", TABLES, ids=lambda path: path.name)
 def test_a_page_shows_each_table(path):
     assert path.resolve() in shown_whole(), f"no page of the docs shows {path.name}"
+
+
+def test_the_readme_has_the_figures_of_the_front_page():
+    with open(ROOT / "docs" / "benchmarks" / "front.csv", newline="") as file:
+        jobs, figures = csv.reader(file)
+    rows = (ROOT / "README.md").read_text().splitlines()
+    assert f"| {' | '.join(jobs)} |" in rows
+    assert f"| {' | '.join(figures)} |" in rows
 
 
 def test_each_page_says_how_it_was_measured():
