@@ -12,8 +12,8 @@ column.
 # ------------
 #
 # 344 penguins of three species, as they were measured: labels, lengths in millimetres, masses
-# in grams, and cells that nobody filled in. (Gorman, Williams and Fraser, *PLoS ONE* 9(3), 2014,
-# in the form of the package palmerpenguins, in the public domain.)
+# in grams, and cells that nobody filled in (Gorman, Williams and Fraser, *PLoS ONE* 9(3), 2014,
+# in the form of the package palmerpenguins, in the public domain).
 
 import matplotlib.pyplot as plt
 import numpy as np
