@@ -3,7 +3,7 @@
 import re
 from importlib.metadata import version as installed_version
 
-from docutils import nodes
+from numpydoc.xref import DEFAULT_LINKS
 
 project = "skmade"
 author = "The skmade developers"
@@ -13,6 +13,7 @@ release = version = installed_version("skmade")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_gallery.gen_gallery",
@@ -27,12 +28,34 @@ nitpick_ignore = [
     ("py:obj", "feature_names_in_"),
 ]
 
+# docs/inventories lists the names of other sites that the docs refer to, a line for each.
+# So nothing is fetched, and every build has the same links.
+SITES = {
+    "matplotlib": "https://matplotlib.org/stable",
+    "numpy": "https://numpy.org/doc/stable",
+    "pandas": "https://pandas.pydata.org/docs",
+    "polars": "https://docs.pola.rs/api/python/stable",
+    "python": "https://docs.python.org/3",
+    "scipy": "https://docs.scipy.org/doc/scipy",
+    "sklearn": "https://scikit-learn.org/stable",
+}
+intersphinx_mapping = {name: (site, f"inventories/{name}.txt") for name, site in SITES.items()}
+
 toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings name the types
 numpydoc_show_class_members = False  # the autosummary template lists them
 numpydoc_class_members_toctree = False
+# In the types of parameters these words are links, and no others.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS} | {
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "RandomState": "numpy.random.RandomState",
+    "ndarray": "numpy.ndarray",
+}
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
@@ -76,16 +99,6 @@ html_theme_options = {
     "footer_end": [],
 }
 
-SCIKIT_LEARN = "https://scikit-learn.org/stable/modules/generated"
-
-
-def link_scikit_learn(app, env, node, contnode):
-    """Link what the docs call `sklearn.<...>` to scikit-learn's pages, without fetching."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("sklearn."):
-        return None
-    return nodes.reference("", "", contnode, refuri=f"{SCIKIT_LEARN}/{target}.html")
-
 
 def quote_shapes(app, what, name, obj, options, lines):
     """Set shapes as code: reStructuredText takes the end of `n_features_in_` for a link."""
@@ -94,4 +107,3 @@ def quote_shapes(app, what, name, obj, options, lines):
 
 def setup(app):
     app.connect("autodoc-process-docstring", quote_shapes, priority=400)  # before numpydoc
-    app.connect("missing-reference", link_scikit_learn)
