@@ -16,6 +16,8 @@ extensions = [
     "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -56,6 +58,11 @@ numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS} | {
     "RandomState": "numpy.random.RandomState",
     "ndarray": "numpy.ndarray",
 }
+
+# What the button copies of an example: the lines behind a prompt, without it.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 sphinx_gallery_conf = {
     "examples_dirs": "examples",
