@@ -1,5 +1,6 @@
 """Configuration of the documentation; it builds without a network."""
 
+import os
 import re
 from importlib.metadata import version as installed_version
 
@@ -105,6 +106,16 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
+# A choice of versions where several are served.
+if "READTHEDOCS" in os.environ:
+    html_theme_options |= {
+        "switcher": {
+            "json_url": "https://skmade.readthedocs.io/en/latest/_static/versions.json",
+            "version_match": os.environ["READTHEDOCS_VERSION"],
+        },
+        "check_switcher": False,  # needs no network
+        "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    }
 
 
 def quote_shapes(app, what, name, obj, options, lines):
