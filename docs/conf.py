@@ -94,6 +94,7 @@ html_sidebars = {
     "how_fast": [],
     "promises": [],
     "contributing": [],
+    "releasing": [],
     "changelog": [],
 }
 html_theme_options = {
