@@ -15,6 +15,7 @@ from tests.test_docstrings import public_names
 
 TESTS = Path(__file__).parent
 DOCS = TESTS.parent / "docs"
+GENERATED = {"_build", "api", "auto_examples"}
 PROMISES = (DOCS / "promises.rst").read_text()
 API = (DOCS / "api.rst").read_text()
 CHECK_LINKS = DOCS / "check_links.py"
@@ -65,7 +66,7 @@ def inventories():
 
 def names_referred_to():
     """Return what roles of the pages and docstrings name, but not skmade's own names."""
-    written = [p for p in DOCS.rglob("*.rst") if not {"_build", "api"} & set(p.parts)]
+    written = [p for p in DOCS.rglob("*.rst") if not GENERATED & set(p.parts)]
     written += [*DOCS.glob("examples/*.py"), *(TESTS.parent / "skmade").rglob("*.py")]
     role = re.compile(r":(?:class|func|meth|mod|obj):`(?:[^`<]*<)?~?([\w.]+)>?`")
     named = {name for path in written for name in role.findall(path.read_text())}
