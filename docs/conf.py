@@ -1,9 +1,10 @@
 """Configuration of the documentation; it builds without a network."""
 
+import os
 import re
 from importlib.metadata import version as installed_version
 
-from docutils import nodes
+from numpydoc.xref import DEFAULT_LINKS
 from sphinx_gallery.sorting import ExplicitOrder
 
 project = "skmade"
@@ -14,8 +15,11 @@ release = version = installed_version("skmade")
 extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
+    "sphinx.ext.intersphinx",
     "sphinx.ext.mathjax",
     "numpydoc",
+    "sphinx_copybutton",
+    "sphinx_design",
     "sphinx_gallery.gen_gallery",
 ]
 templates_path = ["_templates"]
@@ -28,12 +32,39 @@ nitpick_ignore = [
     ("py:obj", "feature_names_in_"),
 ]
 
+# docs/inventories lists the names of other sites that the docs refer to, a line for each.
+# So nothing is fetched, and every build has the same links.
+SITES = {
+    "matplotlib": "https://matplotlib.org/stable",
+    "numpy": "https://numpy.org/doc/stable",
+    "pandas": "https://pandas.pydata.org/docs",
+    "polars": "https://docs.pola.rs/api/python/stable",
+    "python": "https://docs.python.org/3",
+    "scipy": "https://docs.scipy.org/doc/scipy",
+    "sklearn": "https://scikit-learn.org/stable",
+}
+intersphinx_mapping = {name: (site, f"inventories/{name}.txt") for name, site in SITES.items()}
+
 toc_object_entries_show_parents = "hide"
 autosummary_generate = True
 autosummary_generate_overwrite = True
 autodoc_typehints = "none"  # the docstrings name the types
 numpydoc_show_class_members = False  # the autosummary template lists them
 numpydoc_class_members_toctree = False
+# In the types of parameters these words are links, and no others.
+numpydoc_xref_param_type = True
+numpydoc_xref_ignore = "all"
+numpydoc_xref_aliases = {word: word for word in DEFAULT_LINKS} | {
+    "Axes": "matplotlib.axes.Axes",
+    "Figure": "matplotlib.figure.Figure",
+    "RandomState": "numpy.random.RandomState",
+    "ndarray": "numpy.ndarray",
+}
+
+# What the button copies of an example: the lines behind a prompt, without it.
+copybutton_prompt_text = r">>> |\.\.\. |\$ "
+copybutton_prompt_is_regexp = True
+copybutton_line_continuation_character = "\\"
 
 # In the order of a first day; within a section, an example that is not named comes last.
 SECTIONS = ["first_steps", "outliers", "real_tables", "questions", "inside_a_made"]
@@ -77,6 +108,7 @@ html_sidebars = {
     "how_fast": [],
     "promises": [],
     "contributing": [],
+    "releasing": [],
     "changelog": [],
 }
 html_theme_options = {
@@ -89,16 +121,16 @@ html_theme_options = {
     "footer_start": ["copyright"],
     "footer_end": [],
 }
-
-SCIKIT_LEARN = "https://scikit-learn.org/stable/modules/generated"
-
-
-def link_scikit_learn(app, env, node, contnode):
-    """Link what the docs call `sklearn.<...>` to scikit-learn's pages, without fetching."""
-    target = node.get("reftarget", "")
-    if node.get("refdomain") != "py" or not target.startswith("sklearn."):
-        return None
-    return nodes.reference("", "", contnode, refuri=f"{SCIKIT_LEARN}/{target}.html")
+# A choice of versions where several are served.
+if "READTHEDOCS" in os.environ:
+    html_theme_options |= {
+        "switcher": {
+            "json_url": "https://skmade.readthedocs.io/en/latest/_static/versions.json",
+            "version_match": os.environ["READTHEDOCS_VERSION"],
+        },
+        "check_switcher": False,  # needs no network
+        "navbar_end": ["version-switcher", "theme-switcher", "navbar-icon-links"],
+    }
 
 
 def quote_shapes(app, what, name, obj, options, lines):
@@ -108,4 +140,3 @@ def quote_shapes(app, what, name, obj, options, lines):
 
 def setup(app):
     app.connect("autodoc-process-docstring", quote_shapes, priority=400)  # before numpydoc
-    app.connect("missing-reference", link_scikit_learn)

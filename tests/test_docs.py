@@ -1,18 +1,24 @@
-"""What the docs say of the tests is so, the API page is complete, and dead links are found."""
+"""What the docs say of the tests is so, the API page is complete, and links lead somewhere."""
 
+import pkgutil
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
+from types import ModuleType
 
 import pytest
+from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (a docstring names it)
 
 from tests.test_docstrings import public_names
 
 TESTS = Path(__file__).parent
-PROMISES = (TESTS.parent / "docs" / "promises.rst").read_text()
-API = (TESTS.parent / "docs" / "api.rst").read_text()
-CHECK_LINKS = TESTS.parent / "docs" / "check_links.py"
+DOCS = TESTS.parent / "docs"
+GENERATED = {"_build", "api", "auto_examples"}
+PROMISES = (DOCS / "promises.rst").read_text()
+API = (DOCS / "api.rst").read_text()
+CHECK_LINKS = DOCS / "check_links.py"
 
 
 def test_the_api_page_names_what_is_public():
@@ -48,6 +54,37 @@ def test_tests_called_slow_are_slow():
         head = source[: source.index(f"def {name}(")].rpartition("\n\n")[2]
         of_file = "pytestmark = pytest.mark.slow" in source
         assert bool(slow) == (of_file or "pytest.mark.slow" in head), name
+
+
+def inventories():
+    """Return the names that each inventory lists, and what kind each name is of."""
+    return {
+        path.stem: [line.split()[:2] for line in path.read_text().splitlines()[3:]]
+        for path in sorted((DOCS / "inventories").glob("*.txt"))
+    }
+
+
+def names_referred_to():
+    """Return what roles of the pages and docstrings name, but not skmade's own names."""
+    written = [p for p in DOCS.rglob("*.rst") if not GENERATED & set(p.parts)]
+    written += [*DOCS.glob("examples/*.py"), *(TESTS.parent / "skmade").rglob("*.py")]
+    role = re.compile(r":(?:class|func|meth|mod|obj):`(?:[^`<]*<)?~?([\w.]+)>?`")
+    named = {name for path in written for name in role.findall(path.read_text())}
+    return {name for name in named if re.match(r"(?!skmade\.)[a-z]\w*\.", name)}
+
+
+def test_names_of_other_sites_are_in_the_inventories():
+    listed = {name for entries in inventories().values() for name, _ in entries}
+    assert len(names_referred_to()) > 15
+    assert names_referred_to() - listed == set()
+
+
+@pytest.mark.parametrize("library", inventories())
+def test_an_inventory_lists_names_that_there_are(library):
+    kinds = {"class": type, "mod": ModuleType}
+    for name, kind in inventories()[library]:
+        found = pkgutil.resolve_name(name)
+        assert isinstance(found, kinds.get(kind, Callable)), name
 
 
 LIVE_LINKS = """
