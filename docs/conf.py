@@ -105,6 +105,7 @@ html_show_sourcelink = False
 html_sidebars = {
     "index": [],
     "quickstart": [],
+    "auto_examples/first_steps/plot_tour": [],
     "how_fast": [],
     "promises": [],
     "contributing": [],
@@ -138,5 +139,12 @@ def quote_shapes(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"of shape (\(.*?\))", r"of shape ``\1``", line) for line in lines]
 
 
+def unlist_citations(app, pagename, templatename, context, doctree):
+    """Take the role of a list from citations, whose entries have no role of its items."""
+    body = context.get("body", "")
+    context["body"] = body.replace('role="list" class="citation-list"', 'class="citation-list"')
+
+
 def setup(app):
     app.connect("autodoc-process-docstring", quote_shapes, priority=400)  # before numpydoc
+    app.connect("html-page-context", unlist_citations)

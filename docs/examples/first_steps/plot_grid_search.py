@@ -2,9 +2,10 @@
 Three densities in one grid search
 ==================================
 
-A step of a `Pipeline` is a parameter like any other, so one `GridSearchCV` can try
-`KernelDensity`, `GaussianMixture` and `MADEDensity` with settings of their own. What they are
-compared by is the log-likelihood of held-out rows.
+Learn to choose between kinds of densities by held-out rows. A step of a `Pipeline` is a
+parameter like any other, so one `GridSearchCV` can try `KernelDensity`, `GaussianMixture`
+and `MADEDensity` with settings of their own. What they are compared by is the log-likelihood
+of held-out rows.
 """
 
 # %%

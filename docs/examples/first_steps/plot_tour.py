@@ -23,6 +23,7 @@ from skmade import MADEDensity, MADEOutlierDetector
 from skmade.inspection import ConditionalDisplay, ContributionDisplay
 
 table = pd.read_csv("penguins.csv")
+table.columns = table.columns.str.replace("_mm|_g", "", regex=True)  # leaves room on the page
 print(table.iloc[::60].to_string(index=False))
 print(f"\n{len(table)} rows, {table.isna().sum().sum()} missing cells")
 
@@ -122,9 +123,9 @@ for ax, rows, title in zip(
     axes, (table, drawn), ("344 real rows", "344 drawn rows"), strict=True
 ):
     for species, own in rows.groupby("species"):
-        ax.plot(own["bill_length_mm"], own["bill_depth_mm"], ".", alpha=0.7, label=species)
-    ax.set(title=title, xlabel="bill_length_mm")
-axes[0].set_ylabel("bill_depth_mm")
+        ax.plot(own["bill_length"], own["bill_depth"], ".", alpha=0.7, label=species)
+    ax.set(title=title, xlabel="bill length [mm]")
+axes[0].set_ylabel("bill depth [mm]")
 axes[0].legend()
 plt.show()
 
@@ -135,19 +136,19 @@ plt.show()
 # `conditional` is the law of one column given any others, with the methods of `scipy.stats`.
 # Here is the mass of a penguin along the length of its flipper, everything else left open.
 
-ConditionalDisplay.from_estimator(density, table, "body_mass_g", "flipper_length_mm")
+ConditionalDisplay.from_estimator(density, table, "body_mass", "flipper_length")
 plt.show()
 
 # %%
 # How likely is a region? A penguin of more than five kilograms, and the same among the Gentoos:
 
-heavy = {"body_mass_g": (5000, None)}
+heavy = {"body_mass": (5000, None)}
 alone = np.exp(density.log_probability(heavy))
 gentoo = np.exp(density.log_probability({"species": "Gentoo"}))
 both = np.exp(density.log_probability(heavy | {"species": "Gentoo"}))
 print(f"P(heavy) = {alone:.2f}, P(heavy | Gentoo) = {both / gentoo:.2f}")
 
-real = table["body_mass_g"] >= 5000
+real = table["body_mass"] >= 5000
 print(f"in the table: {real.mean():.2f}, {real[table['species'] == 'Gentoo'].mean():.2f}")
 
 # %%
@@ -159,3 +160,5 @@ print(f"in the table: {real.mean():.2f}, {real[table['species'] == 'Gentoo'].mea
 # - Outliers, p-values, reasons: :doc:`/user_guide/anomalies`
 # - A file without a line of Python: :doc:`/user_guide/command`
 # - Which settings matter: :doc:`/user_guide/choosing_settings`
+
+# sphinx_gallery_thumbnail_number = 3

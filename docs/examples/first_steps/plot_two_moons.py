@@ -2,9 +2,10 @@
 Two moons beside KernelDensity
 ==============================
 
-Rows come from a distribution whose density is known, so that an estimate can be compared with
-the truth and not only with another estimate. All three pictures have the same colour scale,
-and the titles give the mean log-likelihood of rows that no estimator has seen.
+See how near a learned density comes to the true one. Rows come from a distribution whose
+density is known, so that an estimate can be compared with more than another estimate. All
+three pictures have the same colour scale, and the titles give the mean log-likelihood of
+rows that no estimator has seen.
 """
 
 # %%

@@ -2,9 +2,10 @@
 Look at a density
 =================
 
-The displays of `skmade.inspection` answer five questions about a fitted density: how did
-training go, what was learned, is it calibrated, do its draws look like the data, and what makes
-a row unusual. They follow scikit-learn's displays, and take its density estimators too.
+Learn which picture answers which question. The displays of `skmade.inspection` answer five
+questions about a fitted density: how did training go, what was learned, is it calibrated, do
+its draws look like the data, and what makes a row unusual. They follow scikit-learn's
+displays, and take its density estimators too.
 """
 
 # %%
@@ -98,3 +99,5 @@ plt.show()
 lowest = made.score_samples(test).argmin()
 ContributionDisplay.from_estimator(made, train, test.iloc[[lowest]])
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 2

@@ -2,10 +2,10 @@
 Orderings and members
 =====================
 
-A MADE models the columns one after the other, in some ordering. Any ordering can describe any
-density, but what is learned from few rows differs. So `MADEDensity` averages the densities of
-several: of members, which are networks of their own, or of masks, for which one network is
-trained.
+See why several orderings are averaged. A MADE models the columns one after the other, in
+some ordering. Any ordering can describe any density, but what is learned from few rows
+differs. So `MADEDensity` averages the densities of several: of members, which are networks
+of their own, or of masks, for which one network is trained.
 """
 
 # %%

@@ -2,9 +2,9 @@
 Find malignant tumours without having seen one
 ==============================================
 
-A density learned from ordinary rows gives a low score to rows that are not ordinary. Here the
-ordinary rows are benign tumours, described by 30 measurements each. The labels choose
-the training rows, and take no other part in training.
+See log-densities at work as scores. A density learned from ordinary rows gives a low score
+to rows that are not ordinary. Here the ordinary rows are benign tumours, described by 30
+measurements each. The labels choose the training rows, and take no other part in training.
 """
 
 # %%

@@ -2,8 +2,9 @@
 Outliers that come in a cluster
 ===============================
 
-A density learns a cluster of outliers like any other rows, and then they are no outliers to it.
-With `support_fraction`, `MADEOutlierDetector` finds the core of the table first and learns from
+Learn what to do when the outliers are among the training rows, and alike. A density learns a
+cluster of outliers like any other rows, and then they are no outliers to it. With
+`support_fraction`, `MADEOutlierDetector` finds the core of the table first and learns from
 that.
 """
 

@@ -2,8 +2,9 @@
 Find outliers, and say what is odd about them
 =============================================
 
-`MADEOutlierDetector` tells how rare a row is among ordinary ones, makes p-values of that, and
-says which cells are odd, and what would have been typical.
+Learn to find odd rows among new ones, to bound false alarms, and to read what is odd.
+`MADEOutlierDetector` tells how rare a row is among ordinary ones, makes p-values of that,
+and says which cells are odd, and what would have been typical.
 """
 
 # %%
@@ -134,3 +135,5 @@ plt.show()
 middle = new.iloc[[np.argsort(scores)[len(scores) // 2]]]
 ContributionDisplay.from_estimator(detector, train, middle, max_features=12)
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 4

@@ -2,10 +2,10 @@
 Ask for a column given others, and draw the rest of a row
 =========================================================
 
-`conditional` is the distribution of one column given the other cells of a row, with the
-methods of `scipy.stats`. `sample(given=...)` draws whole rows that have certain cells, and
-`log_probability` tells how likely a region is. The first part compares with a known
-distribution, the others are of real tables.
+Learn to ask a joint density about one column. `conditional` is the distribution of one
+column given the other cells of a row, with the methods of `scipy.stats`. `sample(given=...)`
+draws whole rows that have certain cells, and `log_probability` tells how likely a region is.
+The first part compares with a known distribution, the others are of real tables.
 """
 
 # %%
@@ -144,3 +144,5 @@ given = wines.conditional(cultivars[::60], "cultivar")
 print(pd.DataFrame(given.probabilities().round(3), columns=given.support))
 ConditionalDisplay.from_estimator(wines, cultivars, "cultivar", "color_intensity")
 plt.show()
+
+# sphinx_gallery_thumbnail_number = 3

@@ -2,9 +2,10 @@
 Fill in missing cells: draws or means
 =====================================
 
-`MADEImputer` completes a table by draws, given the observed cells of each row, or by
-conditional means. Means are the best guesses of single cells. Draws vary as the cells of the
-table do, and several completed tables show what the missing cells leave open.
+Learn when to complete a table by draws and when by means. `MADEImputer` completes a table by
+draws, given the observed cells of each row, or by conditional means. Means are the best
+guesses of single cells. Draws vary as the cells of the table do, and several completed
+tables show what the missing cells leave open.
 """
 
 # %%

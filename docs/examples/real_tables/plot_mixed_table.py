@@ -2,9 +2,10 @@
 A table with labels, counts and holes
 =====================================
 
-The diabetes table has 442 rows: a category, integers and other numbers. A share of its cells is
-made missing. `MADEDensity` learns from the table as it is, scores and completes its rows, and
-draws new ones.
+Learn to score, complete and draw rows of a table that has everything. The diabetes table has
+442 rows: a category, integers and other numbers. A share of its cells is made missing.
+`MADEDensity` learns from the table as it is, scores and completes its rows, and draws new
+ones.
 """
 
 # %%

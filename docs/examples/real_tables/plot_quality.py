@@ -2,9 +2,10 @@
 See whether drawn rows stand for real ones
 ==========================================
 
-Four samplers draw rows of one table: one that shuffles columns, one that repeats what it has
-seen, a mixture of Gaussians, and `MADEDensity`. Three metrics tell them apart, and a picture
-shows where rows go wrong. No metric is enough alone.
+Learn to judge drawn rows, whoever drew them. Four samplers draw rows of one table: one that
+shuffles columns, one that repeats what it has seen, a mixture of Gaussians, and
+`MADEDensity`. Three metrics tell them apart, and a picture shows where rows go wrong. No
+metric is enough alone.
 """
 
 # %%
