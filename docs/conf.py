@@ -4,6 +4,8 @@ import os
 import re
 from importlib.metadata import version as installed_version
 
+from docutils import nodes
+from docutils.utils.math import latex2mathml
 from numpydoc.xref import DEFAULT_LINKS
 from sphinx_gallery.sorting import ExplicitOrder
 
@@ -16,7 +18,6 @@ extensions = [
     "sphinx.ext.autodoc",
     "sphinx.ext.autosummary",
     "sphinx.ext.intersphinx",
-    "sphinx.ext.mathjax",
     "numpydoc",
     "sphinx_copybutton",
     "sphinx_design",
@@ -95,6 +96,7 @@ sphinx_gallery_conf = {
     "write_computation_times": False,
 }
 
+html_math_renderer = "mathml"  # which browsers know: no script, and no network
 html_theme = "pydata_sphinx_theme"
 html_title = "skmade"
 html_static_path = ["_static"]
@@ -139,6 +141,20 @@ def quote_shapes(app, what, name, obj, options, lines):
     lines[:] = [re.sub(r"of shape (\(.*?\))", r"of shape ``\1``", line) for line in lines]
 
 
+def write_inline_formula(translator, node):
+    """Write a formula within a line as MathML."""
+    translator.body.append(latex2mathml.tex2mathml(node.astext()))
+    raise nodes.SkipNode
+
+
+def write_formula(translator, node):
+    """Write a formula on lines of its own as MathML, aligned at each `&`."""
+    code = rf"\begin{{aligned}}{node.astext()}\end{{aligned}}"
+    formula = latex2mathml.tex2mathml(code, as_block=True)
+    translator.body.append(f'<div class="formula">{formula}</div>')
+    raise nodes.SkipNode
+
+
 def unlist_citations(app, pagename, templatename, context, doctree):
     """Take the role of a list from citations, whose entries have no role of its items."""
     body = context.get("body", "")
@@ -148,3 +164,4 @@ def unlist_citations(app, pagename, templatename, context, doctree):
 def setup(app):
     app.connect("autodoc-process-docstring", quote_shapes, priority=400)  # before numpydoc
     app.connect("html-page-context", unlist_citations)
+    app.add_html_math_renderer("mathml", (write_inline_formula, None), (write_formula, None))
