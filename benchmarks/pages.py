@@ -1,4 +1,4 @@
-"""The pages of "How well it does": what each is measured by, one command a page.
+"""The pages of "How well it does" and "Choosing settings": one command measures a page.
 
     python benchmarks/pages.py anomalies      # measure what is missing, write the page's tables
     python benchmarks/pages.py                # all pages
@@ -60,6 +60,7 @@ PAGES = {
             "anomaly-choice",
         ),
     ),
+    "settings": Page(("settings.py",), ("settings",)),
 }
 
 

@@ -148,3 +148,44 @@ def draw_bars(name, panels):
         ax.spines[["top", "right"]].set_visible(False)
     figure.savefig(DOCS / "_static" / f"{name}.png", dpi=120)
     plt.close(figure)
+
+
+def name_value(axes, value, place, color):
+    """Write a value beside its point: to the left, but the widest one below."""
+    offset, side = ((-8, 3), "right") if value != 256 else ((8, -16), "left")
+    text = {"textcoords": "offset points", "color": color, "size": 13}
+    axes.annotate(value, place, offset, ha=side, **text)
+
+
+def draw_settings(name, lines, defaults):
+    """Draw time beside quality: a line for each parameter, and a band for the defaults.
+
+    A point is the label of a value, its time and its gain; `defaults` are gains of some seeds.
+    """
+    if np.isnan(defaults).any() or not PICTURES:
+        return
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(figsize=(6.4, 5), layout="constrained")
+    styles = ("#0072B2", "o"), ("#D55E00", "s"), ("#009E73", "^")
+    for (label, points), (color, marker) in zip(lines.items(), styles, strict=True):
+        _, times, gains = zip(*points, strict=True)
+        axes.plot(times, gains, color=color, marker=marker, markersize=8, label=label)
+        for value, *place in points:
+            name_value(axes, value, place, color)
+    axes.plot(1, 0, "o", color="black", markersize=11, label="default")
+    axes.axhspan(min(defaults), max(defaults), color="0.85", zorder=0, label="its three seeds")
+    axes.margins(y=0.08)
+    axes.set_xscale("log")
+    axes.set_xticks(ticks := [0.125, 0.25, 0.5, 1, 2], [f"{tick:g}" for tick in ticks], size=12)
+    axes.minorticks_off()
+    axes.tick_params(axis="y", labelsize=12)
+    axes.set_xlabel("time to fit (default: 1)", size=13)
+    axes.set_ylabel("nats per cell (default: 0)", size=13)
+    axes.grid(alpha=0.3)
+    axes.legend(loc="lower right", fontsize=13, frameon=False)
+    figure.savefig(DOCS / "_static" / f"{name}.png", dpi=120)
+    plt.close(figure)

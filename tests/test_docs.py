@@ -11,6 +11,7 @@ from types import ModuleType
 import pytest
 from sklearn.experimental import enable_iterative_imputer  # noqa: F401  (a docstring names it)
 
+from skmade import MADEDensity
 from tests.test_docstrings import public_names
 
 TESTS = Path(__file__).parent
@@ -27,6 +28,13 @@ def test_the_api_page_names_what_is_public():
     methods = [name for name in names if name.rpartition(".")[0] in names]
     assert len(listed) > 10
     assert sorted(listed) == sorted(set(names) - set(methods))
+
+
+def test_the_table_of_parameters_names_each_once():
+    page = (TESTS.parent / "docs" / "user_guide" / "choosing_settings.rst").read_text()
+    table = page.partition(".. _parameters-by-topic:")[2]
+    named = re.findall(r"^ +(?:\*| ) - ``(\w+)``$", table, re.MULTILINE)
+    assert sorted(named) == sorted(MADEDensity().get_params())
 
 
 def test_every_test_that_a_promise_names_exists():
