@@ -151,7 +151,7 @@ def write_formula(translator, node):
     """Write a formula on lines of its own as MathML, aligned at each `&`."""
     code = rf"\begin{{aligned}}{node.astext()}\end{{aligned}}"
     formula = latex2mathml.tex2mathml(code, as_block=True)
-    translator.body.append(f'<div class="formula">{formula}</div>')
+    translator.body.append(f'<div class="formula" tabindex="0">{formula}</div>')
     raise nodes.SkipNode
 
 

@@ -36,8 +36,8 @@ def draw_peers(ax):
             f"{figure:.1f}", (figure, name), (8, 0), textcoords="offset points", va="center"
         )
     ax.grid(axis="y", color="0.9")
-    ax.margins(x=0.2, y=0.2)
-    ax.set_xlabel("held-out log-likelihood [nats a row], higher is better")
+    ax.margins(x=0.25, y=0.2)
+    ax.set_xlabel("held-out log-likelihood [nats a row]\n(whole numbers as counts; higher is better)")
     ax.set_title("Score: an exact density of mixed rows")
 
 

@@ -4,9 +4,9 @@ import sys
 import time
 import warnings
 from argparse import Namespace
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import contextmanager, redirect_stdout
-from typing import Any
+from typing import Any, TypeVar
 
 import narwhals.stable.v2 as nw
 import numpy as np
@@ -27,6 +27,8 @@ from .known import (
     spellings,
 )
 from .summary import describe_columns, describe_fit, look_at, warn_of_persons
+
+Read = TypeVar("Read")  # a column that was read
 
 
 def fit(arguments: Namespace) -> None:
@@ -127,18 +129,34 @@ def read_new_columns(path: str, form: Form, kinds: dict[str, str]) -> dict[str, 
                 raise ValueError(f"{option} names {name!r}, which is no column of {path}")
     for name in {*dated} - {n for n in dated if kinds.get(n, "auto") in ("auto", "continuous")}:
         raise ValueError(f"--dates names {name!r}, which --types declares {kinds[name]}")
-    columns = {}
-    for name in table.columns:
+
+    def read(name: str) -> Column:
         kind, source = kinds.get(name, "auto"), Source(name, path, form, True)
-        columns[name] = read_cells(table[name], kind, source)
-        if kind == "auto" and columns[name].what == "number":
+        column = read_cells(table[name], kind, source)
+        if kind == "auto" and column.what == "number":
             warn_of_codes(table[name], source, table.attrs["zeros"].get(name))
+        return column
+
+    columns = each_column(table.columns, read)
     empty = [name for name, column in columns.items() if column.cells.isna().all()]
     if empty:
         raise ValueError(
             f"{path} has an empty cell in every row of column {empty[0]!r}: give "
             f"{options('--drop', empty)} as there is nothing to learn of it"
         )
+    return columns
+
+
+def each_column(names: Iterable[Any], read: Callable[[Any], Read]) -> dict[Any, Read]:
+    """Read each column by its name, or say of all of them at once what they lack."""
+    columns, refusals = {}, []
+    for name in names:
+        try:
+            columns[name] = read(name)
+        except ValueError as refusal:
+            refusals.append(str(refusal))
+    if refusals:
+        raise ValueError("; and ".join(refusals))
     return columns
 
 
@@ -175,17 +193,17 @@ def read_same_table(
             f"{path} has columns that the model has not: {', '.join(extra)}; give "
             f"{options('--drop', extra)} (or --ignore-extra for all of them)"
         )
-    columns = {}
-    for name in names:
+
+    def read(name: str) -> "pd.Series[Any]":
         source = Source(name, path, form, False)
         if name in texts:
             marks = {*MISSING, *form.missing} - {*kept[name]}
-            columns[name] = as_labels(table[name], texts[name], marks)
-        elif name in clocks:
-            columns[name] = as_times(table[name], clocks[name], source)
-        else:
-            columns[name] = as_numbers(table[name], source)
-    return pd.DataFrame(columns)
+            return as_labels(table[name], texts[name], marks)
+        if name in clocks:
+            return as_times(table[name], clocks[name], source)
+        return as_numbers(table[name], source)
+
+    return pd.DataFrame(each_column(names, read))
 
 
 def _known(density: MADEDensity, texts: dict[str, dict[str, Any]]) -> dict[str, list[str]]:

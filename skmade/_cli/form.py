@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 from .._table.texts import Style
 
 # What stands for a missing cell.
-MISSING = ("", "NA", "N/A", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>")
+MISSING = ("", "NA", "N/A", "n/a", "#N/A", "NaN", "nan", "null", "NULL", "None", "<NA>")
 
 
 class Form(NamedTuple):

@@ -69,8 +69,8 @@ REFUSED = {
     "a question mark": (["5", "?", "6"], "--missing '?'", [5, None, 6]),
     "a dash": (["5", "-", "6"], "--missing=-", [5, None, 6]),
     "several marks": (
-        ["5", "n/a", "6", ".."],
-        "--missing n/a --missing ..",
+        ["5", "n.a.", "6", ".."],
+        "--missing n.a. --missing ..",
         [5, None, 6, None],
     ),
     "a mark with a quote": (

@@ -24,7 +24,7 @@ GIVEN = re.compile(rf"give ((?:--[a-z-]+[= ]{WORD} ?)+)")
 
 # Files, with the options that refusals ask for one after the other.
 FILES = {
-    "accounts": ["--thousands ,", "--missing n/a --missing=-"],
+    "accounts": ["--thousands ,", "--missing=-"],
     "cars": ["--missing '?'"],
     "deliveries": ["--dates shipped=%d/%m/%Y --missing=-"],
     "energy": [],
@@ -116,3 +116,16 @@ def test_files_are_small():
     files = list(FOLDER.iterdir())
     assert sorted(file.stem for file in files) == sorted(FILES)
     assert sum(file.stat().st_size for file in files) < 60_000
+
+
+def test_all_columns_that_need_an_option_are_told_of_at_once(tmp_path, capsys):
+    path = tmp_path / "my.csv"
+    rows = [f"{day:02}/03/2024,€{day},{day % 3}\n" for day in range(1, 31)]
+    path.write_text("date,price,rooms\n" + "".join(rows) + "13/04/2024,on request,2\n")
+    command = ["fit", str(path), str(tmp_path / "m.skops"), *QUICK]
+    assert main(command) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert "--dates date=%d/%m/%Y" in line
+    assert "column 'price'" in line
+    asked = [word for given in GIVEN.findall(line) for word in shlex.split(given)]
+    assert main([*command, *asked]) == 0

@@ -92,5 +92,5 @@ def test_help_lists_what_is_missing_and_the_groups(capsys):
     with pytest.raises(SystemExit):
         parse("--help")
     text = " ".join(capsys.readouterr().out.split())
-    assert "NA, N/A, #N/A, NaN, nan, null, NULL, None, <NA> and empty cells" in text
+    assert "NA, N/A, n/a, #N/A, NaN, nan, null, NULL, None, <NA> and empty cells" in text
     assert "how the table is written:" in text

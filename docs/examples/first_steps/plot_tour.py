@@ -32,7 +32,8 @@ print(f"\n{len(table)} rows, {table.isna().sum().sum()} missing cells")
 # ---
 #
 # Nothing is scaled, encoded or filled in beforehand. Every fifth row is kept apart. Text is
-# taken for labels, integers for counts; other numbers have a density in the units of the table.
+# taken for labels, integers of a small spread for counts; other numbers have a density in their
+# own units.
 
 held_out = table.index % 5 == 0
 train, test = table[~held_out], table[held_out]
@@ -43,9 +44,9 @@ print(pd.Series(density.feature_types_, index=density.feature_names_in_).to_stri
 # Score
 # -----
 #
-# `score_samples` is the natural logarithm of the probability density of a row: nats, exact and
-# normalised, with or without holes. To see what a learned dependence is worth, compare with the
-# same rows after each column was shuffled: they have the right values in the wrong rows.
+# `score_samples` is the natural logarithm of the probability density of a row, in nats, by the
+# cells that it has. To see what a learned dependence is worth, compare with the same rows after
+# each column was shuffled: they have the right values in the wrong rows.
 
 rng = np.random.RandomState(0)
 shuffled = test.apply(lambda column: column.sample(frac=1, random_state=rng).to_numpy())
@@ -74,8 +75,8 @@ odd = table.iloc[np.argsort(rarity)[:3]]
 print(odd.assign(score=np.sort(rarity)[:3].round(2)).to_string())
 
 # %%
-# `explain` names the cells that do not go with the rest of their row, what would have been
-# typical, an interval of 80 %, and how likely a cell is at least as odd.
+# `explain` lists up to three cells of each row, the oddest first. Beside each it gives what
+# would be typical, an interval of 90 %, and the chance of a cell at least as odd.
 
 reasons = detector.explain(odd)
 print(reasons.head(6).to_string(index=False, float_format="{:.2f}".format))
@@ -113,7 +114,8 @@ drawn = density.sample(len(table), random_state=0)
 print(drawn.head().to_string())
 
 # %%
-# Two of the species live on one island each. From 275 rows this is learned but for a few draws.
+# Two of the species live on one island each. Learned from 275 rows, a few of 344 draws are
+# elsewhere.
 
 print(pd.crosstab(table["species"], table["island"]))
 print(pd.crosstab(drawn["species"], drawn["island"]))
@@ -133,8 +135,8 @@ plt.show()
 # Ask
 # ---
 #
-# `conditional` is the law of one column given any others, with the methods of `scipy.stats`.
-# Here is the mass of a penguin along the length of its flipper, everything else left open.
+# `conditional` gives the distribution of one column given any others, with the methods of
+# `scipy.stats`. Here is body mass along flipper length, everything else left open.
 
 ConditionalDisplay.from_estimator(density, table, "body_mass", "flipper_length")
 plt.show()
