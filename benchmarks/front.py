@@ -95,3 +95,13 @@ def write_reports():
         "outliers (mean AUROC, %)": outliers(),
     }
     report.write("front", [list(figures), list(figures.values())])
+    if report.PICTURES:  # not where tables are only checked
+        write_readme(list(figures), list(figures.values()))
+
+
+def write_readme(jobs, figures):
+    """Write the row into the README, below the line that names the jobs."""
+    path = report.DOCS.parent / "README.md"
+    lines = path.read_text().split("\n")
+    lines[lines.index(f"| {' | '.join(jobs)} |") + 2] = f"| {' | '.join(figures)} |"
+    path.write_text("\n".join(lines))

@@ -37,8 +37,10 @@ def draw_peers(ax):
         )
     ax.grid(axis="y", color="0.9")
     ax.margins(x=0.25, y=0.2)
-    ax.set_xlabel("held-out log-likelihood [nats a row]\n(whole numbers as counts; higher is better)")
-    ax.set_title("Score: an exact density of mixed rows")
+    ax.set_xlabel(
+        "held-out log-likelihood [nats a row]\n(higher is better; counts for integers)"
+    )
+    ax.set_title("Score: mixed rows, integers as counts")
 
 
 def draw_scores(ax, density, train, test):
