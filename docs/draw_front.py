@@ -37,9 +37,7 @@ def draw_peers(ax):
         )
     ax.grid(axis="y", color="0.9")
     ax.margins(x=0.25, y=0.2)
-    ax.set_xlabel(
-        "held-out log-likelihood [nats a row]\n(higher is better; counts for integers)"
-    )
+    ax.set_xlabel("held-out log-likelihood [nats a row]\n(higher is better)")
     ax.set_title("Score: mixed rows, integers as counts")
 
 
