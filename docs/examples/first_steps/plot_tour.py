@@ -76,11 +76,11 @@ print(odd.assign(score=np.sort(rarity)[:3].round(2)).to_string())
 
 # %%
 # `explain` lists up to three cells of each row, the oddest first. Beside each it gives what
-# would be typical, an interval of 90 %, and the chance of a cell at least as odd.
+# would be typical, an interval of 90 % (of labels the likeliest one, in the column `typical`), and
+# the chance of a cell at least as odd.
 
 reasons = detector.explain(odd).head(6)
-reasons = reasons.map(lambda cell: f"{cell:.4g}" if isinstance(cell, float) else cell)
-print(reasons.to_string(index=False))
+print(reasons.drop(columns="typical").round(2).to_string(index=False))
 
 # %%
 # The picture has the first of them in nats: what each cell adds to the log-density of its row,
