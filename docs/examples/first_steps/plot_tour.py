@@ -76,8 +76,8 @@ print(odd.assign(score=np.sort(rarity)[:3].round(2)).to_string())
 
 # %%
 # `explain` lists up to three cells of each row, the oddest first. Beside each it has what would
-# be typical, an interval of 90 % (of labels the likeliest one, in the column `typical`), and the
-# chance of a cell at least as odd.
+# be typical, an interval of 90 % (of labels the likeliest one, in the column `typical`), and
+# the chance of a cell at least as odd.
 
 reasons = detector.explain(odd).head(6)
 print(reasons.drop(columns="typical").round(2).to_string(index=False))
