@@ -7,6 +7,7 @@ table or a mean. `pages.py` writes it with every report.
 import csv
 import re
 
+import numpy as np
 import report
 
 
@@ -21,8 +22,8 @@ def rows_of(name):
 
 def numbers_of(row, names):
     """Return the figures of a row by name, of cells that begin with one."""
-    found = {name: re.match(r"[-+]?[\d.]+", row[name] or "") for name in names}
-    return {name: float(match[0]) for name, match in found.items() if match}
+    figures = {name: report.as_number(row[name]) for name in names}
+    return {name: figure for name, figure in figures.items() if not np.isnan(figure)}
 
 
 def first_on(ahead):
@@ -55,8 +56,8 @@ def conditionals():
 def completion():
     """Tell of each table with holes whether our median has the lowest error."""
     rows = [row for row in rows_of("imputation") if row["table"] != "mean"]
-    others = ("miceforest", "IterativeImputer", "1-NN")
-    errors = [numbers_of(row, ("MADE median", *others)) for row in rows]
+    left_out = {"table", "MADE sample", "MADE mean"}
+    errors = [numbers_of(row, row.keys() - left_out) for row in rows]
     return [min(own, key=own.get) == "MADE median" for own in errors if len(own) > 1]
 
 

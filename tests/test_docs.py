@@ -75,7 +75,7 @@ def inventories():
 def names_referred_to():
     """Return what roles of the pages and docstrings name, but not skmade's own names."""
     written = [p for p in DOCS.rglob("*.rst") if not GENERATED & set(p.parts)]
-    written += [*DOCS.glob("examples/*.py"), *(TESTS.parent / "skmade").rglob("*.py")]
+    written += [*DOCS.glob("examples/*/*.py"), *(TESTS.parent / "skmade").rglob("*.py")]
     role = re.compile(r":(?:class|func|meth|mod|obj):`(?:[^`<]*<)?~?([\w.]+)>?`")
     named = {name for path in written for name in role.findall(path.read_text())}
     return {name for name in named if re.match(r"(?!skmade\.)[a-z]\w*\.", name)}

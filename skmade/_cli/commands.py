@@ -30,6 +30,9 @@ from .summary import describe_columns, describe_fit, look_at, warn_of_persons
 
 Read = TypeVar("Read")  # a column that was read
 
+# Of so many columns at most an error says what they lack.
+MAX_TOLD = 8
+
 
 def fit(arguments: Namespace) -> None:
     """Learn a table and save the density; say on stderr what was made of it and learned."""
@@ -155,6 +158,8 @@ def each_column(names: Iterable[Any], read: Callable[[Any], Read]) -> dict[Any, 
             columns[name] = read(name)
         except ValueError as refusal:
             refusals.append(str(refusal))
+    if len(refusals) > MAX_TOLD:
+        refusals[MAX_TOLD:] = [f"{len(refusals) - MAX_TOLD} more columns are refused, too"]
     if refusals:
         raise ValueError("; and ".join(refusals))
     return columns

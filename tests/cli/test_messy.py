@@ -129,3 +129,13 @@ def test_all_columns_that_need_an_option_are_told_of_at_once(tmp_path, capsys):
     assert "column 'price'" in line
     asked = [word for given in GIVEN.findall(line) for word in shlex.split(given)]
     assert main([*command, *asked]) == 0
+
+
+def test_a_file_of_many_such_columns_is_refused_in_a_line_to_be_read(tmp_path, capsys):
+    path = tmp_path / "wide.csv"
+    rows = [",".join(["?" if row == 5 else str(row)] * 50) for row in range(40)]
+    path.write_text("\n".join([",".join(f"x{j}" for j in range(50)), *rows]))
+    assert main(["fit", str(path), str(tmp_path / "m.skops"), *QUICK]) == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.count("--missing '?'") == 8
+    assert line.endswith("; and 42 more columns are refused, too")
